@@ -1,0 +1,26 @@
+//! The Engine.IO protocols 3 and 4, the server's side, without I/O.
+//!
+//! Everything here is bytes in, values out: no socket, no clock, no task, no lock (but the
+//! `OnceLock` of rarely needed wire forms). The crate `engineio` moves the bytes; fuzzers and
+//! tests call the same functions with bytes of their own.
+//!
+//! - [`Packet`]: one packet, decoded; [`Outgoing`]: one packet of the layer above, encoded.
+//! - [`payload`]: many packets in one body of HTTP polling.
+//! - [`handshake`]: what a request asks for.
+//! - [`Session`]: the state machine of one session.
+//! - [`websocket`]: RFC 6455, the server's side.
+
+mod error;
+pub mod handshake;
+mod limits;
+mod outgoing;
+mod packet;
+pub mod payload;
+mod session;
+pub mod websocket;
+
+pub use error::{CloseReason, DecodeError, HandshakeError, Violation};
+pub use limits::Limits;
+pub use outgoing::{HEADROOM, Outgoing, Part};
+pub use packet::{Message, Packet, PacketType, Protocol, TransportKind};
+pub use session::{Due, ProbeStep, Session, Step, Times};

@@ -1,0 +1,336 @@
+//! A packet encoded once, on its way to any number of receivers.
+//!
+//! What the layer above sends is one text (or one binary) message and its attachments, which stay
+//! adjacent on every connection. The text lies behind a little headroom, so that the WebSocket
+//! header, the packet type and the text are one slice:
+//!
+//! ```text
+//!   buffer  | unused | WebSocket header (2, 4 or 10) | '4' | text ...              |
+//!                    ^ frame                         ^ digit                       ^ end
+//! ```
+//!
+//! The WebSocket frame is the slice from `frame`, the packet of a polling payload the slice from
+//! `digit`. Both protocols have the same text, so one `Outgoing` serves all clients. Queues hold a
+//! pointer to it; nothing is copied per receiver until it is written.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use bytes::Bytes;
+
+use crate::packet::{BASE64, PacketType, Protocol};
+use crate::websocket::frame::{self, Opcode};
+
+/// Bytes that must be free in front of the text given to [`Outgoing::message`]: the longest
+/// WebSocket header of a server and the packet type.
+pub const HEADROOM: usize = frame::MAX_HEADER + 1;
+
+/// One packet with its attachments, encoded, shared by pointer.
+#[derive(Clone, Debug)]
+pub struct Outgoing(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    head: Head,
+    attachments: Vec<Bytes>,
+    droppable: bool,
+    compress: bool,
+}
+
+#[derive(Debug)]
+enum Head {
+    Text {
+        buffer: Vec<u8>,
+        frame: usize,
+        digit: usize,
+    },
+    Binary(Bytes),
+    /// A whole WebSocket control frame; no Engine.IO packet.
+    Control(Vec<u8>),
+}
+
+/// One Engine.IO packet of an [`Outgoing`].
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the protocols have text and binary, nothing else")]
+pub enum Part<'a> {
+    /// A text packet with its type digit; UTF-8.
+    Text(&'a [u8]),
+    /// The bytes of a binary message, without a type.
+    Binary(&'a [u8]),
+}
+
+impl Outgoing {
+    /// A message: the text from `start` to the end of `buffer`, then the attachments.
+    ///
+    /// The text must be UTF-8: the layer above writes it from strings.
+    ///
+    /// # Panics
+    /// If fewer than [`HEADROOM`] bytes lie before `start`.
+    #[must_use]
+    pub fn message(buffer: Vec<u8>, start: usize, attachments: Vec<Bytes>) -> Self {
+        assert!(start >= HEADROOM && start <= buffer.len(), "no room for the frame header");
+        debug_assert!(std::str::from_utf8(&buffer[start..]).is_ok(), "text of a message is UTF-8");
+        Self::text(PacketType::Message, buffer, start, attachments)
+    }
+
+    /// A binary message, as binary parsers send.
+    #[must_use]
+    pub fn binary_message(bytes: Bytes) -> Self {
+        Self::new(Head::Binary(bytes), Vec::new())
+    }
+
+    /// A packet of the engine's own, such as a ping.
+    #[must_use]
+    pub fn packet(kind: PacketType, text: &str) -> Self {
+        let mut buffer = Vec::with_capacity(HEADROOM + text.len());
+        buffer.resize(HEADROOM, 0);
+        buffer.extend_from_slice(text.as_bytes());
+        Self::text(kind, buffer, HEADROOM, Vec::new())
+    }
+
+    /// A WebSocket control frame, header and all, to be written between two messages.
+    #[must_use]
+    pub fn control_frame(frame: Vec<u8>) -> Self {
+        Self::new(Head::Control(frame), Vec::new())
+    }
+
+    fn text(kind: PacketType, mut buffer: Vec<u8>, start: usize, attachments: Vec<Bytes>) -> Self {
+        let digit = start - 1;
+        buffer[digit] = kind.digit();
+        let (header, length) = frame::header(Opcode::Text, buffer.len() - digit, false);
+        let frame = digit - length;
+        buffer[frame..digit].copy_from_slice(&header[..length]);
+        Self::new(Head::Text { buffer, frame, digit }, attachments)
+    }
+
+    fn new(head: Head, attachments: Vec<Bytes>) -> Self {
+        Self(Arc::new(Inner { head, attachments, droppable: false, compress: true }))
+    }
+
+    /// Says what a full queue may do with the packet: events may be dropped as a whole, packets
+    /// that carry state (the default) never.
+    #[must_use]
+    pub fn droppable(self, droppable: bool) -> Self {
+        self.with(|inner| inner.droppable = droppable)
+    }
+
+    /// Says whether the packet asks for compression (the default) where the transport offers it.
+    #[must_use]
+    pub fn compress(self, compress: bool) -> Self {
+        self.with(|inner| inner.compress = compress)
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
+        set(Arc::get_mut(&mut self.0).expect("flags are set before the packet is shared"));
+        self
+    }
+
+    /// Whether a full queue may drop the packet.
+    #[must_use]
+    pub fn is_droppable(&self) -> bool {
+        self.0.droppable
+    }
+
+    /// Whether the packet asks for compression.
+    #[must_use]
+    pub fn wants_compression(&self) -> bool {
+        self.0.compress
+    }
+
+    /// Whether this is a WebSocket control frame.
+    #[must_use]
+    pub fn is_control_frame(&self) -> bool {
+        matches!(self.0.head, Head::Control(_))
+    }
+
+    /// Bytes that the packet counts for in a queue: its text and attachments.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let head = match &self.0.head {
+            Head::Text { buffer, digit, .. } => buffer.len() - digit,
+            Head::Binary(bytes) => bytes.len(),
+            Head::Control(frame) => frame.len(),
+        };
+        head + self.0.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The Engine.IO packets, in order: the head, then the attachments.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let head = match &self.0.head {
+            Head::Text { buffer, digit, .. } => Some(Part::Text(&buffer[*digit..])),
+            Head::Binary(bytes) => Some(Part::Binary(bytes)),
+            Head::Control(_) => None,
+        };
+        head.into_iter().chain(self.0.attachments.iter().map(|bytes| Part::Binary(bytes)))
+    }
+
+    /// The whole as WebSocket frames if they lie ready as one slice: a text without attachments,
+    /// or a control frame.
+    #[must_use]
+    pub fn ready_frame(&self) -> Option<&[u8]> {
+        match &self.0.head {
+            Head::Text { buffer, frame, .. } if self.0.attachments.is_empty() => {
+                Some(&buffer[*frame..])
+            }
+            Head::Control(frame) => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// The number of bytes that [`Outgoing::write_frames`] appends.
+    #[must_use]
+    pub fn frames_len(&self, protocol: Protocol, base64: bool) -> usize {
+        let text = match &self.0.head {
+            Head::Text { buffer, frame, .. } => buffer.len() - frame,
+            Head::Control(frame) => frame.len(),
+            Head::Binary(_) => 0,
+        };
+        let binary = |bytes: &[u8]| match base64 {
+            true => base64_len(protocol, bytes.len()),
+            false => usize::from(protocol == Protocol::V3) + bytes.len(),
+        };
+        self.parts().fold(text, |sum, part| match part {
+            Part::Text(_) => sum,
+            Part::Binary(bytes) => {
+                let payload = binary(bytes);
+                sum + frame::header(Opcode::Binary, payload, false).1 + payload
+            }
+        })
+    }
+
+    /// Appends the whole as WebSocket frames. With `base64` binary goes as text.
+    // Engine.IO v3 and v4: WebSocket, b64
+    pub fn write_frames(&self, protocol: Protocol, base64: bool, out: &mut Vec<u8>) {
+        match &self.0.head {
+            Head::Text { buffer, frame, .. } => out.extend_from_slice(&buffer[*frame..]),
+            Head::Control(frame) => out.extend_from_slice(frame),
+            Head::Binary(_) => {}
+        }
+        for part in self.parts() {
+            let Part::Binary(bytes) = part else { continue };
+            if base64 {
+                let (header, length) =
+                    frame::header(Opcode::Text, base64_len(protocol, bytes.len()), false);
+                out.extend_from_slice(&header[..length]);
+                write_base64(protocol, bytes, out);
+            } else {
+                let kind = usize::from(protocol == Protocol::V3);
+                let (header, length) = frame::header(Opcode::Binary, kind + bytes.len(), false);
+                out.extend_from_slice(&header[..length]);
+                if protocol == Protocol::V3 {
+                    out.push(PacketType::Message as u8);
+                }
+                out.extend_from_slice(bytes);
+            }
+        }
+    }
+}
+
+impl Part<'_> {
+    /// Bytes of the packet, its type digit included.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a packet is never empty")]
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Text(bytes) | Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The mark in front of base64: `b` and, in protocol 3, the type.
+const fn base64_mark(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::V3 => b"b4",
+        Protocol::V4 => b"b",
+    }
+}
+
+/// The length of a binary message of `len` bytes in its base64 text form.
+pub(crate) const fn base64_len(protocol: Protocol, len: usize) -> usize {
+    base64_mark(protocol).len() + len.div_ceil(3) * 4
+}
+
+/// Appends a binary message in its base64 text form.
+pub(crate) fn write_base64(protocol: Protocol, bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(base64_mark(protocol));
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = BASE64.encode_slice(bytes, &mut out[start..]);
+    debug_assert_eq!(written, Ok(out.len() - start));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str, attachments: &[&'static [u8]]) -> Outgoing {
+        // more headroom than needed, as a caller has that writes a variable prefix
+        let mut buffer = vec![0; HEADROOM + 3];
+        buffer.extend_from_slice(text.as_bytes());
+        Outgoing::message(
+            buffer,
+            HEADROOM + 3,
+            attachments.iter().map(|a| Bytes::from_static(a)).collect(),
+        )
+    }
+
+    #[track_caller]
+    fn frames(outgoing: &Outgoing, protocol: Protocol, base64: bool, expected: &[u8]) {
+        let mut out = Vec::new();
+        outgoing.write_frames(protocol, base64, &mut out);
+        assert_eq!(out, expected);
+        assert_eq!(outgoing.frames_len(protocol, base64), expected.len());
+    }
+
+    #[test]
+    fn a_text_is_one_ready_frame() {
+        let out = message("2[\"a\"]", &[]);
+        assert_eq!(out.ready_frame(), Some(&b"\x81\x0742[\"a\"]"[..]));
+        frames(&out, Protocol::V3, false, b"\x81\x0742[\"a\"]");
+        frames(&out, Protocol::V4, true, b"\x81\x0742[\"a\"]");
+        assert_eq!(out.size(), 7);
+    }
+
+    #[test]
+    fn longer_headers_fit_the_headroom() {
+        let text = "x".repeat(125); // 126 with the type
+        assert_eq!(message(&text, &[]).ready_frame().unwrap()[..5], *b"\x81\x7e\x00\x7e4");
+        let text = "x".repeat(65_535);
+        let out = message(&text, &[]);
+        assert_eq!(out.ready_frame().unwrap()[..11], *b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x004");
+    }
+
+    #[test]
+    fn attachments_follow_their_text() {
+        let out = message("51-[]", &[&[1, 2]]);
+        assert_eq!(out.ready_frame(), None);
+        frames(&out, Protocol::V4, false, b"\x81\x06451-[]\x82\x02\x01\x02");
+        frames(&out, Protocol::V3, false, b"\x81\x06451-[]\x82\x03\x04\x01\x02"); // a byte 4 in front
+        frames(&out, Protocol::V4, true, b"\x81\x06451-[]\x81\x05bAQI=");
+        frames(&out, Protocol::V3, true, b"\x81\x06451-[]\x81\x06b4AQI=");
+        assert_eq!((out.size(), out.parts().count()), (8, 2));
+    }
+
+    #[test]
+    fn packets_of_the_engine() {
+        assert_eq!(Outgoing::packet(PacketType::Ping, "").ready_frame(), Some(&b"\x81\x012"[..]));
+        assert_eq!(
+            Outgoing::packet(PacketType::Pong, "probe").ready_frame(),
+            Some(&b"\x81\x063probe"[..])
+        );
+    }
+
+    #[test]
+    fn control_frames_are_no_packets() {
+        let out = Outgoing::control_frame(b"\x8a\x01x".to_vec());
+        frames(&out, Protocol::V4, false, b"\x8a\x01x");
+        assert_eq!((out.size(), out.parts().count()), (3, 0));
+    }
+
+    #[test]
+    fn binary_messages() {
+        let out = Outgoing::binary_message(Bytes::from_static(&[7]));
+        frames(&out, Protocol::V4, false, b"\x82\x01\x07");
+        frames(&out, Protocol::V3, false, b"\x82\x02\x04\x07");
+    }
+}

@@ -1,0 +1,19 @@
+//! RFC 6455, the server's side, on byte slices.
+//!
+//! - [`handshake`]: the request's headers -> the accept key, or why not.
+//! - [`Decoder`]: bytes as they arrive -> messages, pings, the close.
+//! - [`frame`]: headers and small frames to send; masks. Messages to send are framed where they
+//!   are encoded, in [`crate::Outgoing`].
+//! - [`close`]: close codes and close frames.
+//!
+//! Used by the WebSocket transport, which owns the stream and answers pings and closes; this module
+//! does neither I/O nor decides when to send. No extension is negotiated: an offer of
+//! `permessage-deflate` is left out of the answer, so a reserved bit in a frame is a violation.
+
+pub mod close;
+mod decoder;
+pub mod frame;
+pub mod handshake;
+mod message;
+
+pub use decoder::{Decoder, Event, Messages};

@@ -1,0 +1,161 @@
+//! The HTTP side of answers: status, headers, bodies.
+
+use bytes::Bytes;
+use engineio_proto::HandshakeError;
+use engineio_proto::payload::{ContentType, jsonp};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::mailbox::PollAnswer;
+use crate::requests::{Accepts, Asked};
+
+/// Answers a poll.
+pub(crate) fn payload(
+    asked: &Asked,
+    accepts: &Accepts,
+    threshold: Option<usize>,
+    answer: PollAnswer,
+) -> Response<Bytes> {
+    let PollAnswer { payload, content_type, compress } = answer;
+    let mut headers = HeaderMap::new();
+    let body = match &asked.query.jsonp {
+        None => {
+            asked.cors.apply(&asked.origin, &mut headers);
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type.as_str()));
+            payload
+        }
+        // A script of another origin: no CORS, and nothing to be guessed about its type.
+        Some(digits) => {
+            debug_assert_eq!(content_type, ContentType::TextPlain, "JSONP implies base64");
+            let script = HeaderValue::from_static("text/javascript; charset=UTF-8");
+            headers.insert(header::CONTENT_TYPE, script);
+            let nosniff = HeaderValue::from_static("nosniff");
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+            let mut script = Vec::with_capacity(payload.len() + payload.len() / 8 + 32);
+            jsonp::wrap(digits, &payload, &mut script);
+            script
+        }
+    };
+    let coding = match threshold {
+        Some(threshold) if compress && body.len() >= threshold => accepts.0,
+        _ => None,
+    };
+    let body = match coding {
+        None => body,
+        Some(coding) => {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+            headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            coding.compress(&body)
+        }
+    };
+    // A poll's answer must reach nobody else, nor the same client again.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    old_browser(asked, &mut headers);
+    with(StatusCode::OK, headers, body.into())
+}
+
+/// Answers a POST.
+pub(crate) fn ok(asked: &Asked) -> Response<Bytes> {
+    let mut answer = empty(asked, StatusCode::OK);
+    // reference: text/html, as old browsers need it in a form's frame
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    old_browser(asked, answer.headers_mut());
+    answer.map(|_| Bytes::from_static(b"ok"))
+}
+
+/// No body.
+pub(crate) fn empty(asked: &Asked, status: StatusCode) -> Response<Bytes> {
+    let mut headers = HeaderMap::new();
+    if asked.query.jsonp.is_none() && !status.is_server_error() {
+        asked.cors.apply(&asked.origin, &mut headers);
+    }
+    with(status, headers, Bytes::new())
+}
+
+/// Answers an OPTIONS request of a session.
+pub(crate) fn options(asked: &Asked) -> Response<Bytes> {
+    let mut answer = empty(asked, StatusCode::OK);
+    let content_type = HeaderValue::from_static("Content-Type");
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, content_type);
+    answer
+}
+
+/// Answers a browser's preflight.
+pub(crate) fn preflight(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
+    let mut headers = HeaderMap::new();
+    asked.cors.apply_preflight(request, &mut headers);
+    with(StatusCode::NO_CONTENT, headers, Bytes::new())
+}
+
+/// A refusal of the protocol's table, as JSON.
+pub(crate) fn refused(asked: &Asked, error: &HandshakeError) -> Response<Bytes> {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut answer = json(status, error.code(), error.message());
+    if status != StatusCode::FORBIDDEN {
+        asked.cors.apply(&asked.origin, answer.headers_mut());
+    }
+    answer
+}
+
+/// A refusal of an upgrade: the message as text, and the end of the connection.
+pub(crate) fn refused_upgrade(error: &HandshakeError) -> Response<Bytes> {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut headers = HeaderMap::new();
+    // not text/html: the message may hold what the client sent
+    let text = HeaderValue::from_static("text/plain; charset=UTF-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    with(status, headers, Bytes::copy_from_slice(error.message().as_bytes()))
+}
+
+/// A request that could not be read; its connection ends, as its rest is not read either.
+pub(crate) fn failed(asked: &Asked, status: StatusCode, message: &str) -> Response<Bytes> {
+    let mut answer = json(status, HandshakeError::BadRequest.code(), message);
+    asked.cors.apply(&asked.origin, answer.headers_mut());
+    close_connection(answer)
+}
+
+/// No session can be opened now.
+pub(crate) fn unavailable(message: &str) -> Response<Bytes> {
+    let answer = json(StatusCode::SERVICE_UNAVAILABLE, HandshakeError::BadRequest.code(), message);
+    close_connection(answer)
+}
+
+/// The connection ends with this answer.
+pub(crate) fn close_connection(mut answer: Response<Bytes>) -> Response<Bytes> {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+// RFC 6455 4.2.2
+pub(crate) fn switching_protocols(accept: &str) -> Response<Bytes> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    let accept = HeaderValue::from_str(accept).expect("base64 can stand in a header");
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    with(StatusCode::SWITCHING_PROTOCOLS, headers, Bytes::new())
+}
+
+fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
+    let message = serde_json::Value::from(message);
+    let body = format!("{{\"code\":{code},\"message\":{message}}}");
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    with(status, headers, body.into())
+}
+
+// reference: old Internet Explorers took answers for attacks on the page
+fn old_browser(asked: &Asked, headers: &mut HeaderMap) {
+    let agent = asked.origin.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    if agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")) {
+        headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+}
+
+fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}

@@ -1,0 +1,66 @@
+//! The seam to the layer above: what owns a session's messages.
+
+pub use std::task::Context;
+use std::time::Instant;
+
+use engineio_proto::{CloseReason, Message};
+
+use crate::socket::{Detail, Socket};
+
+/// The layer above one session.
+///
+/// The driver of the session owns it and calls it in the session's task: no two calls at a time,
+/// messages in order of arrival. `cx` wakes that task, so futures that the application keeps are
+/// polled with it and driven on by [`Application::poll`].
+///
+/// A method that blocks holds up its own session only; one that panics ends its own session only.
+pub trait Application: Send + 'static {
+    /// The session is open and its open packet queued; called once, before all others.
+    fn on_open(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+
+    /// A message arrived.
+    fn on_message(&mut self, message: Message<'_>, cx: &mut Context<'_>);
+
+    /// The session's task was woken, by [`Socket::wake`] or by `cx`.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+
+    /// Whether another message may be delivered now. While it is false the session is not read;
+    /// the peer's heartbeat is not asked for meanwhile.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// When [`Application::on_deadline`] wants to be called; asked after each other call.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The deadline has passed.
+    fn on_deadline(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let _ = (now, cx);
+    }
+
+    /// The session is over; called once, the last call.
+    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, cx: &mut Context<'_>) {
+        let _ = (reason, detail, cx);
+    }
+}
+
+/// Makes the application of a new session: what [`crate::Server::on_connection`] takes.
+pub trait IntoApplication: Send + Sync + 'static {
+    /// Called in the session's task, before anything is sent or received.
+    fn application(&self, socket: &Socket) -> Box<dyn Application>;
+}
+
+impl<F> IntoApplication for F
+where
+    F: Fn(&Socket) -> Box<dyn Application> + Send + Sync + 'static,
+{
+    fn application(&self, socket: &Socket) -> Box<dyn Application> {
+        self(socket)
+    }
+}

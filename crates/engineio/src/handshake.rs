@@ -1,0 +1,289 @@
+//! The engine's requests: the checks in the order of the reference, and the opening of sessions.
+//!
+//! Requests of a session that exists go on to [`crate::requests`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engineio_proto::handshake::Query;
+use engineio_proto::websocket::handshake as websocket;
+use engineio_proto::{HandshakeError, Protocol, TransportKind};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
+
+use crate::driver::Driver;
+use crate::mailbox::Poll;
+use crate::request;
+use crate::requests::{self, Asked};
+use crate::server::Engine;
+use crate::socket::Socket;
+use crate::stats::Counters;
+use crate::transport::websocket::WebSocket;
+use crate::{answers, id};
+
+/// Answers one of the engine's requests.
+pub(crate) async fn answer<B>(engine: Arc<Engine>, mut request: Request<B>) -> Response<Bytes>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    let asked = Asked::new(
+        request.uri().query().unwrap_or_default(),
+        request.headers(),
+        engine.options.cors,
+    );
+    // reference: without the transport an upgrade request is a plain one
+    let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
+    let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
+    if asked.cors.is_preflight(request.headers()) && request.method() == Method::OPTIONS {
+        return answers::preflight(&asked, request.headers());
+    }
+    let is_upgrade = upgrade.is_some();
+    match route(&engine, &asked, request, upgrade).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            Counters::add(&engine.counters.refused);
+            tracing::debug!(code = error.code(), message = error.message(), "request refused");
+            match is_upgrade {
+                true => answers::refused_upgrade(&error),
+                false => answers::refused(&asked, &error),
+            }
+        }
+    }
+}
+
+// reference: order of checks and errors
+async fn route<B>(
+    engine: &Arc<Engine>,
+    asked: &Asked,
+    request: Request<B>,
+    upgrade: Option<OnUpgrade>,
+) -> Result<Response<Bytes>, HandshakeError>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    let name = asked.query.transport.as_deref().unwrap_or_default();
+    let transport = engine.options.transports.iter().find(|transport| transport.as_str() == name);
+    let transport = *transport.ok_or(HandshakeError::TransportUnknown)?;
+    if upgrade.is_some() && transport != TransportKind::WebSocket {
+        return Err(HandshakeError::BadRequest);
+    }
+    let Some(sid) = &asked.query.sid else {
+        return open(engine, asked, request, transport, upgrade).await;
+    };
+    let socket = engine.session(sid).ok_or(HandshakeError::UnknownSession)?;
+    if socket.protocol() != asked.query.protocol {
+        return Err(HandshakeError::BadRequest);
+    }
+    if let Some(upgrade) = upgrade {
+        return probe(engine, &socket, request.headers(), upgrade);
+    }
+    if socket.transport() != transport {
+        return Err(HandshakeError::BadRequest);
+    }
+    requests::answer(engine, &socket, asked, request).await
+}
+
+/// Opens a session.
+async fn open<B>(
+    engine: &Arc<Engine>,
+    asked: &Asked,
+    request: Request<B>,
+    transport: TransportKind,
+    upgrade: Option<OnUpgrade>,
+) -> Result<Response<Bytes>, HandshakeError> {
+    let (parts, _) = request.into_parts();
+    if parts.method != Method::GET {
+        return Err(HandshakeError::BadMethod);
+    }
+    if asked.query.protocol == Protocol::V3 && !engine.options.allow_eio3 {
+        return Err(HandshakeError::UnsupportedProtocol);
+    }
+    let accept = match (transport, &upgrade) {
+        (TransportKind::WebSocket, Some(_)) => match check_upgrade(&parts.headers) {
+            Ok(accept) => accept,
+            Err(answer) => return Ok(*answer),
+        },
+        (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest),
+        _ => String::new(),
+    };
+    if engine.is_closing() {
+        return Ok(answers::unavailable("Server is closing"));
+    }
+    if engine.options.max_sessions.is_some_and(|max| engine.session_count() >= max) {
+        Counters::add(&engine.counters.refused);
+        return Ok(answers::unavailable("Too many sessions"));
+    }
+    let accepts = requests::Accepts::new(&parts.headers);
+    let request = request::Request::new(parts);
+    let allowed = match &engine.options.allow_request {
+        Some(allow) => allow.allow(&request).await,
+        None => engine.options.origins.allows(&request).await,
+    };
+    allowed.map_err(crate::Refused::into_error)?;
+
+    let socket = insert(engine, &asked.query, transport, request).await?;
+    let Some(upgrade) = upgrade else {
+        let (reply, answer) = oneshot::channel();
+        let admitted = socket.shared().mailbox.admit_poll(Poll { reply });
+        debug_assert!(admitted.is_ok(), "the session is new");
+        tokio::spawn(Driver::polling(Arc::clone(engine), socket.clone(), asked.query.b64));
+        let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
+        let mut answer = answers::payload(asked, &accepts, engine.options.http_compression, answer);
+        if let Some(cookie) = &engine.options.cookie {
+            // an id that cannot stand in a header was percent-encoded
+            if let Ok(cookie) = HeaderValue::from_str(&cookie.header(socket.id())) {
+                answer.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+        }
+        return Ok(answer);
+    };
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        match upgraded(&engine, upgrade).await {
+            // a task of its own, as small as can be: this one is as large as all that was above
+            Some(websocket) => drop(tokio::spawn(Driver::websocket(engine, socket, websocket))),
+            None => {
+                engine.forget(&socket);
+                engine.session_gone();
+            }
+        }
+    });
+    Ok(answers::switching_protocols(&accept))
+}
+
+/// Makes the id and puts the session into the table.
+async fn insert(
+    engine: &Arc<Engine>,
+    query: &Query,
+    transport: TransportKind,
+    request: request::Request,
+) -> Result<Socket, HandshakeError> {
+    let mut request = Some(request);
+    let mut tries = 2;
+    loop {
+        let head = request.take().ok_or(HandshakeError::BadRequest)?;
+        let id = match &engine.options.generate_id {
+            None => id::random(),
+            Some(generate) => generate.generate(&head).await.map_err(|error| {
+                tracing::warn!(%error, "no session id was generated");
+                HandshakeError::BadRequest
+            })?,
+        };
+        let is_taken = id.is_empty() || engine.session(&id).is_some();
+        if !is_taken {
+            let (protocol, base64) = (query.protocol, query.b64);
+            let socket = Socket::new(engine, id.into(), protocol, base64, transport, head);
+            if engine.insert(&socket) {
+                return Ok(socket);
+            }
+            // taken in between, by another thread
+            return Err(HandshakeError::BadRequest);
+        }
+        tries -= 1;
+        if tries > 0 {
+            request = Some(head);
+        } else {
+            tracing::warn!("generate_id gave an id that is in use, twice");
+        }
+    }
+}
+
+/// Opens a second connection for a polling session.
+fn probe(
+    engine: &Arc<Engine>,
+    socket: &Socket,
+    headers: &HeaderMap,
+    upgrade: OnUpgrade,
+) -> Result<Response<Bytes>, HandshakeError> {
+    if engine.upgrades().is_empty() {
+        return Err(HandshakeError::BadRequest);
+    }
+    let accept = match check_upgrade(headers) {
+        Ok(accept) => accept,
+        Err(answer) => return Ok(*answer),
+    };
+    // One that cannot become the transport is opened and closed at once, as the reference does.
+    let admitted =
+        socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
+    let (engine, socket) = (Arc::clone(engine), socket.clone());
+    tokio::spawn(async move {
+        match upgraded(&engine, upgrade).await {
+            Some(websocket) if admitted => {
+                if socket.shared().mailbox.put(crate::mailbox::Mail::Probe(websocket)) {
+                    socket.wake();
+                }
+            }
+            Some(websocket) => {
+                let mut websocket = Some(websocket);
+                std::future::poll_fn(|cx| {
+                    if let Some(websocket) = websocket.take() {
+                        websocket.refuse(cx);
+                    }
+                    std::task::Poll::Ready(())
+                })
+                .await;
+            }
+            None if admitted => socket.shared().mailbox.probe_ended(),
+            None => {}
+        }
+    });
+    Ok(answers::switching_protocols(&accept))
+}
+
+/// The stream behind an upgrade, once the HTTP server has let go of it.
+async fn upgraded(engine: &Engine, upgrade: OnUpgrade) -> Option<Box<WebSocket>> {
+    let options = &engine.options;
+    let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await.ok()?.ok()?;
+    let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
+    Some(Box::new(WebSocket::new(upgraded, max_message, max_frames)))
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = joined(headers, &header::UPGRADE);
+    upgrade.is_some_and(|upgrade| {
+        upgrade.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))
+    })
+}
+
+/// The value for `Sec-WebSocket-Accept`, or the answer to a malformed request.
+fn check_upgrade(headers: &HeaderMap) -> Result<String, Box<Response<Bytes>>> {
+    let value = |name| joined(headers, &name);
+    let upgrade = value(header::UPGRADE);
+    let connection = value(header::CONNECTION);
+    let version = value(header::SEC_WEBSOCKET_VERSION);
+    let key = value(header::SEC_WEBSOCKET_KEY);
+    let protocol = value(header::SEC_WEBSOCKET_PROTOCOL);
+    websocket::accept(&websocket::Headers {
+        upgrade: upgrade.as_deref(),
+        connection: connection.as_deref(),
+        version: version.as_deref(),
+        key: key.as_deref(),
+        protocol: protocol.as_deref(),
+    })
+    .map_err(|error| {
+        tracing::debug!(%error, "upgrade refused");
+        let mut answer = answers::refused_upgrade(&HandshakeError::BadRequest);
+        if error == websocket::Error::Version {
+            // RFC 6455 4.4
+            *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
+            let version = HeaderValue::from_static(websocket::VERSION);
+            answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
+        }
+        Box::new(answer)
+    })
+}
+
+/// The value of a header; several lines are one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let mut lines = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}"));
+    let mut joined = lines.next()?.to_owned();
+    for line in lines {
+        joined.push_str(", ");
+        joined.push_str(line);
+    }
+    Some(joined)
+}

@@ -1,0 +1,332 @@
+//! Our own HTTP server: hyper over a [`Listener`].
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, Ready, ready};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready as ready_or_return};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tower_service::Service;
+
+use crate::request::RemoteAddr;
+use crate::server::{Engine, Phase};
+
+/// Bytes of a request's head at most, also hyper's read buffer per connection.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// After an accept error that is not the peer's (no descriptors are left, say) the listener rests.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where connections come from: TCP, or a listener of one's own, as for TLS.
+pub trait Listener: Send + 'static {
+    /// The stream of a connection. A handshake of its own (TLS) belongs into its first reads and
+    /// writes, so that a slow peer holds up nobody else.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection and the address of its peer. Errors are logged and the listener goes on
+    /// after a pause.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Io, SocketAddr)>>;
+
+    /// The address that is listened on.
+    ///
+    /// # Errors
+    /// If it is not known.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+impl Listener for TcpListener {
+    type Io = TcpStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (stream, addr) = ready_or_return!(Self::poll_accept(self, cx))?;
+        // Without it the kernel would hold small packets back for the sake of larger ones.
+        stream.set_nodelay(true)?;
+        Poll::Ready(Ok((stream, addr)))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Self::local_addr(self)
+    }
+}
+
+/// What can be listened on: a port (on all addresses), a socket address, or a `"host:port"`.
+pub trait Addresses: Send {
+    /// Binds a listener.
+    fn bind(self) -> impl Future<Output = io::Result<TcpListener>> + Send;
+}
+
+impl Addresses for u16 {
+    /// All addresses, IPv6 and IPv4 if the system has both.
+    async fn bind(self) -> io::Result<TcpListener> {
+        match TcpListener::bind((Ipv6Addr::UNSPECIFIED, self)).await {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, self)).await
+            }
+            bound => bound,
+        }
+    }
+}
+
+macro_rules! addresses {
+    ($($type:ty),*) => {$(
+        impl Addresses for $type {
+            async fn bind(self) -> io::Result<TcpListener> {
+                TcpListener::bind(self).await
+            }
+        }
+    )*};
+}
+
+addresses!(SocketAddr, &str, (&str, u16), (std::net::IpAddr, u16));
+
+impl Addresses for String {
+    async fn bind(self) -> io::Result<TcpListener> {
+        TcpListener::bind(&self).await
+    }
+}
+
+pub(crate) async fn bind(addresses: impl Addresses) -> io::Result<TcpListener> {
+    addresses.bind().await
+}
+
+/// A service that our own HTTP server can serve: any tower service over hyper's bodies that can be
+/// cloned for each connection.
+pub trait Connect:
+    Service<
+        Request<Incoming>,
+        Response = Response<Self::Body>,
+        Error: Into<Box<dyn Error + Send + Sync>>,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static
+{
+    /// The body of its answers.
+    type Body: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>>
+        + Send
+        + 'static;
+}
+
+impl<S, B> Connect for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Body = B;
+}
+
+/// The service that answers 404 with an empty body.
+// reference: new Server(port)
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a unit")]
+pub struct NotFound;
+
+impl<B> Service<Request<B>> for NotFound {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        let mut answer = Response::new(Empty::new());
+        *answer.status_mut() = StatusCode::NOT_FOUND;
+        ready(Ok(answer))
+    }
+}
+
+/// A listener that is served.
+///
+/// Dropping it changes nothing: the listener is served until the server is closed.
+#[derive(Debug)]
+pub struct Attached {
+    local_addr: SocketAddr,
+    engine: Arc<Engine>,
+    ended: watch::Receiver<()>,
+}
+
+impl Attached {
+    /// The address that is listened on; with port 0 asked for, the port that was found.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Resolves when the server was closed and the last connection of this listener ended. Cancel
+    /// safe.
+    pub async fn closed(mut self) {
+        // never sent on: it ends when its senders, one for each connection, are gone
+        while self.ended.changed().await.is_ok() {}
+        drop(self.engine);
+    }
+}
+
+pub(crate) fn attach<L: Listener, S: Connect>(
+    engine: &Arc<Engine>,
+    listener: L,
+    service: S,
+) -> io::Result<Attached> {
+    let local_addr = listener.local_addr()?;
+    let (connection, ended) = watch::channel(());
+    let accept = Accept {
+        listener: Arc::new(std::sync::Mutex::new(Some(listener))),
+        service,
+        engine: Arc::clone(engine),
+        connection: Arc::new(connection),
+    };
+    engine.keep_listener(accept.stop());
+    tokio::spawn(accept.run());
+    Ok(Attached { local_addr, engine: Arc::clone(engine), ended })
+}
+
+struct Accept<L, S> {
+    /// Shared with the engine, which drops it when it closes, so that the port is free at once.
+    listener: Arc<std::sync::Mutex<Option<L>>>,
+    service: S,
+    engine: Arc<Engine>,
+    connection: Arc<watch::Sender<()>>,
+}
+
+impl<L: Listener, S: Connect> Accept<L, S> {
+    fn stop(&self) -> Box<dyn FnOnce() + Send> {
+        let listener = Arc::clone(&self.listener);
+        Box::new(move || drop(crate::lock(&listener).take()))
+    }
+
+    async fn run(self) {
+        let mut phase = self.engine.phase.subscribe();
+        let listener = Arc::clone(&self.listener);
+        loop {
+            let accepted = tokio::select! {
+                accepted = std::future::poll_fn(|cx| poll_accept(&listener, cx)) => accepted,
+                () = stopped(&mut phase) => None,
+            };
+            match accepted {
+                None => return self.engine.listener_gone(phase),
+                Some(Ok((io, addr))) => self.serve(io, addr),
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "accept failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn serve(&self, io: L::Io, addr: SocketAddr) {
+        let connection = Arc::clone(&self.connection);
+        let engine = Arc::clone(&self.engine);
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            serve_connection(&engine, io, addr, service).await;
+            drop(connection);
+        });
+    }
+}
+
+/// Serves one connection until it ends, is upgraded, or the server closes.
+pub(crate) async fn serve_connection<Io, S>(
+    engine: &Arc<Engine>,
+    io: Io,
+    addr: SocketAddr,
+    service: S,
+) where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Connect,
+{
+    let mut phase = engine.phase.subscribe();
+    let remote = RemoteAddr(SocketAddr::new(addr.ip().to_canonical(), addr.port()));
+    let service = PerConnection { service, remote };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(engine.options.header_timeout)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    loop {
+        let seen = *phase.borrow_and_update();
+        match seen {
+            Phase::Run => {}
+            Phase::Finish => connection.as_mut().graceful_shutdown(),
+            Phase::Abort => break,
+        }
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    // the peer's matter: it went away, or sent what is no HTTP
+                    tracing::debug!(%error, "connection failed");
+                }
+                break;
+            }
+            changed = phase.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    drop(connection);
+    engine.listener_gone(phase);
+}
+
+/// The service of one connection, for hyper: puts the peer's address into each request.
+struct PerConnection<S> {
+    service: S,
+    remote: RemoteAddr,
+}
+
+impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
+    type Response = Response<S::Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.remote);
+        let mut service = self.service.clone();
+        Box::pin(async move {
+            std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
+            service.call(request).await
+        })
+    }
+}
+
+impl<L, S> fmt::Debug for Accept<L, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept").finish_non_exhaustive()
+    }
+}
+
+/// The next connection; `None` when the listener is gone.
+fn poll_accept<L: Listener>(
+    listener: &std::sync::Mutex<Option<L>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<io::Result<(L::Io, SocketAddr)>>> {
+    match crate::lock(listener).as_mut() {
+        Some(listener) => listener.poll_accept(cx).map(Some),
+        None => Poll::Ready(None),
+    }
+}
+
+async fn stopped(phase: &mut watch::Receiver<Phase>) {
+    let _ = phase.wait_for(|phase| *phase != Phase::Run).await;
+}

@@ -1,0 +1,165 @@
+//! What other tasks hand to a session's driver: requests of the same session, and commands.
+//!
+//! A small vector under a lock and the session's waker, not a channel: an idle session holds
+//! neither. Its length is bounded by its senders: of polls, posts and probes one each is admitted
+//! at a time, see [`Mailbox`].
+
+use std::fmt;
+use std::sync::Mutex;
+
+use engineio_proto::CloseReason;
+use engineio_proto::payload::{self, ContentType};
+use tokio::sync::oneshot;
+
+use crate::lock;
+use crate::socket::{Detail, Socket};
+use crate::transport::websocket::WebSocket;
+
+/// A message to the driver.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A poll that waits for packets.
+    Poll(Poll),
+    /// The body of a POST.
+    Post(Post),
+    /// A WebSocket with the session's id was opened.
+    Probe(Box<WebSocket>),
+    /// The session is to end.
+    Close(CloseReason, Option<Detail>),
+}
+
+/// A parked poll: the way to its answer.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    pub(crate) reply: oneshot::Sender<PollAnswer>,
+}
+
+/// The packets that answer a poll.
+#[derive(Debug)]
+pub(crate) struct PollAnswer {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) content_type: ContentType,
+    pub(crate) compress: bool,
+}
+
+/// The packets of a POST, to be taken as the application gets ready for them.
+pub(crate) struct Post {
+    pub(crate) packets: payload::Decoder,
+    /// Told when all packets were taken.
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+impl Post {
+    /// Tells the request that its packets were taken, or that the session ended meanwhile.
+    pub(crate) fn answer(self, socket: &Socket) {
+        // before the answer: the client's next POST may come at once
+        socket.shared().mailbox.post_answered();
+        let _ = self.done.send(());
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").finish_non_exhaustive()
+    }
+}
+
+/// The mailbox: messages, and which requests of the session are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    mails: Vec<Mail>,
+    /// A poll is parked or on its way to be.
+    polling: bool,
+    /// A POST is being read or taken; the sender ends with the session.
+    posting: Option<oneshot::Sender<()>>,
+    /// A WebSocket is being opened or probes.
+    probing: bool,
+    /// The session is over: nothing is taken.
+    closed: bool,
+}
+
+/// Why a request of a session is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAdmitted {
+    /// Another of its kind is under way.
+    Overlap,
+    /// The session is over.
+    Closed,
+}
+
+impl Mailbox {
+    /// Puts a message in. False: the session is over and the message dropped.
+    pub(crate) fn put(&self, mail: Mail) -> bool {
+        let mut inner = lock(&self.0);
+        if !inner.closed {
+            inner.mails.push(mail);
+        }
+        !inner.closed
+    }
+
+    /// Takes all messages.
+    pub(crate) fn take(&self) -> Vec<Mail> {
+        std::mem::take(&mut lock(&self.0).mails)
+    }
+
+    /// Admits a poll, if there is none.
+    pub(crate) fn admit_poll(&self, poll: Poll) -> Result<(), NotAdmitted> {
+        let mut inner = lock(&self.0);
+        if inner.closed {
+            return Err(NotAdmitted::Closed);
+        }
+        if std::mem::replace(&mut inner.polling, true) {
+            return Err(NotAdmitted::Overlap);
+        }
+        inner.mails.push(Mail::Poll(poll));
+        Ok(())
+    }
+
+    /// The parked poll was answered.
+    pub(crate) fn poll_answered(&self) {
+        lock(&self.0).polling = false;
+    }
+
+    /// Admits a POST, if there is none. What is returned resolves when the session ends.
+    pub(crate) fn admit_post(&self) -> Result<oneshot::Receiver<()>, NotAdmitted> {
+        let mut inner = lock(&self.0);
+        if inner.closed {
+            return Err(NotAdmitted::Closed);
+        }
+        if inner.posting.is_some() {
+            return Err(NotAdmitted::Overlap);
+        }
+        let (sender, receiver) = oneshot::channel();
+        inner.posting = Some(sender);
+        Ok(receiver)
+    }
+
+    /// The POST was answered, or its request broke.
+    pub(crate) fn post_answered(&self) {
+        lock(&self.0).posting = None;
+    }
+
+    /// Admits a probing WebSocket, if there is none.
+    pub(crate) fn admit_probe(&self) -> bool {
+        let mut inner = lock(&self.0);
+        !inner.closed && !std::mem::replace(&mut inner.probing, true)
+    }
+
+    /// The probe ended without an upgrade.
+    pub(crate) fn probe_ended(&self) {
+        lock(&self.0).probing = false;
+    }
+
+    /// Takes nothing any more; what lies in it is dropped, which tells the senders.
+    pub(crate) fn close(&self) {
+        let dropped = {
+            let mut inner = lock(&self.0);
+            inner.closed = true;
+            (std::mem::take(&mut inner.mails), inner.posting.take())
+        };
+        drop(dropped);
+    }
+}

@@ -1,0 +1,327 @@
+//! Every option of the engine, with its default and its unit.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio_proto::{Limits, Times, TransportKind};
+
+use crate::cors::Cors;
+use crate::origins::{Origins, Refused};
+use crate::request::Request;
+
+/// The options of a [`crate::Server`]. Start from the default and change fields.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The path whose requests are the engine's (`/engine.io`); a trailing slash is dropped.
+    pub path: String,
+    /// The transports that may be used (polling, websocket). The order is that of the list that
+    /// clients are offered for an upgrade.
+    pub transports: Vec<TransportKind>,
+    /// Whether clients of protocol 3 (1.x and 2.x) are served (true).
+    pub allow_eio3: bool,
+    /// Whether a polling session may change to WebSocket (true).
+    pub allow_upgrades: bool,
+    /// From a pong to the next ping, or between the client's pings in protocol 3 (25 s).
+    pub ping_interval: Duration,
+    /// How long a ping may stay unanswered (60 s).
+    pub ping_timeout: Duration,
+    /// How long a client may take to decide an upgrade (10 s).
+    pub upgrade_timeout: Duration,
+    /// How long a closed session waits for its peer to notice: the next poll, or the answer to a
+    /// close frame (30 s).
+    pub close_timeout: Duration,
+    /// Bytes of the largest message and the largest request body (1,000,000).
+    pub max_http_buffer_size: usize,
+    /// Packets in one polling payload (500,000).
+    pub max_packets_per_payload: usize,
+    /// Frames of one WebSocket message (16,384).
+    pub max_frames_per_message: usize,
+    /// Bytes that may wait to be sent to one client (16 MiB).
+    pub max_outbound_bytes: usize,
+    /// Packets that may wait to be sent to one client (10,000).
+    pub max_outbound_packets: usize,
+    /// What happens to a client that does not take what it is sent ([`SlowConsumer::Disconnect`]).
+    pub slow_consumer: SlowConsumer,
+    /// How long a client may take nothing while bytes wait for it (30 s).
+    pub write_timeout: Duration,
+    /// How long the application may leave a client unread before the session ends (60 s).
+    pub max_read_pause: Duration,
+    /// Sessions at a time, waiting and closing ones included; further handshakes are answered 503
+    /// (no bound).
+    pub max_sessions: Option<usize>,
+    /// How long a client may take for the head of a request (30 s); our own listener only.
+    pub header_timeout: Duration,
+    /// How long a client may take for the body of a request (60 s).
+    pub body_timeout: Duration,
+    /// Which origins may open a session (any).
+    pub origins: Origins,
+    /// Decides about each handshake instead of `origins` (none).
+    pub allow_request: Option<Arc<dyn AllowRequest>>,
+    /// Which CORS headers answers carry (those that `origins` calls for).
+    pub cors: Cors,
+    /// The cookie of the first answer (none).
+    pub cookie: Option<Cookie>,
+    /// Bytes from which on answers to polls are compressed, if the client can (1024); `None`:
+    /// never.
+    pub http_compression: Option<usize>,
+    /// Makes the ids of sessions (120 random bits).
+    pub generate_id: Option<Arc<dyn GenerateId>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (times, limits) = (Times::default(), Limits::default());
+        Self {
+            path: "/engine.io".to_owned(),
+            transports: vec![TransportKind::Polling, TransportKind::WebSocket],
+            allow_eio3: true,
+            allow_upgrades: true,
+            ping_interval: times.ping_interval,
+            ping_timeout: times.ping_timeout,
+            upgrade_timeout: times.upgrade_timeout,
+            close_timeout: Duration::from_secs(30),
+            max_http_buffer_size: limits.max_payload,
+            max_packets_per_payload: limits.max_packets_per_payload,
+            max_frames_per_message: limits.max_frames_per_message,
+            max_outbound_bytes: 16 * 1024 * 1024,
+            max_outbound_packets: 10_000,
+            slow_consumer: SlowConsumer::Disconnect,
+            write_timeout: Duration::from_secs(30),
+            max_read_pause: Duration::from_secs(60),
+            max_sessions: None,
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            origins: Origins::any(),
+            allow_request: None,
+            cors: Cors::default(),
+            cookie: None,
+            http_compression: Some(1024),
+            generate_id: None,
+        }
+    }
+}
+
+impl Options {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// The first option that makes no sense.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        if !self.path.starts_with('/') || self.path.contains(['?', '#']) {
+            return Err(OptionsError::Path(self.path.clone()));
+        }
+        if self.transports.is_empty() {
+            return Err(OptionsError::Zero("transports"));
+        }
+        for (name, value) in [
+            ("max_http_buffer_size", self.max_http_buffer_size),
+            ("max_packets_per_payload", self.max_packets_per_payload),
+            ("max_frames_per_message", self.max_frames_per_message),
+            ("max_outbound_bytes", self.max_outbound_bytes),
+            ("max_outbound_packets", self.max_outbound_packets),
+            ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
+        ] {
+            if value == 0 {
+                return Err(OptionsError::Zero(name));
+            }
+        }
+        for (name, value) in [
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", self.ping_timeout),
+            ("upgrade_timeout", self.upgrade_timeout),
+            ("close_timeout", self.close_timeout),
+            ("write_timeout", self.write_timeout),
+            ("max_read_pause", self.max_read_pause),
+            ("header_timeout", self.header_timeout),
+            ("body_timeout", self.body_timeout),
+        ] {
+            if value.is_zero() {
+                return Err(OptionsError::Zero(name));
+            }
+            // the clock must be able to add it
+            if value > Duration::from_secs(60 * 60 * 24 * 365) {
+                return Err(OptionsError::TooLong(name));
+            }
+        }
+        if let Some(cookie) = &self.cookie {
+            cookie.check()?;
+        }
+        Ok(())
+    }
+
+    /// The path without a trailing slash: a request is ours if it goes on with a slash.
+    // seed: server.path
+    pub(crate) fn prefix(&self) -> &str {
+        self.path.strip_suffix('/').unwrap_or(&self.path)
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        let mut times = Times::default();
+        times.ping_interval = self.ping_interval;
+        times.ping_timeout = self.ping_timeout;
+        times.upgrade_timeout = self.upgrade_timeout;
+        times
+    }
+}
+
+/// What happens when a client's queue is full. Only events are ever dropped, whole ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// The session ends with the reason `transport error`, detail
+    /// [`SlowConsumer`](crate::Detail::SlowConsumer).
+    #[default]
+    Disconnect,
+    /// The new packet is dropped.
+    DropNewest,
+    /// The oldest packets are dropped until the new one fits.
+    DropOldest,
+}
+
+/// Decides about each handshake, on both transports: what the option `allow_request` takes.
+///
+/// Implemented for async functions and closures: `async |request: &Request| Ok(())` is not `Send`
+/// enough for the compiler in all cases; a plain closure that returns a future by value always is.
+// seed: allowRequest
+pub trait AllowRequest: Send + Sync + 'static {
+    /// Called once for each handshake, before the session exists.
+    fn allow<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<(), Refused>>;
+}
+
+/// Makes session ids: what the option `generate_id` takes.
+// seed: server.engine.generateId
+pub trait GenerateId: Send + Sync + 'static {
+    /// An id of any form, unique among the live sessions; told to the client, which must treat it
+    /// as opaque. A duplicate is drawn again once, then refused. `Err` refuses the handshake with
+    /// HTTP 400, code 3.
+    fn generate<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<String, String>>;
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl fmt::Debug for dyn AllowRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AllowRequest")
+    }
+}
+
+impl fmt::Debug for dyn GenerateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GenerateId")
+    }
+}
+
+/// The cookie that the first answer of a session sets: its id, for load balancers that keep a
+/// client on one node. It has no meaning for the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cookie {
+    /// The name (`io`).
+    pub name: String,
+    /// The path (`/`); `None` leaves it out.
+    pub path: Option<String>,
+    /// Whether scripts are kept from reading it (true).
+    pub http_only: bool,
+    /// The `SameSite` attribute (`Lax`); `None` leaves it out.
+    pub same_site: Option<String>,
+    /// Whether it is for HTTPS only (false).
+    pub secure: bool,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self {
+            name: "io".to_owned(),
+            path: Some("/".to_owned()),
+            http_only: true,
+            same_site: Some("Lax".to_owned()),
+            secure: false,
+        }
+    }
+}
+
+impl Cookie {
+    /// The default cookie under another name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    fn check(&self) -> Result<(), OptionsError> {
+        let token = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_graphic() && !b"=;,\"\\".contains(&b))
+        };
+        let attribute = |text: &Option<String>| {
+            text.as_deref()
+                .is_none_or(|text| text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b';'))
+        };
+        if token(&self.name) && attribute(&self.path) && attribute(&self.same_site) {
+            Ok(())
+        } else {
+            Err(OptionsError::Cookie(self.name.clone()))
+        }
+    }
+
+    pub(crate) fn header(&self, sid: &str) -> String {
+        let mut value =
+            format!("{}={}", self.name, engineio_proto::handshake::encode_cookie_value(sid));
+        let mut attribute = |name: &str, text: &str| {
+            value.push_str(name);
+            value.push_str(text);
+        };
+        if let Some(path) = &self.path {
+            attribute("; Path=", path);
+        }
+        if self.http_only {
+            attribute("; HttpOnly", "");
+        }
+        if let Some(same_site) = &self.same_site {
+            attribute("; SameSite=", same_site);
+        }
+        if self.secure {
+            attribute("; Secure", "");
+        }
+        value
+    }
+}
+
+/// An option that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// A path that is none.
+    Path(String),
+    /// An origin pattern that is none.
+    Origin(String),
+    /// A cookie whose name or attributes cannot stand in a header.
+    Cookie(String),
+    /// An option that must not be zero or empty.
+    Zero(&'static str),
+    /// A time of more than a year.
+    TooLong(&'static str),
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => {
+                write!(f, "option path: {path:?} must begin with a slash and have no query")
+            }
+            Self::Origin(pattern) => write!(
+                f,
+                "option origins: {pattern:?} is no pattern; host:port, host:*, *:port and *:* are, \
+                 with or without http:// or https:// in front"
+            ),
+            Self::Cookie(name) => write!(f, "option cookie: {name:?} cannot be set as a cookie"),
+            Self::Zero(name) => write!(f, "option {name} must not be zero or empty"),
+            Self::TooLong(name) => write!(f, "option {name} must be at most a year"),
+        }
+    }
+}
+
+impl std::error::Error for OptionsError {}

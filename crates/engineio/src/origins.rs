@@ -1,0 +1,270 @@
+//! Which origins may open a session: the option `origins`, in its list and its function form.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use engineio_proto::HandshakeError;
+
+use crate::options::OptionsError;
+use crate::request::Request;
+
+/// Which origins may open a session. Checked at each handshake, on both transports.
+// seed: server.origins
+#[derive(Clone, Default)]
+pub struct Origins(Rule);
+
+#[derive(Clone, Default)]
+enum Rule {
+    #[default]
+    Any,
+    List(Arc<[Entry]>),
+    Check(Arc<dyn OriginCheck>),
+}
+
+/// `scheme://host:port`; `None` is a star, or, for the scheme, not given.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    scheme: Option<Box<str>>,
+    host: Option<Box<str>>,
+    port: Option<u16>,
+}
+
+/// Decides about an origin: what [`Origins::check`] takes.
+pub trait OriginCheck: Send + Sync + 'static {
+    /// `origin` is the `Origin` header, else the `Referer`, else `*`.
+    fn check<'a>(
+        &'a self,
+        origin: &'a str,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
+}
+
+/// Why a handshake is refused by the application: told to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(HandshakeError);
+
+impl Refused {
+    /// Refused without words: HTTP 403, code 4, `Forbidden`.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self(HandshakeError::Forbidden(None))
+    }
+
+    /// Refused with a message: HTTP 403, code 4. An empty one counts as none.
+    #[must_use]
+    pub fn with(message: impl Into<String>) -> Self {
+        let message = Some(message.into()).filter(|message| !message.is_empty());
+        Self(HandshakeError::Forbidden(message.map(Cow::Owned)))
+    }
+
+    /// Refused with a code of the protocol's table, 0 to 4: its status and message. Other numbers
+    /// are told as the message, as the reference does.
+    // reference: allowRequest
+    #[must_use]
+    pub fn code(code: u32) -> Self {
+        Self(match code {
+            0 => HandshakeError::TransportUnknown,
+            1 => HandshakeError::UnknownSession,
+            2 => HandshakeError::BadMethod,
+            3 => HandshakeError::BadRequest,
+            4 => HandshakeError::Forbidden(None),
+            other => HandshakeError::Forbidden(Some(Cow::Owned(other.to_string()))),
+        })
+    }
+
+    pub(crate) fn into_error(self) -> HandshakeError {
+        self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for Refused {
+    fn from(message: T) -> Self {
+        Self::with(message)
+    }
+}
+
+impl Origins {
+    /// Every origin (the default).
+    #[must_use]
+    pub fn any() -> Self {
+        Self(Rule::Any)
+    }
+
+    /// Origins from a list of patterns separated by blanks: `host:port`, `host:*`, `*:port`,
+    /// `*:*`, each optionally behind `http://` or `https://`. Without a port it is the scheme's
+    /// own: 443 for `https`, else 80. Hosts are compared without case and as a whole.
+    ///
+    /// A request without an origin (native clients) is `*`, and passes only with `*:*` or `*:80`
+    /// in the list.
+    ///
+    /// # Errors
+    /// [`OptionsError::Origin`] with the pattern that is none.
+    pub fn list(patterns: &str) -> Result<Self, OptionsError> {
+        let entries: Vec<Entry> =
+            patterns.split_ascii_whitespace().map(Entry::parse).collect::<Result<_, _>>()?;
+        if entries.is_empty() {
+            return Err(OptionsError::Origin(patterns.to_owned()));
+        }
+        Ok(Self(Rule::List(entries.into())))
+    }
+
+    /// Asks a function, which may take its time.
+    #[must_use]
+    pub fn check(check: impl OriginCheck) -> Self {
+        Self(Rule::Check(Arc::new(check)))
+    }
+
+    /// Whether every origin passes.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        matches!(self.0, Rule::Any)
+    }
+
+    /// Whether an origin passes, for rules that need not ask.
+    pub(crate) async fn allows(&self, request: &Request) -> Result<(), Refused> {
+        let origin = match request.header("origin").or_else(|| request.header("referer")) {
+            None | Some("null" | "") => "*",
+            Some(origin) => origin,
+        };
+        match &self.0 {
+            Rule::Any => Ok(()),
+            Rule::List(entries) if entries.iter().any(|entry| entry.matches(origin)) => Ok(()),
+            Rule::List(_) => Err(Refused::forbidden()),
+            Rule::Check(check) => check.check(origin, request).await,
+        }
+    }
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Rule::Any => f.write_str("Any"),
+            Rule::List(entries) => f.debug_tuple("List").field(entries).finish(),
+            Rule::Check(_) => f.write_str("Check"),
+        }
+    }
+}
+
+impl Entry {
+    fn parse(pattern: &str) -> Result<Self, OptionsError> {
+        let wrong = || OptionsError::Origin(pattern.to_owned());
+        let (scheme, rest) = match pattern.split_once("://") {
+            Some((scheme, rest)) if !scheme.is_empty() => (Some(scheme), rest),
+            Some(_) => return Err(wrong()),
+            None => (None, pattern),
+        };
+        let (host, port) = split_port(rest);
+        if host.is_empty()
+            || host.contains(['/', '?', '#', '@'])
+            || (host != "*" && host.contains('*'))
+        {
+            return Err(wrong());
+        }
+        let port = match port {
+            Some("*") => None,
+            Some(port) => Some(port.parse().map_err(|_| wrong())?),
+            // `*` alone means everything
+            None if host == "*" && scheme.is_none() => None,
+            None => Some(default_port(scheme)),
+        };
+        Ok(Self {
+            scheme: scheme.map(|scheme| scheme.to_ascii_lowercase().into()),
+            host: (host != "*").then(|| host.to_ascii_lowercase().into()),
+            port,
+        })
+    }
+
+    fn matches(&self, origin: &str) -> bool {
+        let (scheme, rest) = match origin.split_once("://") {
+            Some((scheme, rest)) => (Some(scheme), rest),
+            None => (None, origin),
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (host, port) = split_port(authority);
+        let port = match port.map(str::parse) {
+            Some(Ok(port)) => port,
+            Some(Err(_)) => return false,
+            None => default_port(scheme),
+        };
+        self.scheme.as_deref().is_none_or(|s| scheme.is_some_and(|o| s.eq_ignore_ascii_case(o)))
+            && self.host.as_deref().is_none_or(|h| h.eq_ignore_ascii_case(host))
+            && self.port.is_none_or(|p| p == port)
+    }
+}
+
+/// Splits `host:port`; an IPv6 address stands in brackets.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+fn default_port(scheme: Option<&str>) -> u16 {
+    match scheme {
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => 443,
+        _ => 80,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(list: &str, origin: &str, expected: bool) {
+        let Rule::List(entries) = Origins::list(list).unwrap().0 else { panic!("a list") };
+        assert_eq!(entries.iter().any(|entry| entry.matches(origin)), expected, "{list} {origin}");
+    }
+
+    #[test]
+    fn whole_entries_are_compared() {
+        let list = "allowed.test:* https://secure.test:443 plain.test:80 *:9090";
+        for (origin, expected) in [
+            ("http://allowed.test", true),
+            ("https://allowed.test:444", true),
+            ("http://ALLOWED.test", true),
+            ("http://notallowed.test", false),
+            ("http://allowed.test.evil.test", false),
+            ("https://secure.test", true),
+            ("http://secure.test:443", false), // the scheme is part of the entry
+            ("https://secure.test:444", false),
+            ("http://plain.test", true),
+            ("http://plain.test:80", true),
+            ("https://plain.test", false), // port 443
+            ("http://ain.test", false),    // a substring of an entry
+            ("http://any.test:9090", true),
+            ("http://any.test:909", false),
+            ("http://[::1]:9090", true),
+            ("http://other.test/path", false),
+            ("*", false),
+            ("nonsense:x", false),
+        ] {
+            check(list, origin, expected);
+        }
+    }
+
+    #[test]
+    fn stars() {
+        check("*", "*", true);
+        check("*:*", "https://a.test:1", true);
+        check("*:80", "*", true); // no origin counts as port 80
+        check("https://*:*", "http://a.test", false);
+        check("http://a.test", "http://a.test:80", true);
+        check("https://a.test", "https://a.test:443", true);
+        check("[::1]:80", "http://[::1]", true);
+    }
+
+    #[test]
+    fn wrong_patterns_are_named() {
+        for wrong in ["", "  ", "a.test:x", "://a", "a.test:99999", "*.a.test:80", "a/b:80", ":80"]
+        {
+            assert!(Origins::list(wrong).is_err(), "{wrong}");
+        }
+        let error = Origins::list("ok.test:1 bad.test:port").unwrap_err();
+        assert_eq!(error, OptionsError::Origin("bad.test:port".into()));
+    }
+}

@@ -1,0 +1,647 @@
+//! The bounded queue of what waits to be sent to one client, and the direct way to its socket.
+//!
+//! Pushing happens under the outbox' lock and never waits; writing happens outside of it, by
+//! whoever holds the `flushing` mark: the thread that emitted, if the connection is a plain TCP
+//! WebSocket, else the driver. So a broadcast reaches a thousand sockets without waking a thousand
+//! tasks.
+//!
+//! ```text
+//!   push ──▶ packets ──take──▶ batch ──write──▶ socket
+//!               ▲                │ what did not fit
+//!               └──── put back ──┘ (blocked: the driver waits until the socket is writable)
+//! ```
+//!
+//! The invariants: `bytes` and `count` include the batch in flight; packets leave in the order of
+//! pushing, a packet and its attachments together; nothing is pushed to a closed outbox or through
+//! a closed [`Gate`].
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use engineio_proto::{Outgoing, Protocol};
+use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::lock;
+use crate::options::SlowConsumer;
+
+/// What became of a pushed packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+#[non_exhaustive]
+pub enum Push {
+    /// It will be sent in its turn.
+    Queued,
+    /// It was dropped: volatile and the client not ready, or the queue full and its policy so.
+    Dropped,
+    /// The session or the gate is closed, or the queue was full and the session ends for it.
+    Closed,
+}
+
+/// A share of a session's traffic that is opened and closed in step with the packets around it,
+/// such as one namespace: what is pushed through a closed gate goes nowhere.
+///
+/// The gate is read and switched under the lock of the session's queue only, so nothing can
+/// follow the packet that closes it, nor precede the one that opens it.
+#[derive(Debug, Default)]
+pub struct Gate(AtomicBool);
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the gate is open at this moment.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The bounds of an outbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) bytes: usize,
+    pub(crate) packets: usize,
+    pub(crate) policy: SlowConsumer,
+}
+
+/// How the packets of a session look on its WebSocket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire {
+    pub(crate) protocol: Protocol,
+    pub(crate) base64: bool,
+}
+
+/// Pongs that may wait; beyond, a new one replaces the newest waiting (RFC 6455 5.5.3).
+const MAX_PONGS: u8 = 64;
+
+/// A handler's burst is written as soon as this much waits, not only when the handler returns.
+const FLUSH_BYTES: usize = 64 * 1024;
+const FLUSH_PACKETS: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    bounds: Bounds,
+    wire: Wire,
+}
+
+#[derive(Debug)]
+struct Queue {
+    packets: VecDeque<Outgoing>,
+    bytes: usize,
+    count: usize,
+    /// Bytes of the first packet's wire form that are written already.
+    offset: usize,
+    sink: Sink,
+    /// Somebody writes.
+    flushing: bool,
+    /// The socket took no more; the driver waits for it.
+    blocked: bool,
+    /// The socket is broken; the driver ends the session.
+    broken: bool,
+    /// Everything is sent, or a poll is parked: a volatile packet would leave at once.
+    ready: bool,
+    /// The outbox stands in the list of the batch that runs.
+    listed: bool,
+    pongs: u8,
+    /// Nothing is pushed any more; what waits is still written.
+    closed: bool,
+    /// Nothing is written any more either.
+    discarded: bool,
+    /// The queue was full and its policy is to end the session.
+    overflowed: bool,
+    /// Bytes taken off the queue since the start: whether a slow client makes progress.
+    written: u64,
+    /// Who waits until the queue is below half of its bounds.
+    waiters: Vec<Waker>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    /// The driver takes the packets: polling, TLS and other streams.
+    Driver,
+    /// Whoever pushed writes; `None` while somebody does.
+    Direct(Option<OwnedWriteHalf>),
+}
+
+/// What the caller of a push has to see to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Todo {
+    Nothing,
+    /// Put the session into the batch's list.
+    List,
+    /// Flush at once.
+    Flush,
+    /// Wake the driver.
+    Wake,
+}
+
+/// How a flush ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Nothing is left to do for the caller.
+    Done,
+    /// The driver must go on: the socket is full or broken, or only the driver can write.
+    Wake,
+}
+
+/// The state of the way to the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Nothing waits.
+    Idle,
+    /// Something waits, or is being written.
+    Busy,
+    /// The socket takes no more for now.
+    Blocked,
+    /// The socket is broken.
+    Broken,
+}
+
+impl Outbox {
+    pub(crate) fn new(bounds: Bounds, wire: Wire) -> Self {
+        let queue = Mutex::new(Queue {
+            packets: VecDeque::new(),
+            bytes: 0,
+            count: 0,
+            offset: 0,
+            sink: Sink::Driver,
+            flushing: false,
+            blocked: false,
+            broken: false,
+            ready: false,
+            listed: false,
+            pongs: 0,
+            closed: false,
+            discarded: false,
+            overflowed: false,
+            written: 0,
+            waiters: Vec::new(),
+        });
+        Self { queue, bounds, wire }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    /// Queues a packet if the gate, if there is one, is open. `batch`: a batch runs on this thread.
+    pub(crate) fn push(
+        &self,
+        packet: &Outgoing,
+        gate: Option<&Gate>,
+        volatile: bool,
+        batch: bool,
+    ) -> (Push, Todo) {
+        let bounds = &self.bounds;
+        let mut queue = self.lock();
+        if queue.closed || gate.is_some_and(|gate| !gate.0.load(Ordering::Relaxed)) {
+            return (Push::Closed, Todo::Nothing);
+        }
+        if volatile && !queue.ready {
+            return (Push::Dropped, Todo::Nothing);
+        }
+        if queue.exceeds(packet, bounds) && packet.is_droppable() {
+            match bounds.policy {
+                SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
+                SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds) => {}
+                SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
+                SlowConsumer::Disconnect => {
+                    let todo = queue.overflow();
+                    self.relieve(queue);
+                    return (Push::Closed, todo);
+                }
+            }
+        }
+        // State travels even in a full queue, but not for ever: twice the bound is the end.
+        if queue.bytes > bounds.bytes.saturating_mul(2)
+            || queue.count > bounds.packets.saturating_mul(2)
+        {
+            let todo = queue.overflow();
+            self.relieve(queue);
+            return (Push::Closed, todo);
+        }
+        (Push::Queued, queue.put(packet.clone(), batch))
+    }
+
+    /// Queues a packet and opens the gate with it, in one step.
+    pub(crate) fn open_gate(&self, gate: &Gate, packet: &Outgoing, batch: bool) -> (bool, Todo) {
+        let mut queue = self.lock();
+        if queue.closed {
+            return (false, Todo::Nothing);
+        }
+        gate.0.store(true, Ordering::Release);
+        (true, queue.put(packet.clone(), batch))
+    }
+
+    /// Closes the gate and queues a last packet behind what went through it. False: it was closed.
+    pub(crate) fn close_gate(
+        &self,
+        gate: &Gate,
+        packet: Option<&Outgoing>,
+        batch: bool,
+    ) -> (bool, Todo) {
+        let mut queue = self.lock();
+        if !gate.0.swap(false, Ordering::AcqRel) {
+            return (false, Todo::Nothing);
+        }
+        match packet {
+            Some(packet) if !queue.closed => (true, queue.put(packet.clone(), batch)),
+            _ => (true, Todo::Nothing),
+        }
+    }
+
+    /// Queues an answer to a WebSocket ping.
+    pub(crate) fn push_pong(&self, frame: Outgoing) -> Todo {
+        let mut queue = self.lock();
+        if queue.closed {
+            return Todo::Nothing;
+        }
+        if queue.pongs >= MAX_PONGS {
+            // The head may be partly written: it stays as it is.
+            let newest = queue.packets.iter_mut().skip(1).rfind(|p| p.is_control_frame());
+            if let Some(newest) = newest {
+                let (old, new) = (newest.size(), frame.size());
+                *newest = frame;
+                queue.bytes = queue.bytes - old + new;
+            }
+            return Todo::Nothing;
+        }
+        queue.pongs += 1;
+        queue.put(frame, true)
+    }
+
+    /// Writes what waits, if nobody else does and the socket can be written from here.
+    pub(crate) fn flush(&self) -> Flushed {
+        loop {
+            let (half, mut batch, mut offset) = {
+                let mut queue = self.lock();
+                queue.listed = false;
+                if queue.flushing || queue.blocked || queue.packets.is_empty() {
+                    return Flushed::Done;
+                }
+                let half = match &mut queue.sink {
+                    Sink::Driver => return Flushed::Wake,
+                    Sink::Direct(half) => half.take(),
+                };
+                let Some(half) = half else { return Flushed::Done };
+                queue.flushing = true;
+                (half, std::mem::take(&mut queue.packets), queue.offset)
+            };
+            let mut written = Written::default();
+            let result =
+                write_packets(&mut batch, &mut offset, self.wire, &mut written, |slices| {
+                    match slices {
+                        [one] => half.try_write(one),
+                        many => half.try_write_vectored(many),
+                    }
+                });
+            let mut queue = self.lock();
+            queue.put_back(batch, offset, written);
+            queue.flushing = false;
+            if queue.discarded {
+                return Flushed::Wake; // the half is dropped, which ends the direction
+            }
+            queue.sink = Sink::Direct(Some(half));
+            if let Err(error) = result {
+                queue.blocked = true;
+                queue.broken = error.kind() != io::ErrorKind::WouldBlock;
+                self.relieve(queue);
+                return Flushed::Wake;
+            }
+            let done = queue.packets.is_empty();
+            self.relieve(queue);
+            if done {
+                return Flushed::Done;
+            }
+        }
+    }
+
+    /// Writes what waits through a stream that only the driver has. True: all is written.
+    pub(crate) fn flush_with(
+        &self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
+        loop {
+            let (mut batch, mut offset) = {
+                let mut queue = self.lock();
+                queue.listed = false;
+                queue.flushing = true;
+                (std::mem::take(&mut queue.packets), queue.offset)
+            };
+            let mut written = Written::default();
+            let result =
+                write_packets(&mut batch, &mut offset, self.wire, &mut written, &mut write);
+            let mut queue = self.lock();
+            queue.put_back(batch, offset, written);
+            queue.flushing = false;
+            let done = queue.packets.is_empty();
+            self.relieve(queue);
+            match result {
+                Ok(()) if done => return Ok(true),
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes everything, for the answer to a poll.
+    pub(crate) fn take(&self) -> VecDeque<Outgoing> {
+        let mut queue = self.lock();
+        queue.listed = false;
+        queue.ready = false;
+        queue.written += queue.bytes as u64;
+        queue.bytes = 0;
+        queue.count = 0;
+        let packets = std::mem::take(&mut queue.packets);
+        self.relieve(queue);
+        packets
+    }
+
+    /// A poll waits: the next packet leaves at once, a volatile one too. False: packets wait.
+    pub(crate) fn park(&self) -> bool {
+        let mut queue = self.lock();
+        queue.ready = queue.packets.is_empty();
+        queue.ready
+    }
+
+    /// No poll waits any more.
+    pub(crate) fn unpark(&self) {
+        self.lock().ready = false;
+    }
+
+    /// From now on whoever pushes writes.
+    pub(crate) fn set_direct(&self, half: OwnedWriteHalf) {
+        self.lock().sink = Sink::Direct(Some(half));
+    }
+
+    /// The socket is writable again.
+    pub(crate) fn unblock(&self) {
+        self.lock().blocked = false;
+    }
+
+    pub(crate) fn link(&self) -> Link {
+        let queue = self.lock();
+        match () {
+            () if queue.broken => Link::Broken,
+            () if queue.blocked => Link::Blocked,
+            () if queue.packets.is_empty() && !queue.flushing => Link::Idle,
+            () => Link::Busy,
+        }
+    }
+
+    /// Bytes taken off the queue since the start.
+    pub(crate) fn written(&self) -> u64 {
+        self.lock().written
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Ready when the queue is below half of its bounds, or closed.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.lock();
+        if queue.closed || !queue.is_half_full(&self.bounds) {
+            return Poll::Ready(());
+        }
+        if !queue.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+            queue.waiters.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Wakes who waits for room, if there is some; ends the section.
+    fn relieve(&self, mut queue: MutexGuard<'_, Queue>) {
+        if queue.waiters.is_empty() || (!queue.closed && queue.is_half_full(&self.bounds)) {
+            return;
+        }
+        let waiters = std::mem::take(&mut queue.waiters);
+        drop(queue);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether the queue was full and the session must end for it.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.lock().overflowed
+    }
+
+    /// Takes no packet any more, but for `last`; what waits is still to be written.
+    pub(crate) fn close(&self, last: Option<Outgoing>) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        if let Some(last) = last.filter(|_| !queue.discarded) {
+            let _ = queue.put(last, true);
+        }
+        self.relieve(queue);
+    }
+
+    /// Drops what waits and the way to the socket.
+    pub(crate) fn discard(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        queue.discard();
+        queue.sink = Sink::Driver;
+        self.relieve(queue);
+    }
+}
+
+impl Queue {
+    fn is_half_full(&self, bounds: &Bounds) -> bool {
+        self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
+    }
+
+    fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> bool {
+        self.count >= bounds.packets
+            // a packet alone may be larger than the bound
+            || (self.count > 0 && self.bytes.saturating_add(packet.size()) > bounds.bytes)
+    }
+
+    /// Drops whole events from the front, never the partly written head, until the packet fits.
+    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds) -> bool {
+        let mut at = usize::from(self.offset > 0);
+        while self.exceeds(packet, bounds) {
+            match self.packets.get(at) {
+                None => return false,
+                Some(old) if old.is_droppable() => {
+                    self.bytes -= old.size();
+                    self.count -= 1;
+                    self.packets.remove(at);
+                }
+                Some(_) => at += 1,
+            }
+        }
+        true
+    }
+
+    fn overflow(&mut self) -> Todo {
+        self.closed = true;
+        self.overflowed = true;
+        self.discard();
+        Todo::Wake
+    }
+
+    fn discard(&mut self) {
+        self.discarded = true;
+        self.ready = false;
+        self.packets = VecDeque::new();
+        self.bytes = 0;
+        self.count = 0;
+    }
+
+    fn put(&mut self, packet: Outgoing, batch: bool) -> Todo {
+        let was_ready = std::mem::replace(&mut self.ready, false);
+        self.bytes += packet.size();
+        self.count += 1;
+        self.packets.push_back(packet);
+        match &self.sink {
+            _ if self.blocked || self.flushing => Todo::Nothing,
+            // The driver knows already, or there is no poll to answer.
+            Sink::Driver if !was_ready => Todo::Nothing,
+            Sink::Driver if !batch => Todo::Wake,
+            Sink::Direct(_) if !batch => Todo::Flush,
+            Sink::Direct(_) if self.bytes > FLUSH_BYTES || self.packets.len() > FLUSH_PACKETS => {
+                Todo::Flush
+            }
+            _ if self.listed => Todo::Nothing,
+            _ => {
+                self.listed = true;
+                Todo::List
+            }
+        }
+    }
+
+    fn put_back(&mut self, mut rest: VecDeque<Outgoing>, offset: usize, written: Written) {
+        if self.discarded {
+            return;
+        }
+        self.bytes -= written.bytes;
+        self.written += written.bytes as u64 + u64::from(offset != self.offset);
+        self.count -= written.packets;
+        self.pongs -= written.pongs;
+        self.offset = offset;
+        if !rest.is_empty() {
+            rest.append(&mut self.packets);
+            self.packets = rest;
+        } else if self.packets.is_empty() {
+            // Most batches are small: keep their room, not that of a burst.
+            if rest.capacity() <= 8 {
+                self.packets = rest;
+            }
+            self.ready = true;
+        }
+    }
+}
+
+/// What a write took off a batch.
+#[derive(Debug, Default)]
+struct Written {
+    bytes: usize,
+    packets: usize,
+    pongs: u8,
+}
+
+/// Writes packets off the front of `batch` until it is empty or `write` fails; `offset` counts the
+/// bytes of the first packet that are written. `WouldBlock` is an error here.
+fn write_packets(
+    batch: &mut VecDeque<Outgoing>,
+    offset: &mut usize,
+    wire: Wire,
+    written: &mut Written,
+    mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<()> {
+    while let Some(first) = batch.front() {
+        let count = match first.ready_frame() {
+            Some(frame) if batch.len() == 1 => write(&[IoSlice::new(&frame[*offset..])])?,
+            _ => gather(batch, *offset, wire, &mut write)?,
+        };
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        *offset += count;
+        while let Some(first) = batch.front() {
+            let length = first.frames_len(wire.protocol, wire.base64);
+            if *offset < length {
+                break;
+            }
+            *offset -= length;
+            written.bytes += first.size();
+            written.packets += 1;
+            written.pongs += u8::from(first.is_control_frame());
+            batch.pop_front();
+        }
+    }
+    Ok(())
+}
+
+/// One write of as many packets as fit: small ones flattened into the thread's scratch buffer,
+/// large ones as slices of their own.
+fn gather(
+    batch: &VecDeque<Outgoing>,
+    offset: usize,
+    wire: Wire,
+    write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    /// A run of packets in the scratch buffer, or a packet that is written from where it is.
+    enum Piece<'a> {
+        Flat(usize),
+        Frame(&'a [u8]),
+    }
+    const PIECES: usize = 16;
+    const LARGE: usize = 16 * 1024;
+    const ENOUGH: usize = 256 * 1024;
+
+    crate::scratch::with_write_buffer(|flat| {
+        let mut pieces: [Option<Piece<'_>>; PIECES] = [const { None }; PIECES];
+        let (mut used, mut total) = (0, 0);
+        for packet in batch {
+            match packet.ready_frame() {
+                Some(frame) if frame.len() >= LARGE => {
+                    if used == PIECES {
+                        break;
+                    }
+                    pieces[used] = Some(Piece::Frame(frame));
+                    used += 1;
+                    total += frame.len();
+                }
+                _ => {
+                    let open = used > 0 && matches!(pieces[used - 1], Some(Piece::Flat(_)));
+                    if !open && used == PIECES {
+                        break;
+                    }
+                    let start = flat.len();
+                    packet.write_frames(wire.protocol, wire.base64, flat);
+                    total += flat.len() - start;
+                    if !open {
+                        used += 1;
+                    }
+                    pieces[used - 1] = Some(Piece::Flat(flat.len()));
+                }
+            }
+            if total >= ENOUGH {
+                break;
+            }
+        }
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let mut start = 0;
+        for (slice, piece) in slices.iter_mut().zip(pieces.iter().flatten()) {
+            match piece {
+                Piece::Flat(end) => {
+                    *slice = IoSlice::new(&flat[start..*end]);
+                    start = *end;
+                }
+                Piece::Frame(frame) => *slice = IoSlice::new(frame),
+            }
+        }
+        let mut slices = &mut slices[..used];
+        IoSlice::advance_slices(&mut slices, offset);
+        write(slices)
+    })
+}

@@ -1,0 +1,150 @@
+//! The request that opened a session, kept for the session's life in one block of memory.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use http::Extensions;
+use http::request::Parts;
+
+/// Where the peer's TCP connection comes from. Our own listener puts it into the extensions of
+/// each request; under another HTTP server a layer of the application does, if it is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a newtype")]
+pub struct RemoteAddr(pub SocketAddr);
+
+/// The handshake request: the head, packed, and the extensions that layers put on it.
+// seed: socket.request, client.request
+pub struct Request {
+    /// `METHOD SP target`, then `name NUL value` for each header, each ended by a newline: neither
+    /// NUL nor newline can be in any of them.
+    head: Box<[u8]>,
+    extensions: Extensions,
+    remote_addr: Option<SocketAddr>,
+    issued: SystemTime,
+}
+
+impl Request {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let mut head = Vec::with_capacity(512);
+        head.extend_from_slice(parts.method.as_str().as_bytes());
+        head.push(b' ');
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        head.extend_from_slice(target.as_bytes());
+        head.push(b'\n');
+        for (name, value) in &parts.headers {
+            head.extend_from_slice(name.as_str().as_bytes());
+            head.push(0);
+            head.extend_from_slice(value.as_bytes());
+            head.push(b'\n');
+        }
+        let remote_addr = parts.extensions.get::<RemoteAddr>().map(|addr| addr.0);
+        Self {
+            head: head.into_boxed_slice(),
+            extensions: parts.extensions,
+            remote_addr,
+            issued: SystemTime::now(),
+        }
+    }
+
+    /// The method; a handshake is a `GET`.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.first_line().split_once(' ').map_or("", |(method, _)| method)
+    }
+
+    /// The request target: path and query as sent.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        self.first_line().split_once(' ').map_or("", |(_, target)| target)
+    }
+
+    /// The path as sent.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.uri().split('?').next().unwrap_or("")
+    }
+
+    /// The query as sent, without the question mark; empty if there is none.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.uri().split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The first value of a header, if it is text. The name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers().find(|(n, _)| n.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// All headers, names in lower case, in the order of arrival.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.lines().skip(1).filter_map(|line| {
+            let at = line.iter().position(|byte| *byte == 0)?;
+            Some((std::str::from_utf8(&line[..at]).ok()?, &line[at + 1..]))
+        })
+    }
+
+    /// What layers of the HTTP server attached to the request.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The address of the TCP peer, if the HTTP server tells it, see [`RemoteAddr`].
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote_addr
+    }
+
+    /// When the session was opened.
+    #[must_use]
+    pub fn issued(&self) -> SystemTime {
+        self.issued
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.head.split(|byte| *byte == b'\n')
+    }
+
+    fn first_line(&self) -> &str {
+        let line = self.lines().next().unwrap_or_default();
+        std::str::from_utf8(line).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method())
+            .field("uri", &self.uri())
+            .field("remote_addr", &self.remote_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_is_kept() {
+        let request = http::Request::get("/socket.io/?EIO=4&x=%20y")
+            .header("Cookie", "a=b")
+            .header("X-Test", "1")
+            .header("X-Test", "2")
+            .header("X-Empty", "")
+            .body(())
+            .unwrap();
+        let request = Request::new(request.into_parts().0);
+        assert_eq!(request.method(), "GET");
+        assert_eq!(request.uri(), "/socket.io/?EIO=4&x=%20y");
+        assert_eq!((request.path(), request.query()), ("/socket.io/", "EIO=4&x=%20y"));
+        assert_eq!(request.header("cookie"), Some("a=b"));
+        assert_eq!(request.header("X-Test"), Some("1"));
+        assert_eq!(request.header("x-empty"), Some(""));
+        assert_eq!(request.header("x-none"), None);
+        assert_eq!(request.headers().count(), 4);
+    }
+}

@@ -1,0 +1,233 @@
+//! The requests of a polling session: the poll, the POST, and what is neither.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use engineio_proto::handshake::Query;
+use engineio_proto::payload::{self, Form, jsonp};
+use engineio_proto::{CloseReason, HandshakeError, Protocol};
+use http::header::{self, HeaderMap};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::sync::oneshot;
+
+use crate::answers;
+use crate::compression::Coding;
+use crate::cors::Cors;
+use crate::mailbox::{Mail, NotAdmitted, Poll, Post};
+use crate::server::Engine;
+use crate::socket::{Detail, Socket};
+
+/// What a request asks for, and what its answer needs to know of it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) query: Query,
+    pub(crate) cors: Cors,
+    /// The headers that decide about the answer's CORS and old browsers' headers.
+    pub(crate) origin: HeaderMap,
+}
+
+impl Asked {
+    pub(crate) fn new(query: &str, headers: &HeaderMap, cors: Cors) -> Self {
+        let mut origin = HeaderMap::new();
+        for name in [header::ORIGIN, header::USER_AGENT] {
+            if let Some(value) = headers.get(&name) {
+                origin.insert(name, value.clone());
+            }
+        }
+        Self { query: Query::parse(query), cors, origin }
+    }
+}
+
+/// The codings that a client accepts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepts(pub(crate) Option<Coding>);
+
+impl Accepts {
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+        Self(accept.and_then(Coding::from_accept))
+    }
+}
+
+/// Answers a request of a session.
+pub(crate) async fn answer<B>(
+    engine: &Arc<Engine>,
+    socket: &Socket,
+    asked: &Asked,
+    request: Request<B>,
+) -> Result<Response<Bytes>, HandshakeError>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    match *request.method() {
+        Method::GET => poll(engine, socket, asked, request.headers()).await,
+        Method::POST => post(engine, socket, asked, request).await,
+        Method::OPTIONS => Ok(answers::options(asked)),
+        // reference: another method; the session goes on
+        _ => Ok(answers::empty(asked, StatusCode::INTERNAL_SERVER_ERROR)),
+    }
+}
+
+// Engine.IO v4: HTTP long-polling, receiving
+async fn poll(
+    engine: &Engine,
+    socket: &Socket,
+    asked: &Asked,
+    headers: &HeaderMap,
+) -> Result<Response<Bytes>, HandshakeError> {
+    let (reply, answer) = oneshot::channel();
+    match socket.shared().mailbox.admit_poll(Poll { reply }) {
+        Ok(()) => socket.wake(),
+        Err(NotAdmitted::Overlap) => return Ok(overlap(socket, asked)),
+        Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
+    }
+    let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
+    Ok(answers::payload(asked, &Accepts::new(headers), engine.options.http_compression, answer))
+}
+
+// Engine.IO v4: HTTP long-polling, sending
+async fn post<B>(
+    engine: &Engine,
+    socket: &Socket,
+    asked: &Asked,
+    request: Request<B>,
+) -> Result<Response<Bytes>, HandshakeError>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let form = match (socket.protocol(), content_type.map(|value| value.as_bytes())) {
+        (Protocol::V4, Some(b"application/octet-stream")) => {
+            // reference: protocol 4 has no binary payload
+            socket.close_with(CloseReason::TransportError);
+            return Ok(answers::close_connection(answers::empty(asked, StatusCode::BAD_REQUEST)));
+        }
+        (Protocol::V4, _) => Form::V4,
+        (Protocol::V3, Some(b"application/octet-stream")) => Form::V3Binary,
+        (Protocol::V3, _) => Form::V3Text,
+    };
+    let ended = match socket.shared().mailbox.admit_post() {
+        Ok(ended) => ended,
+        Err(NotAdmitted::Overlap) => return Ok(overlap(socket, asked)),
+        Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
+    };
+    let upload = Upload(Some(socket));
+    let limit = engine.options.max_http_buffer_size;
+    let body = tokio::select! {
+        body = tokio::time::timeout(engine.options.body_timeout, read(request, limit)) => body,
+        _ = ended => {
+            // the session is over, and the rest of the body of no use
+            let answer = answers::refused(asked, &HandshakeError::UnknownSession);
+            return Ok(answers::close_connection(answer));
+        }
+    };
+    let body = match body {
+        Ok(Ok(body)) => body,
+        Ok(Err(Unread::TooLarge)) => {
+            upload.fail(Some(Detail::TooLarge));
+            return Ok(answers::failed(asked, StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"));
+        }
+        Ok(Err(Unread::Broken)) => {
+            upload.fail(None);
+            return Ok(answers::failed(asked, StatusCode::BAD_REQUEST, "Incomplete body"));
+        }
+        Err(_) => {
+            upload.fail(None);
+            return Ok(answers::failed(asked, StatusCode::REQUEST_TIMEOUT, "Request timeout"));
+        }
+    };
+    upload.finish();
+    let max_packets = engine.options.max_packets_per_payload;
+    let packets = match asked.query.jsonp {
+        None => payload::Decoder::new(form, body, max_packets),
+        Some(_) => match jsonp::unwrap(&body) {
+            Some(text) => payload::Decoder::from_text(socket.protocol(), text, max_packets),
+            // reference: a form without the field is ignored
+            None => {
+                socket.shared().mailbox.post_answered();
+                return Ok(answers::ok(asked));
+            }
+        },
+    };
+    let (done, taken) = oneshot::channel();
+    if socket.shared().mailbox.put(Mail::Post(Post { packets, done })) {
+        socket.wake();
+    }
+    // An end of the session meanwhile makes no difference to the answer.
+    let _ = taken.await;
+    Ok(answers::ok(asked))
+}
+
+/// Two requests of a kind at the same time end the session.
+fn overlap(socket: &Socket, asked: &Asked) -> Response<Bytes> {
+    socket.close_for(CloseReason::TransportError, Some(Detail::OverlappingRequests));
+    answers::close_connection(answers::empty(asked, StatusCode::BAD_REQUEST))
+}
+
+/// A body that is being read; if its request breaks, so does the session.
+struct Upload<'a>(Option<&'a Socket>);
+
+impl Upload<'_> {
+    fn finish(mut self) {
+        self.0 = None;
+    }
+
+    fn fail(mut self, detail: Option<Detail>) {
+        if let Some(socket) = self.0.take() {
+            socket.close_for(CloseReason::TransportError, detail);
+        }
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        if let Some(socket) = self.0.take() {
+            socket.close_for(CloseReason::TransportError, None);
+        }
+    }
+}
+
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// Reads a body; never holds more than the limit, and reserves nothing for an announcement.
+async fn read<B>(request: Request<B>, limit: usize) -> Result<Bytes, Unread>
+where
+    B: http_body::Body,
+{
+    let announced = request.body().size_hint().lower();
+    if announced > limit as u64 {
+        return Err(Unread::TooLarge);
+    }
+    let mut body = std::pin::pin!(request.into_body());
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        let length = first.len() + all.len() + data.remaining();
+        if length > limit {
+            return Err(Unread::TooLarge);
+        }
+        if first.is_empty() && all.is_empty() {
+            let mut data = data;
+            first = data.copy_to_bytes(data.remaining()); // most bodies are one piece: no copy
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        let mut data = data;
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            all.extend_from_slice(chunk);
+            let count = chunk.len();
+            data.advance(count);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}

@@ -1,0 +1,349 @@
+//! The engine: its sessions, and the end of them all.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::future::{Future, IntoFuture};
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use std::{fmt, io};
+
+use engineio_proto::{CloseReason, Message, TransportKind};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, watch};
+
+use crate::application::{Application, Context, IntoApplication};
+use crate::layer::EngineLayer;
+use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound};
+use crate::lock;
+use crate::options::{Options, OptionsError};
+use crate::service::EngineService;
+use crate::socket::Socket;
+use crate::stats::{Counters, Stats};
+
+/// An Engine.IO server; a handle, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Server(Arc<Engine>);
+
+pub(crate) struct Engine {
+    pub(crate) options: Options,
+    pub(crate) counters: Arc<Counters>,
+    sessions: Mutex<HashSet<ById>>,
+    application: OnceLock<Box<dyn IntoApplication>>,
+    closing: AtomicBool,
+    /// Ways to drop the listeners.
+    listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Told when the last session or the last connection of our own listeners ended.
+    pub(crate) ended: Notify,
+}
+
+/// What our own listeners and their connections do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Run,
+    /// Listeners are gone; connections end after the request that they serve.
+    Finish,
+    /// Connections end at once.
+    Abort,
+}
+
+/// A session in the table, found by its id.
+struct ById(Socket);
+
+impl Server {
+    /// A server with these options.
+    ///
+    /// # Errors
+    /// The first option that makes no sense.
+    pub fn new(options: Options) -> Result<Self, OptionsError> {
+        options.check()?;
+        Ok(Self(Arc::new(Engine {
+            options,
+            counters: Arc::default(),
+            sessions: Mutex::default(),
+            application: OnceLock::new(),
+            closing: AtomicBool::new(false),
+            listeners: Mutex::default(),
+            phase: watch::Sender::new(Phase::Run),
+            ended: Notify::new(),
+        })))
+    }
+
+    /// Says what becomes of new sessions. Before it is said, what they send is dropped.
+    ///
+    /// The first call counts: sessions have one layer above them. False: it was not the first.
+    pub fn on_connection(&self, application: impl IntoApplication) -> bool {
+        self.0.application.set(Box::new(application)).is_ok()
+    }
+
+    /// Listens on a port, an address or a `"host:port"`; other paths are answered 404.
+    ///
+    /// # Errors
+    /// What binding says.
+    pub async fn listen(&self, addresses: impl Addresses) -> io::Result<Attached> {
+        let listener = listen::bind(addresses).await?;
+        self.attach(listener)
+    }
+
+    /// Serves what a listener accepts.
+    ///
+    /// # Errors
+    /// If the listener does not know its own address.
+    pub fn attach<L: Listener>(&self, listener: L) -> io::Result<Attached> {
+        self.attach_service(listener, self.service(NotFound))
+    }
+
+    /// Serves what a listener accepts through a service of one's own, usually one that has
+    /// [`Server::service`] in it.
+    ///
+    /// # Errors
+    /// If the listener does not know its own address.
+    pub fn attach_service<L, S>(&self, listener: L, service: S) -> io::Result<Attached>
+    where
+        L: Listener,
+        S: Connect,
+    {
+        listen::attach(&self.0, listener, service)
+    }
+
+    /// Serves one connection over any stream, until it ends. For streams that no listener accepts,
+    /// such as those of tests.
+    pub async fn serve_connection<Io, S>(&self, io: Io, peer: SocketAddr, service: S)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Connect,
+    {
+        listen::serve_connection(&self.0, io, peer, service).await;
+    }
+
+    /// A tower service: requests below the path are the engine's, all others go to `inner`.
+    #[must_use]
+    pub fn service<S>(&self, inner: S) -> EngineService<S> {
+        EngineService::new(Arc::clone(&self.0), inner)
+    }
+
+    /// A tower layer that puts [`Server::service`] in front of another service.
+    #[must_use]
+    pub fn layer(&self) -> EngineLayer {
+        EngineLayer::new(self.clone())
+    }
+
+    /// A live session by its id.
+    #[must_use]
+    pub fn session(&self, id: &str) -> Option<Socket> {
+        self.0.session(id)
+    }
+
+    /// The number of sessions: open ones, and closing ones that a client must still learn of.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.0.session_count()
+    }
+
+    /// A snapshot of the counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.counters.snapshot()
+    }
+
+    /// The options.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Ends the server: listening stops and all sessions end with `server shutting down`, at once.
+    /// The result can be awaited for the end of all connections, or dropped.
+    // seed: server.close
+    pub fn close(&self) -> Closing {
+        self.0.closing.store(true, Ordering::Release);
+        self.0.phase.send_if_modified(|phase| {
+            let first = *phase == Phase::Run;
+            *phase = (*phase).max(Phase::Finish);
+            first
+        });
+        let listeners = std::mem::take(&mut *lock(&self.0.listeners));
+        listeners.into_iter().for_each(|stop| stop());
+        let sessions: Vec<Socket> = lock(&self.0.sessions).iter().map(|s| s.0.clone()).collect();
+        for session in sessions {
+            session.close_with(CloseReason::ServerShuttingDown);
+        }
+        Closing { engine: Arc::clone(&self.0), within: None }
+    }
+
+    /// Whether [`Server::close`] was called.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+}
+
+impl Phase {
+    fn max(self, other: Self) -> Self {
+        if self == Self::Abort { self } else { other }
+    }
+}
+
+impl Engine {
+    pub(crate) fn session(&self, id: &str) -> Option<Socket> {
+        lock(&self.sessions).get(id).map(|session| session.0.clone())
+    }
+
+    /// Puts a session into the table. False: there is one with its id.
+    pub(crate) fn insert(&self, socket: &Socket) -> bool {
+        let inserted = lock(&self.sessions).insert(ById(socket.clone()));
+        if inserted {
+            self.counters.session_opened();
+        }
+        inserted
+    }
+
+    /// Requests do not find the session any more.
+    pub(crate) fn forget(&self, socket: &Socket) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.get(socket.id()).is_some_and(|session| session.0.is_same(socket)) {
+            let gone = sessions.take(socket.id());
+            // a burst leaves a large table behind; an idle server gives it back
+            if sessions.len() * 8 < sessions.capacity() {
+                let keep = sessions.len() * 2;
+                sessions.shrink_to(keep);
+            }
+            drop(sessions);
+            drop(gone);
+        }
+    }
+
+    /// The session's task ended.
+    pub(crate) fn session_gone(&self) {
+        self.counters.session_gone();
+        self.ended.notify_waiters();
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.counters.sessions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn allows(&self, transport: TransportKind) -> bool {
+        self.options.transports.contains(&transport)
+    }
+
+    /// What a polling session may be upgraded to.
+    pub(crate) fn upgrades(&self) -> &'static [TransportKind] {
+        match self.options.allow_upgrades && self.allows(TransportKind::WebSocket) {
+            true => &[TransportKind::WebSocket],
+            false => &[],
+        }
+    }
+
+    pub(crate) fn application(&self, socket: &Socket) -> Box<dyn Application> {
+        match self.application.get() {
+            Some(application) => application.application(socket),
+            None => Box::new(Nobody),
+        }
+    }
+
+    /// Keeps the way to drop a listener; at once, if the server is closed.
+    pub(crate) fn keep_listener(&self, stop: Box<dyn FnOnce() + Send>) {
+        let mut listeners = lock(&self.listeners);
+        if self.is_closing() {
+            drop(listeners);
+            stop();
+        } else {
+            listeners.push(stop);
+        }
+    }
+
+    /// A listener or a connection of ours ended; it had subscribed to the phase.
+    pub(crate) fn listener_gone(&self, phase: watch::Receiver<Phase>) {
+        drop(phase);
+        self.ended.notify_waiters();
+    }
+
+    async fn all_ended(&self) {
+        loop {
+            // registered before looking, so that no end is missed
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if self.session_count() == 0 && self.phase.receiver_count() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("path", &self.options.path)
+            .field("sessions", &self.session_count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id().hash(state);
+    }
+}
+
+impl Borrow<str> for ById {
+    fn borrow(&self) -> &str {
+        self.0.id()
+    }
+}
+
+/// The layer above of a server that has none.
+struct Nobody;
+
+impl Application for Nobody {
+    fn on_message(&mut self, _: Message<'_>, _: &mut Context<'_>) {}
+}
+
+/// The end of a server, see [`Server::close`]. Await it for the end of all sessions and of all
+/// connections of the server's own listeners. Dropping it changes nothing: the server ends anyway.
+#[derive(Debug)]
+pub struct Closing {
+    engine: Arc<Engine>,
+    within: Option<Duration>,
+}
+
+impl Closing {
+    /// Bounds the wait: what is left then is cut off.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
+        self
+    }
+}
+
+impl IntoFuture for Closing {
+    type Output = ();
+    type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { engine, within } = self;
+        Box::pin(async move {
+            let Some(within) = within else { return engine.all_ended().await };
+            if tokio::time::timeout(within, engine.all_ended()).await.is_err() {
+                engine.phase.send_replace(Phase::Abort);
+            }
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! The engine as a tower service: recognises its requests and dispatches them.
+//!
+//! A request is the engine's if its path goes on behind the option `path` with a slash; all others
+//! pass to the inner service untouched.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::body::Body;
+use crate::handshake;
+use crate::server::Engine;
+
+/// A service that answers the engine's requests and passes on all others.
+#[derive(Clone)]
+pub struct EngineService<S> {
+    engine: Arc<Engine>,
+    intercept: Option<Arc<dyn Intercept>>,
+    inner: S,
+}
+
+/// Looks at requests below the path before the engine does, as for files that are served there.
+pub trait Intercept: Send + Sync + 'static {
+    /// `rest` is the path behind the engine's own and the slash. `Some` answers the request.
+    fn intercept(&self, request: &Parts, rest: &str) -> Option<Response<Bytes>>;
+}
+
+impl<S> EngineService<S> {
+    pub(crate) fn new(engine: Arc<Engine>, inner: S) -> Self {
+        Self { engine, intercept: None, inner }
+    }
+
+    /// Has requests looked at before the engine sees them.
+    #[must_use]
+    pub fn intercept(mut self, intercept: Arc<dyn Intercept>) -> Self {
+        self.intercept = Some(intercept);
+        self
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for EngineService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Body<R>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let prefix = self.engine.options.prefix();
+        let rest =
+            request.uri().path().strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+        let Some(rest) = rest else {
+            let answer = self.inner.call(request);
+            return Box::pin(async move { Ok(answer.await?.map(Body::inner)) });
+        };
+        if let Some(intercept) = &self.intercept {
+            let rest = rest.to_owned();
+            let (parts, body) = request.into_parts();
+            if let Some(answer) = intercept.intercept(&parts, &rest) {
+                return Box::pin(async move { Ok(answer.map(Body::own)) });
+            }
+            let request = Request::from_parts(parts, body);
+            return self.own(request);
+        }
+        self.own(request)
+    }
+}
+
+impl<S> EngineService<S> {
+    fn own<B, R, E>(
+        &self,
+        request: Request<B>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body<R>>, E>> + Send>>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+    {
+        let engine = Arc::clone(&self.engine);
+        Box::pin(async move { Ok(handshake::answer(engine, request).await.map(Body::own)) })
+    }
+}
+
+impl<S> fmt::Debug for EngineService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineService").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}

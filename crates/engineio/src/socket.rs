@@ -1,0 +1,294 @@
+//! The handle of a session: the seed's `conn`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use engineio_proto::{CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind};
+use futures_util::task::AtomicWaker;
+use tokio::runtime::Handle;
+
+use crate::batch;
+use crate::mailbox::{Mail, Mailbox};
+use crate::outbox::{Bounds, Flushed, Gate, Outbox, Push, Todo, Wire};
+use crate::request::Request;
+use crate::server::Engine;
+use crate::stats::Counters;
+
+/// The handle of a session; cheap to clone. It stays valid when the session is over: what is sent
+/// then goes nowhere.
+// seed: socket.conn, client.conn
+#[derive(Clone)]
+pub struct Socket(Arc<Shared>);
+
+/// What the session's driver shares with everybody else.
+pub(crate) struct Shared {
+    id: Box<str>,
+    protocol: Protocol,
+    request: Request,
+    transport: AtomicU8,
+    state: AtomicU8,
+    pub(crate) outbox: Outbox,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) waker: AtomicWaker,
+    counters: Arc<Counters>,
+    runtime: Handle,
+}
+
+/// What more is known about the end of a session than its [`CloseReason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// The client did not take what it was sent: its queue was full, or nothing was written for
+    /// `write_timeout`.
+    SlowConsumer,
+    /// A message or a body was larger than `max_http_buffer_size`.
+    TooLarge,
+    /// Two polls or two POSTs at the same time.
+    OverlappingRequests,
+    /// The application did not take the client's messages for `max_read_pause`.
+    NotRead,
+    /// The layer above panicked.
+    Panic,
+    /// The peer broke the WebSocket protocol; the close code that it was told.
+    WebSocket(u16),
+}
+
+/// The session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a unit")]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the session is closed")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+const OPEN: u8 = 0;
+const CLOSING: u8 = 1;
+
+impl Socket {
+    pub(crate) fn new(
+        engine: &Arc<Engine>,
+        id: Box<str>,
+        protocol: Protocol,
+        base64: bool,
+        transport: TransportKind,
+        request: Request,
+    ) -> Self {
+        let bounds = Bounds {
+            bytes: engine.options.max_outbound_bytes,
+            packets: engine.options.max_outbound_packets,
+            policy: engine.options.slow_consumer,
+        };
+        Self(Arc::new(Shared {
+            id,
+            protocol,
+            request,
+            transport: AtomicU8::new(transport_number(transport)),
+            state: AtomicU8::new(OPEN),
+            outbox: Outbox::new(bounds, Wire { protocol, base64 }),
+            mailbox: Mailbox::default(),
+            waker: AtomicWaker::new(),
+            counters: Arc::clone(&engine.counters),
+            runtime: Handle::current(),
+        }))
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// [`Closed`] if the session is over, or ends because the client's queue is full.
+    pub fn send(&self, message: Message<'_>) -> Result<(), Closed> {
+        let packet = match message {
+            Message::Text(text) => {
+                let mut buffer = Vec::with_capacity(HEADROOM + text.len());
+                buffer.resize(HEADROOM, 0);
+                buffer.extend_from_slice(text.as_bytes());
+                Outgoing::message(buffer, HEADROOM, Vec::new())
+            }
+            Message::Binary(bytes) => Outgoing::binary_message(bytes),
+        };
+        match self.push(&packet.droppable(true), false) {
+            Push::Closed => Err(Closed),
+            Push::Queued | Push::Dropped => Ok(()),
+        }
+    }
+
+    /// Queues an encoded packet. Never waits; `volatile` packets are dropped unless they would
+    /// leave at once.
+    pub fn push(&self, packet: &Outgoing, volatile: bool) -> Push {
+        self.push_through(packet, None, volatile)
+    }
+
+    /// [`Socket::push`] through a gate: goes nowhere if it is closed.
+    pub fn push_gated(&self, gate: &Gate, packet: &Outgoing, volatile: bool) -> Push {
+        self.push_through(packet, Some(gate), volatile)
+    }
+
+    /// Queues a packet and opens the gate with it: what is pushed through the gate follows it.
+    /// False: the session is over.
+    pub fn open_gate(&self, gate: &Gate, packet: &Outgoing) -> bool {
+        let (opened, todo) = self.0.outbox.open_gate(gate, packet, batch::is_active());
+        self.see_to(todo);
+        opened
+    }
+
+    /// Closes the gate and queues a last packet: nothing that is pushed through the gate follows.
+    /// False: it was closed before, and the packet is not sent.
+    pub fn close_gate(&self, gate: &Gate, packet: Option<&Outgoing>) -> bool {
+        let (closed, todo) = self.0.outbox.close_gate(gate, packet, batch::is_active());
+        self.see_to(todo);
+        closed
+    }
+
+    fn push_through(&self, packet: &Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
+        let outbox = &self.0.outbox;
+        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active());
+        match push {
+            Push::Queued => Counters::add(&self.0.counters.packets_out),
+            Push::Dropped if volatile => Counters::add(&self.0.counters.volatile_dropped),
+            Push::Dropped => Counters::add(&self.0.counters.queue_dropped),
+            Push::Closed => {}
+        }
+        self.see_to(todo);
+        push
+    }
+
+    pub(crate) fn see_to(&self, todo: Todo) {
+        match todo {
+            Todo::Nothing => {}
+            Todo::List => batch::list(self),
+            Todo::Flush => self.flush(),
+            Todo::Wake => self.wake(),
+        }
+    }
+
+    /// Writes what waits if that can be done from here, else has the driver do it.
+    pub(crate) fn flush(&self) {
+        if self.0.outbox.flush() == Flushed::Wake {
+            self.wake();
+        }
+    }
+
+    /// Ends the session with the reason `forced close`: what was sent before is still delivered.
+    pub fn close(&self) {
+        self.close_with(CloseReason::ForcedClose);
+    }
+
+    /// Ends the session with another reason.
+    pub fn close_with(&self, reason: CloseReason) {
+        self.close_for(reason, None);
+    }
+
+    pub(crate) fn close_for(&self, reason: CloseReason, detail: Option<Detail>) {
+        if self.0.mailbox.put(Mail::Close(reason, detail)) {
+            self.wake();
+        }
+    }
+
+    /// Wakes the session's task, which then calls [`crate::Application::poll`].
+    pub fn wake(&self) {
+        self.0.waker.wake();
+    }
+
+    /// Resolves when the queue is below half of its bounds, or the session is over.
+    ///
+    /// For producers that would rather wait than have the slow-consumer policy act. Cancel safe.
+    ///
+    /// # Errors
+    /// [`Closed`] if the session is over.
+    pub async fn writable(&self) -> Result<(), Closed> {
+        std::future::poll_fn(|cx| self.0.outbox.poll_writable(cx)).await;
+        if self.is_open() { Ok(()) } else { Err(Closed) }
+    }
+
+    /// The session's id: unguessable, and the bearer of the session on polling.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The protocol of the client.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.0.protocol
+    }
+
+    /// The transport in use at this moment.
+    #[must_use]
+    pub fn transport(&self) -> TransportKind {
+        match self.0.transport.load(Ordering::Relaxed) {
+            0 => TransportKind::Polling,
+            _ => TransportKind::WebSocket,
+        }
+    }
+
+    /// Whether the session is neither closing nor closed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.state.load(Ordering::Acquire) == OPEN
+    }
+
+    /// The request that opened the session.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    /// The address of the TCP peer, if the HTTP server tells it.
+    #[must_use]
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.0.request.remote_addr()
+    }
+
+    /// Bytes that wait to be sent.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.0.outbox.bytes()
+    }
+
+    /// Whether the handle is of the same session as another.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
+    pub(crate) fn set_transport(&self, transport: TransportKind) {
+        self.0.transport.store(transport_number(transport), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_closing(&self) {
+        self.0.state.store(CLOSING, Ordering::Release);
+    }
+}
+
+fn transport_number(transport: TransportKind) -> u8 {
+    u8::from(transport == TransportKind::WebSocket)
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("protocol", &self.protocol())
+            .field("transport", &self.transport())
+            .field("open", &self.is_open())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,84 @@
+//! The polling transport: the poll that waits for packets.
+//!
+//! Requests reach the driver through its mailbox; the answer goes back to the request's own future
+//! in `service`, which adds the HTTP part.
+
+use std::collections::VecDeque;
+use std::task::Context;
+
+use engineio_proto::{Outgoing, PacketType, Protocol, payload};
+
+use crate::mailbox::{Poll, PollAnswer};
+use crate::socket::Socket;
+
+/// The parked poll, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Polling {
+    parked: Option<Poll>,
+    base64: bool,
+}
+
+impl Polling {
+    pub(crate) fn new(base64: bool) -> Self {
+        Self { parked: None, base64 }
+    }
+
+    /// Parks a poll. The mailbox admits one at a time.
+    pub(crate) fn park(&mut self, poll: Poll) {
+        self.parked = Some(poll);
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.is_some()
+    }
+
+    /// Whether the client of the parked poll is gone.
+    pub(crate) fn is_abandoned(&mut self, cx: &mut Context<'_>) -> bool {
+        self.parked.as_mut().is_some_and(|poll| poll.reply.poll_closed(cx).is_ready())
+    }
+
+    /// Answers the parked poll with what waits, if both are there.
+    pub(crate) fn flush(&mut self, socket: &Socket) {
+        if self.is_parked() && !socket.shared().outbox.park() {
+            let packets = socket.shared().outbox.take();
+            self.answer(socket, packets, None);
+        }
+    }
+
+    /// Answers the parked poll with what waits and one packet more. False: none is parked.
+    pub(crate) fn answer_with(&mut self, socket: &Socket, last: PacketType) -> bool {
+        if !self.is_parked() {
+            return false;
+        }
+        let packets = socket.shared().outbox.take();
+        self.answer(socket, packets, Some(last));
+        true
+    }
+
+    /// Answers the parked poll, with a noop if nothing waits.
+    pub(crate) fn release(&mut self, socket: &Socket) {
+        self.flush(socket);
+        self.answer_noop(socket);
+    }
+
+    /// Answers the parked poll with a noop; what waits goes on waiting.
+    pub(crate) fn answer_noop(&mut self, socket: &Socket) {
+        self.answer(socket, VecDeque::new(), Some(PacketType::Noop));
+    }
+
+    fn answer(&mut self, socket: &Socket, packets: VecDeque<Outgoing>, last: Option<PacketType>) {
+        let Some(poll) = self.parked.take() else { return };
+        socket.shared().outbox.unpark();
+        let mut packets = Vec::from(packets);
+        let compress = packets.iter().any(Outgoing::wants_compression);
+        packets.extend(last.map(|kind| Outgoing::packet(kind, "")));
+        let mut payload = Vec::with_capacity(packets.iter().map(|packet| packet.size() + 16).sum());
+        // Engine.IO v3: JSONP and `b64` sessions get text only
+        let base64 = self.base64 && socket.protocol() == Protocol::V3;
+        let content_type = payload::encode(socket.protocol(), base64, &packets, &mut payload);
+        // before the answer: the client's next poll may come at once
+        socket.shared().mailbox.poll_answered();
+        // A client that is gone ends the session in the driver's next turn.
+        let _ = poll.reply.send(PollAnswer { payload, content_type, compress });
+    }
+}

@@ -1,0 +1,176 @@
+//! The WebSocket transport: a stream, a decoder, and nothing else while it is idle.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use engineio_proto::websocket::{Decoder, close};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// An upgraded connection.
+pub(crate) struct WebSocket {
+    pub(crate) decoder: Decoder,
+    stream: Stream,
+    /// What the HTTP server had read beyond the request.
+    read_ahead: Bytes,
+    /// What waits to be written before it is a session's transport.
+    pub(crate) out: Vec<u8>,
+}
+
+enum Stream {
+    /// The write half moves to the outbox when the stream becomes a session's transport.
+    Tcp(OwnedReadHalf, Option<OwnedWriteHalf>),
+    /// TLS, in-memory streams, and what another HTTP server wrapped.
+    Other(Pin<Box<dyn Io>>),
+}
+
+trait Io: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
+
+impl WebSocket {
+    /// Takes the stream back from the HTTP server: our own, axum's (which wraps it once more), or
+    /// as it is. Its buffers are freed with it.
+    pub(crate) fn new(upgraded: Upgraded, max_message: usize, max_frames: usize) -> Self {
+        let (stream, read_ahead) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
+            Err(upgraded) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+                Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
+                Err(upgraded) => (Stream::Other(Box::pin(TokioIo::new(upgraded))), Bytes::new()),
+            },
+        };
+        // exactly sized: the server's buffer is much larger than what is in it
+        let read_ahead = Bytes::copy_from_slice(&read_ahead);
+        let decoder = Decoder::new(max_message, max_frames);
+        Self { decoder, stream, read_ahead, out: Vec::new() }
+    }
+
+    /// The write half of a plain TCP stream, once.
+    pub(crate) fn take_write_half(&mut self) -> Option<OwnedWriteHalf> {
+        match &mut self.stream {
+            Stream::Tcp(_, half) => half.take(),
+            Stream::Other(_) => None,
+        }
+    }
+
+    /// Whether the driver has to write, as nobody else can.
+    pub(crate) fn is_driver_written(&self) -> bool {
+        matches!(self.stream, Stream::Other(_))
+    }
+
+    /// Reads once; 0 is the end of the stream.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if !self.read_ahead.is_empty() {
+            let count = self.read_ahead.len().min(buffer.len());
+            self.read_ahead.copy_to_slice(&mut buffer[..count]);
+            return Poll::Ready(Ok(count));
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(match &mut self.stream {
+            Stream::Tcp(half, _) => Pin::new(half).poll_read(cx, &mut buffer),
+            Stream::Other(io) => io.as_mut().poll_read(cx, &mut buffer),
+        })?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Waits until a plain TCP stream is writable; other streams say so when they are written.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.stream {
+            Stream::Tcp(half, _) => half.as_ref().poll_write_ready(cx),
+            Stream::Other(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Writes through a stream that only the driver has; `WouldBlock` means that `cx` is woken.
+    pub(crate) fn try_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        let result = match &mut self.stream {
+            Stream::Tcp(_, Some(half)) => Pin::new(half).poll_write_vectored(cx, slices),
+            Stream::Tcp(_, None) => return Err(io::ErrorKind::NotConnected.into()),
+            Stream::Other(io) => io.as_mut().poll_write_vectored(cx, slices),
+        };
+        match result {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Flushes a stream that buffers, such as TLS.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Tcp(..) => Poll::Ready(Ok(())),
+            Stream::Other(io) => io.as_mut().poll_flush(cx),
+        }
+    }
+
+    /// Ends the direction to the peer, if the outbox has not.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Tcp(_, half) => {
+                *half = None;
+                Poll::Ready(Ok(()))
+            }
+            Stream::Other(io) => io.as_mut().poll_shutdown(cx),
+        }
+    }
+
+    /// Writes what is in `out`.
+    pub(crate) fn poll_queued(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let out = std::mem::take(&mut self.out);
+            let written = self.try_write(cx, &[IoSlice::new(&out)]);
+            self.out = out;
+            match written {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => drop(self.out.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        self.poll_flush(cx)
+    }
+
+    /// Whether `out` is written.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// Ends a WebSocket that is no session's transport, with a close frame if the peer takes it at
+    /// once.
+    pub(crate) fn refuse(mut self: Box<Self>, cx: &mut Context<'_>) {
+        self.out.extend_from_slice(&close::frame(None, ""));
+        if let Poll::Ready(Ok(())) = self.poll_queued(cx) {
+            let _ = self.poll_shutdown(cx);
+        }
+    }
+}
+
+impl Stream {
+    fn tcp(stream: TcpStream) -> Self {
+        let (read, write) = stream.into_split();
+        Self::Tcp(read, Some(write))
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stream = match &self.stream {
+            Stream::Tcp(..) => "tcp",
+            Stream::Other(_) => "other",
+        };
+        f.debug_struct("WebSocket").field("stream", &stream).finish_non_exhaustive()
+    }
+}

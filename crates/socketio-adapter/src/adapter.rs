@@ -1,0 +1,138 @@
+//! What a server needs from an adapter, and what an adapter needs from a server.
+//!
+//! One adapter serves one namespace. The methods that change something on this node act at once
+//! and do not wait; what an adapter of a cluster does beyond this node it does on its own, and
+//! says so through the futures it returns.
+
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use engineio_proto::Outgoing;
+
+use crate::{AdapterError, DuplicateId, JoinError, Membership, Room, SocketId};
+
+/// The sockets of a namespace, their rooms, and broadcast to them.
+///
+/// A socket is in the room of its own id from the moment it is added, without having joined it. It
+/// may leave it and join it again. Others may join it too.
+///
+/// Calls that concern one socket take effect in the order in which they are made, and all members
+/// see broadcasts in one order.
+#[expect(clippy::len_without_is_empty, reason = "a figure for statistics, not a collection")]
+pub trait Adapter: Send + Sync + Debug + 'static {
+    /// Makes a socket a target of broadcasts, in its own room.
+    ///
+    /// # Errors
+    /// If a socket of this id is there already. That socket is left alone.
+    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId>;
+
+    /// Takes a socket out of all rooms; it is no target any more when this returns. An unknown id
+    /// is ignored.
+    fn remove(&self, id: &SocketId);
+
+    /// Joins a socket to rooms. Those it is in already are skipped; an unknown id is ignored,
+    /// because the socket may just have gone.
+    ///
+    /// # Errors
+    /// If the socket would be in more rooms than it may be in. It then joins none of them.
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError>;
+
+    /// Takes a socket out of a room. It is no error if it was not in it.
+    fn leave(&self, id: &SocketId, room: &Room) -> Membership;
+
+    /// The rooms a socket of this node is in: its own first (unless it left it), then the others
+    /// in the order of joining.
+    fn socket_rooms(&self, id: &SocketId) -> Vec<Room>;
+
+    /// Hands a packet to the sockets that `options` name, to each once, and says what became of it
+    /// on this node.
+    fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered;
+
+    /// The ids of the sockets in at least one of `rooms` (empty: of all) and in none of `except`,
+    /// on all nodes. Each id is there once; those of a node are in the order of being added.
+    fn sockets(&self, rooms: &[Room], except: &[Room]) -> AdapterFuture<Answers<SocketId>>;
+
+    /// As [`sockets`](Self::sockets), on this node only.
+    fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId>;
+
+    /// The number of sockets on this node.
+    fn len(&self) -> usize;
+
+    /// The number of rooms on this node that sockets have joined. A room that is only some
+    /// socket's own is not counted.
+    fn room_count(&self) -> usize;
+
+    /// Ends what the adapter runs beyond this node. Awaiting it waits until that has ended.
+    fn close(&self) -> AdapterFuture<()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Makes the adapter of each namespace.
+pub trait AdapterFactory: Send + Sync + Debug + 'static {
+    /// The adapter of a namespace, given by its name with the leading slash.
+    fn create(&self, namespace: &str) -> Arc<dyn Adapter>;
+
+    /// The kind of adapter, one word, for logs and statistics.
+    fn name(&self) -> &'static str;
+}
+
+/// A socket, as a broadcast sees it: something that takes packets.
+pub trait Member: Send + Sync + 'static {
+    /// Takes a packet into the socket's queue, or says why not. With `volatile` the packet is to
+    /// be dropped unless it can go out at once.
+    ///
+    /// Called while the adapter holds the lock of the namespace. It must be short: push a pointer.
+    /// It must not block, do I/O, run code of the user or call the adapter.
+    fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery;
+}
+
+/// What became of a packet at one socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// It is in the queue.
+    Queued,
+    /// It was dropped: the queue is full, or the packet is volatile and the socket is not ready.
+    Dropped,
+    /// The socket is closed, or not open yet.
+    Closed,
+}
+
+/// To whom a broadcast goes, and how.
+#[derive(Clone, Debug, Default)]
+pub struct BroadcastOptions {
+    /// Go to the members of at least one of these rooms. Empty: to all sockets.
+    pub rooms: Vec<Room>,
+    /// Leave out the members of these rooms.
+    pub except: Vec<Room>,
+    /// Leave out this socket. Unlike its own room in `except`, this leaves out nobody else who
+    /// joined that room.
+    pub sender: Option<SocketId>,
+    /// A receiver that is not ready misses the packet.
+    pub volatile: bool,
+    /// Only sockets of this node.
+    pub local: bool,
+}
+
+/// What became of a broadcast on this node. Receivers found closed are in neither number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Receivers whose queue took the packet.
+    pub queued: usize,
+    /// Receivers that miss it.
+    pub dropped: usize,
+}
+
+/// What the nodes of a cluster answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers<T> {
+    /// The answers of all nodes that answered, this node's first.
+    pub items: Vec<T>,
+    /// The nodes that did not answer in time, one entry for each, as the adapter calls them.
+    pub missing: Vec<String>,
+}
+
+/// What an adapter does beyond this node.
+pub type AdapterFuture<T> = Pin<Box<dyn Future<Output = Result<T, AdapterError>> + Send>>;

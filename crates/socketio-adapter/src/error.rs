@@ -1,0 +1,71 @@
+//! What can go wrong in an adapter.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why an adapter could not do all that it was asked for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AdapterError {
+    /// The socket was not allowed into a room.
+    Join(JoinError),
+    /// What the adapter runs on (a broker, a database) failed; what concerns this node was done.
+    Backend(Box<dyn Error + Send + Sync>),
+}
+
+/// Why a socket was not joined to the rooms asked for. It then joined none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The socket would be in more rooms than one socket may be in.
+    TooManyRooms {
+        /// How many rooms a socket may be in, its own not counted.
+        limit: usize,
+    },
+}
+
+/// A socket was added under an id that another socket of the namespace has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuplicateId;
+
+impl fmt::Display for AdapterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Join(_) => "the socket could not join",
+            Self::Backend(_) => "the adapter's back end failed",
+        })
+    }
+}
+
+impl Error for AdapterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Join(error) => Some(error),
+            Self::Backend(error) => Some(error.as_ref()),
+        }
+    }
+}
+
+impl From<JoinError> for AdapterError {
+    fn from(error: JoinError) -> Self {
+        Self::Join(error)
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyRooms { limit } => write!(f, "a socket may be in {limit} rooms at most"),
+        }
+    }
+}
+
+impl Error for JoinError {}
+
+impl fmt::Display for DuplicateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another socket of the namespace has this id")
+    }
+}
+
+impl Error for DuplicateId {}

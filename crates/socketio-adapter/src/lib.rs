@@ -1,0 +1,29 @@
+//! Rooms and broadcast of a Socket.IO server.
+//!
+//! An adapter keeps, for one namespace, which sockets there are and in which rooms they are, and
+//! hands an encoded packet to those that a broadcast is for. It knows ids, rooms and packets; what
+//! a socket is, and how it is written to, is the business of the layer above, which gives each of
+//! its sockets as a [`Member`].
+//!
+//! - [`Adapter`] and [`AdapterFactory`]: what a server needs from an adapter.
+//! - [`LocalAdapter`]: the adapter of a single process, with [`LocalAdapterFactory`] to make it.
+//! - [`SocketId`], [`Room`]: names, cheap to clone; [`IntoRooms`] is what takes one or several.
+//! - [`Membership`]: what a join or a leave returns.
+
+mod adapter;
+mod error;
+mod into_rooms;
+mod local;
+mod membership;
+mod names;
+mod rooms;
+mod slab;
+
+pub use adapter::{
+    Adapter, AdapterFactory, AdapterFuture, Answers, BroadcastOptions, Delivered, Delivery, Member,
+};
+pub use error::{AdapterError, DuplicateId, JoinError};
+pub use into_rooms::IntoRooms;
+pub use local::{LocalAdapter, LocalAdapterFactory};
+pub use membership::Membership;
+pub use names::{Room, SocketId};

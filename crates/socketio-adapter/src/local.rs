@@ -1,0 +1,148 @@
+//! The in-memory adapter: the sockets of one process.
+//!
+//! All of a namespace is behind one lock. So joins, leaves and broadcasts have one order, which
+//! every member sees: two broadcasts reach all receivers in the same sequence, and a socket gets a
+//! broadcast exactly if it joined before it. The lock is held for a walk over an array that pushes
+//! one pointer per receiver ([`Member::deliver`]); no code of the user runs and no system call is
+//! made under it. Members are dropped after it was released.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engineio_proto::Outgoing;
+
+use crate::adapter::{
+    Adapter, AdapterFactory, AdapterFuture, Answers, BroadcastOptions, Delivered, Delivery, Member,
+};
+use crate::rooms::Rooms;
+use crate::{DuplicateId, JoinError, Membership, Room, SocketId};
+
+/// The adapter of a server that is a single process.
+pub struct LocalAdapter {
+    rooms: Mutex<Rooms<Arc<dyn Member>>>,
+}
+
+impl LocalAdapter {
+    /// An adapter without sockets. A socket may join `max_rooms_per_socket` rooms besides its own.
+    #[must_use]
+    pub fn new(max_rooms_per_socket: usize) -> Self {
+        Self { rooms: Mutex::new(Rooms::new(max_rooms_per_socket)) }
+    }
+
+    /// A `deliver` that panics poisons the lock, but cannot leave the rooms half changed: they are
+    /// only read while members are called.
+    fn rooms(&self) -> MutexGuard<'_, Rooms<Arc<dyn Member>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Adapter for LocalAdapter {
+    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
+        let added = self.rooms().add(id, member);
+        added.map_err(|_member| DuplicateId)
+    }
+
+    fn remove(&self, id: &SocketId) {
+        let member = self.rooms().remove(id);
+        drop(member);
+    }
+
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+        self.rooms().join(id, rooms)?;
+        Ok(Membership::done())
+    }
+
+    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+        self.rooms().leave(id, room);
+        Membership::done()
+    }
+
+    fn socket_rooms(&self, id: &SocketId) -> Vec<Room> {
+        self.rooms().rooms_of(id)
+    }
+
+    fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered {
+        let BroadcastOptions { rooms, except, sender, volatile, local: _ } = options;
+        let mut delivered = Delivered::default();
+        self.rooms().for_each_target(rooms, except, sender.as_ref(), |target| {
+            match target.member().deliver(packet, *volatile) {
+                Delivery::Queued => delivered.queued += 1,
+                Delivery::Dropped => delivered.dropped += 1,
+                Delivery::Closed => {}
+            }
+        });
+        delivered
+    }
+
+    fn sockets(&self, rooms: &[Room], except: &[Room]) -> AdapterFuture<Answers<SocketId>> {
+        let answers = Answers { items: self.local_sockets(rooms, except), missing: Vec::new() };
+        Box::pin(std::future::ready(Ok(answers)))
+    }
+
+    fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId> {
+        let mut found = Vec::new();
+        self.rooms().for_each_target(rooms, except, None, |target| {
+            found.push((target.added(), target.id().clone()));
+        });
+        // sorted after the lock was released
+        found.sort_unstable_by_key(|&(added, _)| added);
+        found.into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.rooms().socket_count()
+    }
+
+    fn room_count(&self) -> usize {
+        self.rooms().room_count()
+    }
+}
+
+impl fmt::Debug for LocalAdapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalAdapter").finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`LocalAdapter`] for each namespace.
+///
+/// ```
+/// use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
+///
+/// let adapters = LocalAdapterFactory::default().max_rooms_per_socket(100);
+/// let chat = adapters.create("/chat");
+/// assert_eq!(chat.len(), 0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct LocalAdapterFactory {
+    max_rooms_per_socket: usize,
+}
+
+impl LocalAdapterFactory {
+    /// Sets how many rooms a socket may join besides its own (16,384).
+    #[must_use]
+    pub const fn max_rooms_per_socket(mut self, limit: usize) -> Self {
+        self.max_rooms_per_socket = limit;
+        self
+    }
+}
+
+impl Default for LocalAdapterFactory {
+    fn default() -> Self {
+        Self { max_rooms_per_socket: MAX_ROOMS_PER_SOCKET }
+    }
+}
+
+impl AdapterFactory for LocalAdapterFactory {
+    fn create(&self, _namespace: &str) -> Arc<dyn Adapter> {
+        Arc::new(LocalAdapter::new(self.max_rooms_per_socket))
+    }
+
+    fn name(&self) -> &'static str {
+        "local"
+    }
+}
+
+/// More than applications use on purpose (a room per watched item, thousands), and at some 150
+/// bytes per room still small beside what a connection may queue.
+const MAX_ROOMS_PER_SOCKET: usize = 16_384;

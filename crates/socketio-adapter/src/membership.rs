@@ -1,0 +1,53 @@
+//! What a join or a leave returns.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::{AdapterError, AdapterFuture};
+
+/// A join or a leave: done on this node when it is returned; awaiting it waits until the adapter
+/// has done its part elsewhere.
+///
+/// With the in-memory adapter it is ready at once. It may be dropped: the rooms are joined or left
+/// all the same, only the outcome is not learned.
+pub struct Membership(Option<AdapterFuture<()>>);
+
+impl Membership {
+    /// A membership that has nothing to wait for.
+    #[must_use]
+    pub const fn done() -> Self {
+        Self(None)
+    }
+
+    /// A membership that is complete when `rest` is.
+    ///
+    /// The work itself must not depend on `rest` being polled, because most callers drop it.
+    #[must_use]
+    pub const fn until(rest: AdapterFuture<()>) -> Self {
+        Self(Some(rest))
+    }
+}
+
+impl From<AdapterError> for Membership {
+    fn from(error: AdapterError) -> Self {
+        Self::until(Box::pin(std::future::ready(Err(error))))
+    }
+}
+
+impl Future for Membership {
+    type Output = Result<(), AdapterError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            None => Poll::Ready(Ok(())),
+            Some(rest) => rest.as_mut().poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Membership").field("done", &self.0.is_none()).finish()
+    }
+}

@@ -1,0 +1,4 @@
+//! The adapter as a server uses it.
+
+mod local;
+mod names;

@@ -1,0 +1,260 @@
+//! Typed values out of arguments: which argument a type takes, and from what it is read.
+//!
+//! Without attachments an argument is read straight from its JSON text. Its depth is bounded by
+//! the validating pass, so serde_json's own limit is off. With attachments it is built as a value
+//! first, because placeholders can stand anywhere.
+
+use bytes::Bytes;
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+use crate::args::{Elements, ONE, Repr, SPREAD, value};
+use crate::{Args, ArgsError, Value};
+
+/// Reads one type from all the arguments.
+#[derive(Debug)]
+pub(crate) struct ArgsDeserializer<'a> {
+    source: Source<'a>,
+    /// The next argument to read.
+    index: usize,
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Source<'a> {
+    Json { elements: Elements<'a>, attachments: &'a [Bytes] },
+    Values(std::slice::Iter<'a, Value>),
+}
+
+impl<'a> ArgsDeserializer<'a> {
+    pub(crate) fn new(args: &'a Args<'_>) -> Self {
+        let source = match &args.0 {
+            Repr::Json { text, attachments, .. } => {
+                Source::Json { elements: Elements::new(text), attachments }
+            }
+            Repr::Values(values) => Source::Values(values.iter()),
+        };
+        Self { source, index: 0, len: args.len() }
+    }
+
+    /// The next argument; missing ones are `null`.
+    fn next(&mut self) -> Argument<'a> {
+        let index = self.index;
+        self.index += 1;
+        let content = match &mut self.source {
+            _ if index >= self.len => return Argument { index, missing: true, content: NULL },
+            // The last argument is all that is left, and serde_json stops at its end.
+            Source::Json { elements, attachments } if index + 1 == self.len => {
+                Some(Content::of_json(elements.rest(), attachments))
+            }
+            Source::Json { elements, attachments } => {
+                elements.next().map(|json| Content::of_json(json, attachments))
+            }
+            Source::Values(values) => values.next().cloned().map(Content::Value),
+        };
+        Argument { index, missing: false, content: content.unwrap_or(NULL) }
+    }
+}
+
+/// Methods that read the first argument.
+macro_rules! first {
+    ($($method:ident($($name:ident: $type:ty),*);)+) => {$(
+        fn $method<V: Visitor<'de>>(
+            mut self,
+            $($name: $type,)*
+            visitor: V,
+        ) -> Result<V::Value, ArgsError> {
+            self.next().$method($($name,)* visitor)
+        }
+    )+};
+}
+
+impl<'de> Deserializer<'de> for ArgsDeserializer<'de> {
+    type Error = ArgsError;
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        visitor.visit_seq(Spreading { args: self, end: len })
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        mut self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        match name {
+            ONE => visitor.visit_newtype_struct(self.next()),
+            SPREAD => {
+                let end = self.len;
+                visitor.visit_seq(Spreading { args: self, end })
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    first! {
+        deserialize_any();
+        deserialize_bool();
+        deserialize_i8();
+        deserialize_i16();
+        deserialize_i32();
+        deserialize_i64();
+        deserialize_i128();
+        deserialize_u8();
+        deserialize_u16();
+        deserialize_u32();
+        deserialize_u64();
+        deserialize_u128();
+        deserialize_f32();
+        deserialize_f64();
+        deserialize_char();
+        deserialize_str();
+        deserialize_string();
+        deserialize_bytes();
+        deserialize_byte_buf();
+        deserialize_option();
+        deserialize_seq();
+        deserialize_map();
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+        deserialize_identifier();
+    }
+}
+
+/// Hands out the arguments before `end`, one per element.
+struct Spreading<'a> {
+    args: ArgsDeserializer<'a>,
+    end: usize,
+}
+
+impl<'de> SeqAccess<'de> for Spreading<'de> {
+    type Error = ArgsError;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, ArgsError> {
+        if self.args.index >= self.end {
+            return Ok(None);
+        }
+        seed.deserialize(self.args.next()).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        // Never more than there are: a type may ask for any number of elements.
+        Some(self.end.min(self.args.len).saturating_sub(self.args.index))
+    }
+}
+
+/// One argument. Errors name it.
+#[derive(Debug)]
+struct Argument<'a> {
+    index: usize,
+    missing: bool,
+    content: Content<'a>,
+}
+
+#[derive(Debug)]
+enum Content<'a> {
+    Json(&'a str),
+    Value(Value),
+}
+
+const NULL: Content<'static> = Content::Value(Value::Null);
+
+impl<'a> Content<'a> {
+    fn of_json(json: &'a str, attachments: &[Bytes]) -> Self {
+        if attachments.is_empty() {
+            Self::Json(json)
+        } else {
+            Self::Value(value(json, attachments))
+        }
+    }
+}
+
+macro_rules! forward {
+    ($($method:ident($($name:ident: $type:ty),*);)+) => {$(
+        fn $method<V: Visitor<'de>>(
+            self,
+            $($name: $type,)*
+            visitor: V,
+        ) -> Result<V::Value, ArgsError> {
+            let result = match self.content {
+                Content::Json(json) => {
+                    let mut deserializer = serde_json::Deserializer::from_str(json);
+                    deserializer.disable_recursion_limit();
+                    deserializer.$method($($name,)* visitor).map_err(|error| ArgsError::new(&error))
+                }
+                Content::Value(value) => value.$method($($name,)* visitor),
+            };
+            result.map_err(|error| {
+                if self.missing { ArgsError::missing(self.index) } else { error.at(self.index) }
+            })
+        }
+    )+};
+}
+
+impl<'de> Deserializer<'de> for Argument<'de> {
+    type Error = ArgsError;
+
+    forward! {
+        deserialize_any();
+        deserialize_bool();
+        deserialize_i8();
+        deserialize_i16();
+        deserialize_i32();
+        deserialize_i64();
+        deserialize_i128();
+        deserialize_u8();
+        deserialize_u16();
+        deserialize_u32();
+        deserialize_u64();
+        deserialize_u128();
+        deserialize_f32();
+        deserialize_f64();
+        deserialize_char();
+        deserialize_str();
+        deserialize_string();
+        deserialize_bytes();
+        deserialize_byte_buf();
+        deserialize_option();
+        deserialize_unit();
+        deserialize_unit_struct(name: &'static str);
+        deserialize_newtype_struct(name: &'static str);
+        deserialize_seq();
+        deserialize_tuple(len: usize);
+        deserialize_tuple_struct(name: &'static str, len: usize);
+        deserialize_map();
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+        deserialize_identifier();
+        deserialize_ignored_any();
+    }
+}

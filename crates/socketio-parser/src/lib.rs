@@ -1,0 +1,52 @@
+//! The Socket.IO protocols 4 and 5 without I/O: text and binary messages in, packets out, and back.
+//!
+//! This crate knows the packets' grammar and JSON with binary attachments; it knows no namespace,
+//! no socket and no transport, and keeps no state but the packet whose attachments are awaited.
+//!
+//! ```text
+//!   message -> Decoder -> Decoded { Args } -> typed values of a handler
+//!   values  -> Encoder -> Encoded (text behind headroom, attachments)
+//! ```
+//!
+//! - [`Decoder`]: one per connection. One iterative pass validates a packet and bounds its depth
+//!   and its number of arguments; nothing is built from it.
+//! - [`Args`]: the arguments, still JSON text, read when a handler asks for types.
+//! - [`Encoder`]: any [`Serialize`](serde::Serialize) type to a packet, bytes at any depth as
+//!   attachments.
+//! - [`Value`]: JSON plus bytes, where no type is at hand.
+//!
+//! # How values become arguments
+//!
+//! Sending and receiving follow one rule. A tuple, a fixed-size array and a tuple struct are as
+//! many arguments as they have elements, `()` and a unit struct are none, everything else is one.
+//! [`One`] makes exactly one argument of anything, [`Spread`] as many as a `Vec` has elements.
+
+mod args;
+mod args_de;
+mod binary;
+mod build;
+mod decode;
+mod encode;
+mod error;
+mod json;
+mod limits;
+mod packet;
+mod scan;
+mod ser;
+mod text;
+mod value;
+mod value_de;
+
+#[cfg(test)]
+mod tests;
+
+pub use args::{Args, One, Spread};
+pub use binary::Binary;
+pub use build::{from_value, to_value};
+pub use decode::{Decoded, Decoder};
+pub use encode::{Encoded, Encoder};
+pub use error::{ArgsError, DecodeError, EncodeError};
+pub use indexmap::IndexMap;
+pub use limits::Limits;
+pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};
+pub use value::Value;

@@ -1,0 +1,299 @@
+//! Arguments and values to types.
+
+#![allow(clippy::needless_pass_by_value, reason = "tables read better with plain values")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::decoder;
+use crate::{Args, ArgsError, Binary, Decoded, One, Revision, Spread, Value, from_value, to_value};
+
+/// Arguments as a client sends them: `json` is what follows the event's name.
+fn received(json: &str, attachments: &[&'static [u8]]) -> Args<'static> {
+    let comma = if json.is_empty() { "" } else { "," };
+    let mut decoder = decoder(Revision::V5);
+    let text = match attachments.len() {
+        0 => format!("2[\"e\"{comma}{json}]"),
+        count => format!("5{count}-[\"e\"{comma}{json}]"),
+    };
+    let Some((last, first)) = attachments.split_last() else {
+        match decoder.text(&text) {
+            Ok(Some(Decoded::Event { args, .. })) => return args.into_owned(),
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    assert_eq!(decoder.text(&text), Ok(None));
+    for bytes in first {
+        assert_eq!(decoder.binary(Bytes::from_static(bytes)), Ok(None));
+    }
+    match decoder.binary(Bytes::from_static(last)) {
+        Ok(Some(Decoded::Event { args, .. })) => args.into_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Reads straight from the text, and from values made of it: both must agree.
+#[track_caller]
+fn check<T: DeserializeOwned + PartialEq + Debug>(json: &str, expected: T) {
+    let args = received(json, &[]);
+    assert_eq!(args.deserialize::<T>().as_ref(), Ok(&expected), "{json}");
+    let values = Args::from_values(args.to_values());
+    assert_eq!(values.len(), args.len());
+    assert_eq!(values.deserialize::<T>().as_ref(), Ok(&expected), "values of {json}");
+}
+
+#[track_caller]
+fn binary<T: DeserializeOwned + PartialEq + Debug>(
+    json: &str,
+    attachments: &[&'static [u8]],
+    expected: T,
+) {
+    assert_eq!(received(json, attachments).deserialize::<T>(), Ok(expected), "{json}");
+}
+
+#[track_caller]
+fn refused<T: DeserializeOwned + Debug>(json: &str, index: usize, expected: &str) {
+    let args = received(json, &[]);
+    for args in [Args::from_values(args.to_values()), args] {
+        let error: ArgsError = args.deserialize::<T>().expect_err(json);
+        assert_eq!(error.index(), Some(index), "{json}: {error}");
+        assert!(error.to_string().starts_with(expected), "{json}: {error}");
+        assert!(error.to_string().len() < 250, "{json}: {error}");
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Point {
+    x: i32,
+    #[serde(default)]
+    y: Option<f64>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Pair(u8, String);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Name(String);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Both((u8, u8));
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Nothing;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Dot,
+    Circle(u32),
+    Line(u8, u8),
+    Rect { w: u8 },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Tagged {
+    File { name: String, bytes: Bytes },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Photo {
+    title: String,
+    plain: Bytes,
+    own: Binary,
+    vec: Vec<u8>,
+    list: Vec<Bytes>,
+    any: Value,
+}
+
+#[test]
+fn one_argument() {
+    check(r#""text""#, String::from("text"));
+    check(r#""é\n\ud83d\ude00""#, String::from("é\n😀"));
+    check("7, 8, 9", 7_u8);
+    check("-7", -7_i64);
+    check("18446744073709551615", u64::MAX);
+    check("-170141183460469231731", -170_141_183_460_469_231_731_f64);
+    check("1.5", 1.5_f32);
+    check("2", 2.0_f64);
+    // Exact in all digits, whichever way it is read.
+    check("-2.5e+35", -2.5e35_f64);
+    check("0.30000000000000004", 0.1 + 0.2);
+    check("true", true);
+    check(r#""x""#, 'x');
+    check(r#"{"x":1,"y":2.5,"z":[]}"#, Point { x: 1, y: Some(2.5) });
+    check(r#"{"x":1,"y":null}"#, Point { x: 1, y: None });
+    check("[1,2,3],4", vec![1, 2, 3]);
+    check(r#""n""#, Name("n".into()));
+    check(r#"{"1":"a","-2":"b"}"#, BTreeMap::from([(-2, "b".to_owned()), (1, "a".to_owned())]));
+    check(r#"{"true":1}"#, HashMap::from([(true, 1)]));
+    check(r#"[[1,"a"],[2,"b"]]"#, vec![Pair(1, "a".into()), Pair(2, "b".into())]);
+    check(r#""Dot""#, Shape::Dot);
+    check(r#"{"Dot":null}"#, Shape::Dot);
+    check(r#"{"Circle":5}"#, Shape::Circle(5));
+    check(r#"{"Line":[1,2]}"#, Shape::Line(1, 2));
+    check(r#"{"Rect":{"w":3}}"#, Shape::Rect { w: 3 });
+    check("null", None::<String>);
+    check("1", Some(1));
+    check("", None::<String>);
+    check("", Value::Null);
+    check("1", Value::Int(1));
+    check(
+        r#"{"b":1,"a":[null,"x"]}"#,
+        Value::from_iter([
+            ("b", Value::Int(1)),
+            ("a", Value::Array(vec![Value::Null, Value::from("x")])),
+        ]),
+    );
+}
+
+#[test]
+fn several_arguments() {
+    check("", ());
+    check("1,2", ());
+    check("1,2", Nothing);
+    check("1", (1_u8,));
+    check(r#"1,"a""#, (1_u8, "a".to_owned()));
+    check(r#" 1 , "a" , {} "#, (1_u8, "a".to_owned()));
+    check(r#"1,"a""#, Pair(1, "a".into()));
+    check("1,2,3", [1_u8, 2, 3]);
+    check("1,2", Both((1, 2)));
+    check("1", (1_u8, None::<String>, Value::Null));
+    check("", (None::<u8>, None::<u8>));
+    check("[1,2],3", ([1_u8, 2], 3_u8));
+    check("[1,2],3", (One([1_u8, 2]), 3_u8));
+    check("[1,2],3", One([1_u8, 2]));
+    check("[1,2],3", One((1_u8, 2_u8)));
+    check("null", One(()));
+    check("1,2,3", Spread(vec![1_u8, 2, 3]));
+    check("", Spread(Vec::<u8>::new()));
+    check("[1,2],3", (Spread(vec![1_u8, 2]), 3_u8));
+    check(
+        r#""],[","}{\"",[{"a":"]"}],1"#,
+        (
+            "],[".to_owned(),
+            "}{\"".to_owned(),
+            Value::Array(vec![Value::from_iter([("a", "]")])]),
+            1,
+        ),
+    );
+}
+
+#[test]
+fn refusals() {
+    refused::<String>("1", 0, "argument 0: invalid type: integer `1`, expected a string");
+    refused::<String>("", 0, "argument 0: missing");
+    refused::<Point>("", 0, "argument 0: missing");
+    refused::<Point>("{}", 0, "argument 0: missing field `x`");
+    refused::<(u8, u8)>("1", 1, "argument 1: missing");
+    refused::<(u8, u8)>(r#"1,"a""#, 1, "argument 1: invalid type: string \"a\", expected u8");
+    refused::<(u8, u8)>("300,1", 0, "argument 0: invalid value: integer `300`, expected u8");
+    refused::<[u8; 3]>("1,2", 2, "argument 2: missing");
+    refused::<One<[u8; 2]>>("1,2", 0, "argument 0: invalid type: integer `1`");
+    refused::<One<[u8; 2]>>("[1]", 0, "argument 0: invalid length 1");
+    refused::<Shape>(r#""Square""#, 0, "argument 0: unknown variant `Square`");
+    refused::<Shape>("1", 0, "argument 0: ");
+    refused::<Shape>(r#"{"Dot":1}"#, 0, "argument 0: invalid type: integer `1`");
+    refused::<Shape>(r#""Circle""#, 0, "argument 0: invalid type: unit variant");
+    refused::<Spread<u8>>(r#"1,2,"x""#, 2, "argument 2: invalid type: string");
+    let long = format!("\"{}\"", "é".repeat(5_000));
+    refused::<u8>(&long, 0, "argument 0: invalid type: string \"é");
+}
+
+#[test]
+fn attachments() {
+    const BYTES: Bytes = Bytes::from_static(b"\x01\x02");
+    let one = r#"{"_placeholder":true,"num":0}"#;
+    binary(one, &[b"\x01\x02"], BYTES);
+    binary(one, &[b"\x01\x02"], Binary(BYTES));
+    binary(one, &[b"\x01\x02"], vec![1_u8, 2]);
+    binary(one, &[b"\x01\x02"], One([1_u8, 2]));
+    binary(one, &[b"\x01\x02"], Some(BYTES));
+    binary(one, &[b"\x01\x02"], Value::Binary(BYTES));
+    binary(one, &[b"\x01\x02"], (BYTES, None::<u8>));
+    binary(one, &[b"\x01\x02"], Spread(vec![BYTES]));
+    binary(
+        r#""a",{"kind":"file","name":"n","bytes":{"_placeholder":true,"num":0}}"#,
+        &[b"\x01\x02"],
+        ("a".to_owned(), Tagged::File { name: "n".into(), bytes: BYTES }),
+    );
+    let photo = Photo {
+        title: "t".into(),
+        plain: BYTES,
+        own: Binary(Bytes::from_static(b"\x03")),
+        vec: vec![4],
+        list: vec![BYTES, Bytes::new()],
+        any: Value::from_iter([("x", Bytes::from_static(b"\x03"))]),
+    };
+    let at = |num: u8| format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+    let json = format!(
+        r#"{{"title":"t","plain":{},"own":{},"vec":{},"list":[{},{}],"any":{{"x":{}}}}}"#,
+        at(0),
+        at(1),
+        at(2),
+        at(0),
+        at(3),
+        at(1),
+    );
+    binary(&json, &[b"\x01\x02", b"\x03", b"\x04", b""], photo);
+    // Bytes that came as numbers.
+    check("[1,2]", BYTES);
+    check("[1,2]", vec![1_u8, 2]);
+    let error = received(one, &[b"\x01"]).deserialize::<u8>().unwrap_err();
+    assert_eq!(error.to_string(), "argument 0: invalid type: byte array, expected u8");
+}
+
+#[test]
+fn values_and_types() {
+    #[track_caller]
+    fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(typed: T, value: Value) {
+        assert_eq!(to_value(&typed).as_ref(), Ok(&value));
+        assert_eq!(from_value::<T>(value), Ok(typed));
+    }
+    check((), Value::Null);
+    check(7_u64, Value::Int(7));
+    check(u64::MAX, Value::UInt(u64::MAX));
+    check("x".to_owned(), Value::from("x"));
+    check((1_u8, 2.5), Value::Array(vec![Value::Int(1), Value::Float(2.5)]));
+    check(Point { x: 1, y: None }, Value::from_iter([("x", Value::Int(1)), ("y", Value::Null)]));
+    check(
+        vec![Binary(Bytes::from_static(b"\x01")), Binary(Bytes::new())],
+        Value::from(vec![Bytes::from_static(b"\x01"), Bytes::new()]),
+    );
+    assert_eq!(to_value(&f64::NAN), Ok(Value::Null));
+    let placeholder = Value::from_iter([("_placeholder", Value::Bool(true))]);
+    check(placeholder.clone(), placeholder);
+}
+
+#[test]
+fn value_by_serde_json() {
+    let json = r#"{"a":[1,-1,18446744073709551615,1.5,null,true,"x"],"b":{}}"#;
+    let value: Value = serde_json::from_str(json).unwrap();
+    assert_eq!(serde_json::to_string(&value).unwrap(), json);
+}
+
+#[test]
+fn accessors() {
+    let value = Value::from_iter([("a", Value::from(vec![1, 2])), ("b", Value::from(u64::MAX))]);
+    assert_eq!(value.get("a").and_then(Value::as_array).map(<[Value]>::len), Some(2));
+    assert_eq!(value.get("b").and_then(Value::as_u64), Some(u64::MAX));
+    assert_eq!(value.get("b").and_then(Value::as_i64), None);
+    assert_eq!(value.get("c"), None);
+    assert_eq!(Value::from(-1).as_u64(), None);
+    assert_eq!(Value::from(2).as_f64(), Some(2.0));
+    assert_eq!(Value::from(Some(true)).as_bool(), Some(true));
+    assert!(Value::from(None::<bool>).is_null());
+    assert_eq!(Value::from(5_u64), Value::Int(5));
+}
+
+#[test]
+fn ownership() {
+    let args = received(r#"1,{"a":"x"}"#, &[]);
+    assert_eq!(args.clone().into_values(), args.to_values());
+    let values = Args::from_values(args.to_values());
+    assert_eq!(values.clone().into_values(), values.to_values());
+    assert_eq!(values.clone().into_owned(), values);
+}

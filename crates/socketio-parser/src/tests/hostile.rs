@@ -1,0 +1,147 @@
+//! Input made to exhaust the stack, the memory or the time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::decode;
+use crate::{Decoded, Decoder, EncodeError, Encoder, Limits, Revision, Spread, Value};
+
+/// Text and attachments beyond the given limits.
+fn limited(change: impl FnOnce(&mut Limits)) -> Decoder {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    Decoder::new(Revision::V5, Arc::new(limits))
+}
+
+fn nested(depth: usize) -> String {
+    format!("2[\"e\",{}{}]", "[".repeat(depth), "]".repeat(depth))
+}
+
+#[test]
+fn depth() {
+    for (depth, within) in
+        [(0, false), (63, true), (64, true), (65, true), (500, true), (511, true)]
+    {
+        assert_eq!(
+            decode(Revision::V5, &nested(depth), &[]).starts_with("event"),
+            within,
+            "{depth}"
+        );
+    }
+    for depth in [512, 5_000, 100_000] {
+        let expected = "! nesting too deep (limit 512)";
+        assert_eq!(decode(Revision::V5, &nested(depth), &[]), expected, "{depth}");
+        // Never closed, and as objects.
+        assert_eq!(decode(Revision::V4, &format!("2[\"e\",{}", "[".repeat(depth)), &[]), expected);
+        let objects = format!("51-[\"e\",{}", "{\"a\":".repeat(depth));
+        assert_eq!(decode(Revision::V5, &objects, &[]), expected);
+    }
+    let mixed = format!("2[\"e\",{}1{}]", "[{\"a\":".repeat(250), "}]".repeat(250));
+    assert!(decode(Revision::V5, &mixed, &[]).starts_with("event"));
+    let crossed = format!("2[\"e\",{}1{}]", "[{\"a\":".repeat(250), "]}".repeat(250));
+    assert!(decode(Revision::V5, &crossed, &[]).starts_with("! invalid payload: comma"));
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "only built")]
+struct Tree(Vec<Self>);
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only built")]
+enum Untagged {
+    Number(f64),
+    List(Vec<Self>),
+}
+
+#[test]
+fn the_deepest_value_fits_a_small_stack() {
+    // Threads of tokio have 2 MiB; debug builds use the most of it.
+    let walk = || {
+        let text = nested(500);
+        let mut decoder = limited(|_| {});
+        let Ok(Some(Decoded::Event { args, .. })) = decoder.text(&text) else { panic!() };
+        args.deserialize::<Tree>().unwrap();
+        args.deserialize::<Untagged>().unwrap();
+        let value: Value = args.deserialize().unwrap();
+        assert_eq!(value, args.to_values()[0]);
+        let encoded = Encoder::json().event(0, "/", None, "e", &args).unwrap();
+        assert_eq!(encoded.text(), text.as_bytes());
+        assert_eq!(value.clone(), crate::to_value(&value).unwrap());
+        crate::from_value::<Tree>(value).unwrap();
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(walk).unwrap().join().unwrap();
+}
+
+#[test]
+fn depth_of_what_is_sent() {
+    let mut value = Value::Null;
+    for _ in 0..1_024 {
+        value = Value::Array(vec![value]);
+    }
+    assert!(Encoder::json().event(0, "/", None, "e", &Spread(vec![value.clone()])).is_ok());
+    let value = Value::Array(vec![value]);
+    let encoded = Encoder::json().event(0, "/", None, "e", &Spread(vec![value]));
+    assert_eq!(encoded, Err(EncodeError::TooDeep));
+}
+
+#[test]
+fn number_of_arguments() {
+    let many = |count: usize| format!("2[\"e\"{}]", ",0".repeat(count));
+    assert!(decode(Revision::V5, &many(16_384), &[]).starts_with("event"));
+    let expected = "! too many arguments (limit 16384)";
+    assert_eq!(decode(Revision::V5, &many(16_385), &[]), expected);
+    assert_eq!(decode(Revision::V4, &many(200_000), &[]), expected);
+    assert_eq!(decode(Revision::V5, &format!("31[0{}]", ",0".repeat(200_000)), &[]), expected);
+}
+
+#[test]
+fn bytes_of_a_packet() {
+    let mut decoder = limited(|limits| limits.max_packet_bytes = 20);
+    // 15 bytes of text.
+    assert_eq!(decoder.text(r#"52-["event",1] "#), Ok(None));
+    assert_eq!(decoder.binary(Bytes::from_static(&[0; 5])), Ok(None));
+    assert_eq!(
+        decoder.binary(Bytes::from_static(&[0; 1])).unwrap_err().to_string(),
+        "packet too large (limit 20 bytes)"
+    );
+    let mut decoder = limited(|limits| limits.max_packet_bytes = 20);
+    assert!(decoder.text(r#"2["event",12345678] "#).is_ok());
+    assert_eq!(
+        decoder.text(r#"2["event",123456789] "#).unwrap_err().to_string(),
+        "packet too large (limit 20 bytes)"
+    );
+}
+
+#[test]
+fn announced_attachments_cost_nothing() {
+    let mut decoder = limited(|limits| limits.max_attachments = usize::MAX);
+    assert_eq!(decoder.text(&format!("5{}-[\"e\"]", usize::MAX)), Ok(None));
+}
+
+#[test]
+fn linear_in_time() {
+    // Each of these takes minutes if some part is quadratic.
+    let escapes = format!("2[\"e\",\"{}\"]", "\\ud800".repeat(500_000));
+    let strings = format!("2[\"e\",[\"\"{}]]", ",\"\"".repeat(500_000));
+    let arguments = format!("2[\"e\"{}]", format!(",[{}1]", "1,".repeat(100)).repeat(16_000));
+    let digits = format!("2[\"e\",{}]", "1".repeat(3_000_000));
+    let keys = format!("51-[\"e\",{{\"\":0{}}}]", ",\"num\":0".repeat(300_000));
+    for text in [escapes, strings, arguments, digits, keys] {
+        assert!(!decode(Revision::V5, &text, &[b"\x01"]).starts_with('!'));
+    }
+}
+
+#[test]
+fn every_prefix_is_harmless() {
+    let text =
+        r#"52-/c,1["é\n\ud83d\ude00",{"_placeholder":true,"num":1},[-1.5e-3,true,null,{}]] "#;
+    for (end, _) in text.char_indices() {
+        for revision in [Revision::V4, Revision::V5] {
+            decode(revision, &text[..end], &[b"\x01", b"\x02"]);
+            decode(revision, &text[end..], &[b"\x01", b"\x02"]);
+        }
+    }
+}

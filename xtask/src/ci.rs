@@ -1,0 +1,49 @@
+//! `cargo xtask ci`: everything that must hold before a change is handed in, the quick checks first.
+
+use std::process::ExitCode;
+
+use crate::checks;
+use crate::command::{Result, cargo, output_of, program, root, run};
+use crate::report::Report;
+use crate::setup::Browser;
+use crate::test::test;
+
+pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
+    let browser = Browser::from_arguments(arguments)?;
+    let mut report = Report::default();
+    report.check("format", || run(cargo().args(["fmt", "--all", "--check"])));
+    report.check("file lengths", checks::file_lengths);
+    report.check("sans-IO", checks::sans_io);
+    report.check("clippy", || {
+        let deny_warnings = ["--", "--deny", "warnings"];
+        run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny_warnings))
+    });
+    report.check("docs", || {
+        run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    report.check("features", checks::features);
+    report.check("dependencies", dependencies);
+    test(&mut report, browser);
+    Ok(report.finish())
+}
+
+/// Licences, doubles and sources of the dependencies, by the rules of `deny.toml`. Advisories are
+/// not looked up: they change without us, and a change must not fail for what it did not touch.
+fn dependencies() -> Result<()> {
+    let tools = root().join("target/tools");
+    let cargo_deny = tools.join("bin/cargo-deny");
+    let wanted = format!("cargo-deny {CARGO_DENY}");
+    let is_there = || output_of(program(&cargo_deny).arg("--version"));
+    if !is_there().is_ok_and(|version| version.trim() == wanted) {
+        // Unoptimised it is built in a minute, and runs in one second.
+        run(cargo()
+            .args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug"])
+            .arg("--root")
+            .arg(&tools))
+        .map_err(|error| format!("the dependencies were not checked: {error}"))?;
+    }
+    run(program(&cargo_deny).args(["--locked", "check", "bans", "licenses", "sources"]))
+}
+
+/// Pinned, so that a new release does not change what passes.
+const CARGO_DENY: &str = "0.20.2";

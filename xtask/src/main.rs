@@ -1,0 +1,63 @@
+//! `cargo xtask`: the automation of this repository. Read from here downwards: each command is one
+//! module, `command.rs` runs other programs, `report.rs` counts and sums up what they found.
+//!
+//! It depends on nothing but the standard library, so that it is built in seconds.
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::command::Result;
+
+mod browser;
+mod checks;
+mod ci;
+mod command;
+mod conformance;
+mod demo;
+mod report;
+mod setup;
+mod test;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    run(&arguments).unwrap_or_else(|failure| {
+        eprintln!("xtask: {failure}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let Some((command, rest)) = arguments.split_first() else {
+        eprint!("{HELP}");
+        return Ok(ExitCode::FAILURE);
+    };
+    match command.as_str() {
+        "setup" => setup::command(rest),
+        "demo" => demo::command(rest),
+        "conformance" => conformance::command(rest),
+        "browser" => browser::command(rest),
+        "test" => test::command(rest),
+        "ci" => ci::command(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(format!("no command `{other}`; `cargo xtask help` lists them").into()),
+    }
+}
+
+const HELP: &str = "\
+cargo xtask COMMAND [ARGUMENTS]
+
+  demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
+  test [--skip-browser]    every test: Rust, conformance, browser; ends with the totals
+  ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
+
+  conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
+                           to conformance/run.js (--only TEXT, --client NAME, --verbose, ...)
+  browser                  the chat example in Chromium
+  setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
+
+Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
+with npm; the browser run needs Chromium.
+";

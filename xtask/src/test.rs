@@ -1,0 +1,26 @@
+//! `cargo xtask test`: every test there is.
+
+use std::process::ExitCode;
+
+use crate::browser::browser;
+use crate::command::{Result, cargo, tally};
+use crate::conformance::conformance;
+use crate::report::Report;
+use crate::setup::{self, Browser};
+
+pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
+    let browser = Browser::from_arguments(arguments)?;
+    let mut report = Report::default();
+    test(&mut report, browser);
+    Ok(report.finish())
+}
+
+pub(crate) fn test(report: &mut Report, with: Browser) {
+    report.check("setup", || setup::everything(with));
+    // Unit tests, wire tests and the examples of the documentation.
+    report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
+    report.tests("conformance", || conformance(&[]));
+    if with == Browser::Use {
+        report.tests("browser", browser);
+    }
+}
