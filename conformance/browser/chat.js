@@ -305,7 +305,9 @@ async function converse(ada, grace, linus, margaret) {
   await grace.says('Rooms, typing, history, all of it');
   await linus.says('I am on plain long polling here, and would not know from looking at it.');
   await margaret.says('And mine is a client from 2017.');
-  await ada.says('Lovely. It is all in https://socket.io/docs/v4/socket-io-protocol/ by the way.');
+  await ada.says(
+    'Lovely. The protocol is all in https://socket.io/docs/v4/socket-io-protocol/ if you wonder.',
+  );
   await grace.says('👏👏');
   await linus.says('Shall we try the reconnection next?');
   await grace.says('I will walk into the lift with my phone and come back.');
@@ -366,6 +368,9 @@ class Person {
     try {
       await action();
     } finally {
+      // When it failed half way, the next check has a network again.
+      await this.context.unrouteAll();
+      await this.context.setOffline(false);
       this.expectsTrouble = false;
     }
   }

@@ -1,2 +1,102 @@
-//! Under construction.
-fn main() {}
+//! The fixture server of the conformance suite: `conformance-server --port N --profile NAME`.
+//!
+//! What it does is specified in `../fixture-spec.md`; every profile is one way to build the server,
+//! the namespaces and their handlers are the same in all of them.
+
+mod common;
+mod namespaces;
+mod outside;
+mod profiles;
+mod suites;
+
+use std::process::ExitCode;
+
+use socketio::{BoxError, Server, Socket};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::outside::Outside;
+use crate::profiles::Chosen;
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let mut port = None;
+    let mut profile = String::from("default");
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match (argument.as_str(), arguments.next()) {
+            ("--port", Some(value)) => port = value.parse::<u16>().ok(),
+            ("--profile", Some(value)) => profile = value,
+            _ => return usage(),
+        }
+    }
+    let Some(port) = port else { return usage() };
+    let chosen = match profiles::choose(&profile) {
+        Ok(Chosen::Unavailable) => return ExitCode::from(3),
+        Ok(Chosen::Unknown) => {
+            eprintln!("unknown profile {profile}");
+            return ExitCode::from(2);
+        }
+        Ok(chosen) => chosen,
+        Err(error) => {
+            eprintln!("profile {profile}: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(port, &profile, chosen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: conformance-server --port N [--profile NAME]");
+    ExitCode::from(2)
+}
+
+#[tokio::main]
+async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let port = listener.local_addr()?.port();
+    match chosen {
+        Chosen::Fixture(builder) => {
+            let io = builder.build()?;
+            namespaces::add(&io, profile == "root-mw");
+            if profile == "closable" {
+                closable(&io);
+            }
+            io.attach_service(listener, io.fallback(Outside))?;
+        }
+        Chosen::Suite(builder) => {
+            let io = builder.build()?;
+            suites::add(&io);
+            io.attach_service(listener, io.fallback(Outside))?;
+        }
+        Chosen::Engine(options) => {
+            let engine = engineio::Server::new(options)?;
+            engine.on_connection(suites::echo);
+            engine.attach_service(listener, engine.service(Outside))?;
+        }
+        Chosen::Unavailable | Chosen::Unknown => unreachable!("main ended for these"),
+    }
+    println!("listening {port}");
+    terminate.recv().await;
+    Ok(())
+}
+
+/// On `/` the event `server-close` closes the server and tells when that is done.
+fn closable(io: &Server) {
+    let io = io.clone();
+    io.clone().on_connection(move |socket: Socket| {
+        let io = io.clone();
+        socket.on("server-close", async move || {
+            io.close().await;
+            println!("closed");
+        });
+    });
+}

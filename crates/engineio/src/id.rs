@@ -4,11 +4,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A new id.
+/// A new id: 120 random bits as 20 URL-safe characters.
 ///
 /// # Panics
 /// If the operating system has no random numbers: there is no safe way to go on.
-pub(crate) fn random() -> String {
+#[must_use]
+pub fn random() -> String {
     let mut bytes = [0; 15];
     getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
     URL_SAFE_NO_PAD.encode(bytes)

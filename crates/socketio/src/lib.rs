@@ -1,1 +1,84 @@
-//! Under construction.
+//! A Socket.IO server for every official client, 1.x to 4.x, on one port.
+//!
+//! ```no_run
+//! use socketio::{BoxError, Data, Reason, Reply, Server, Socket};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), BoxError> {
+//!     let io = Server::new();
+//!     io.on_connection(async |socket: Socket| -> Result<(), BoxError> {
+//!         socket.join("lobby").await?;
+//!         socket.on("chat message", |socket: Socket, Data(text): Data<String>| {
+//!             socket.to("lobby").emit("chat message", (socket.id(), text))
+//!         });
+//!         socket.on("add user", async |Data(name): Data<String>| Reply(format!("welcome, {name}")));
+//!         socket.on_disconnect(|socket: Socket, Reason(why): Reason| {
+//!             socket.to("lobby").emit("user left", (socket.id(), why.as_str()))
+//!         });
+//!         Ok(())
+//!     });
+//!     io.listen(3000).await?.closed().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
+//! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
+//! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
+
+mod ack;
+mod builder;
+mod bundle;
+mod client;
+mod error;
+mod event;
+mod events;
+mod extract;
+mod handler;
+mod handshake;
+mod limits;
+mod middleware;
+mod namespace;
+mod operator;
+mod reason;
+mod server;
+mod service;
+mod socket;
+mod task;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use ack::EmitWithAck;
+pub use builder::{BuildError, Builder};
+pub use bundle::ClientFiles;
+pub use client::Client;
+pub use engineio::{
+    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Detail,
+    EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck, Origins,
+    Refused, RemoteAddr, Request, SlowConsumer, TransportKind,
+};
+pub use error::{AckError, BoxError, ConnectError, EmitError};
+pub use event::{Ack, EventContext};
+pub use events::ListenerId;
+pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, State};
+pub use handler::{Handler, IntoReply, Reply};
+pub use handshake::Handshake;
+pub use limits::Limits;
+pub use middleware::Event;
+pub use namespace::{Connected, Namespace};
+pub use operator::{BroadcastOperator, SocketOperator};
+pub use reason::{DisconnectReason, Reason};
+pub use server::{Server, Stats};
+pub use service::SocketIoLayer;
+pub use socket::{Extensions, Socket};
+pub use socketio_adapter::{
+    Adapter, AdapterError, AdapterFactory, Answers, IntoRooms, LocalAdapterFactory, Membership,
+    Room, SocketId,
+};
+pub use socketio_parser::{Binary, IndexMap, One, Spread, Value};
+
+/// Locks a mutex; what a panicking holder left behind is whole, as all sections here are short
+/// and call no code of the user.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,302 @@
+//! The options of a server.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engineio::{
+    AllowRequest, Cookie, Cors, GenerateId, Options, OptionsError, Origins, SlowConsumer,
+    TransportKind,
+};
+use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
+
+use crate::bundle::ClientFiles;
+use crate::limits::Limits;
+use crate::server::{Parts, Server};
+
+/// The options of a [`Server`], each with its default; errors are found by [`Builder::build`].
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio::{Origins, Server};
+///
+/// # fn main() -> Result<(), socketio::BuildError> {
+/// let io = Server::builder()
+///     .ping_interval(Duration::from_secs(10))
+///     .origins(Origins::list("https://example.test localhost:*")?)
+///     .build()?;
+/// # let _ = io;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder makes nothing before `build`"]
+#[derive(Debug)]
+pub struct Builder {
+    engine: Options,
+    adapter: Option<Arc<dyn AdapterFactory>>,
+    files: ClientFiles,
+    limits: Limits,
+    state: http::Extensions,
+    connect_timeout: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let mut engine = Options::default();
+        engine.path = "/socket.io".to_owned();
+        engine.cookie = Some(Cookie::default());
+        Self {
+            engine,
+            adapter: None,
+            files: ClientFiles::default(),
+            limits: Limits::default(),
+            state: http::Extensions::new(),
+            connect_timeout: Duration::from_secs(45),
+        }
+    }
+}
+
+impl Builder {
+    /// The path whose requests are the server's (`/socket.io`); a trailing slash is dropped.
+    // seed: server.path
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.engine.path = path.into();
+        self
+    }
+
+    /// Whether, or which, files of the client are served below the path (release 4.8).
+    // seed: server.serveClient
+    pub fn serve_client(mut self, files: impl Into<ClientFiles>) -> Self {
+        self.files = files.into();
+        self
+    }
+
+    /// What makes the namespaces' adapters (in memory).
+    // seed: server.adapter
+    pub fn adapter(mut self, adapter: impl AdapterFactory) -> Self {
+        self.adapter = Some(Arc::new(adapter));
+        self
+    }
+
+    /// Which origins may connect (any).
+    // seed: server.origins
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.engine.origins = origins;
+        self
+    }
+
+    /// Decides about each handshake, instead of `origins` (none).
+    // seed: allowRequest
+    pub fn allow_request(mut self, allow: impl AllowRequest) -> Self {
+        self.engine.allow_request = Some(Arc::new(allow));
+        self
+    }
+
+    /// Makes the ids of connections (120 random bits).
+    // seed: server.engine.generateId
+    pub fn generate_id(mut self, generate: impl GenerateId) -> Self {
+        self.engine.generate_id = Some(Arc::new(generate));
+        self
+    }
+
+    /// Which CORS headers answers carry (those that `origins` calls for).
+    pub fn cors(mut self, cors: Cors) -> Self {
+        self.engine.cors = cors;
+        self
+    }
+
+    /// The cookie of a connection's first answer (`io`); `None`: none.
+    pub fn cookie(mut self, cookie: impl Into<Option<Cookie>>) -> Self {
+        self.engine.cookie = cookie.into();
+        self
+    }
+
+    /// The transports that may be used (polling and websocket), and the order in which upgrades are
+    /// offered.
+    // seed: transports
+    pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
+        self.engine.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// Whether clients 1.x and 2.x are served (true).
+    pub fn allow_eio3(mut self, allow: bool) -> Self {
+        self.engine.allow_eio3 = allow;
+        self
+    }
+
+    /// Whether a polling connection may change to WebSocket (true).
+    pub fn allow_upgrades(mut self, allow: bool) -> Self {
+        self.engine.allow_upgrades = allow;
+        self
+    }
+
+    /// The time between two heartbeats (25 s).
+    // seed: pingInterval
+    pub fn ping_interval(mut self, time: Duration) -> Self {
+        self.engine.ping_interval = time;
+        self
+    }
+
+    /// How long a heartbeat may stay unanswered (60 s).
+    // seed: pingTimeout
+    pub fn ping_timeout(mut self, time: Duration) -> Self {
+        self.engine.ping_timeout = time;
+        self
+    }
+
+    /// How long a client may take to decide an upgrade (10 s).
+    pub fn upgrade_timeout(mut self, time: Duration) -> Self {
+        self.engine.upgrade_timeout = time;
+        self
+    }
+
+    /// How long a client 3.x or later may be connected without joining a namespace (45 s).
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.connect_timeout = time;
+        self
+    }
+
+    /// Bytes of the largest message and the largest request body (1,000,000).
+    pub fn max_http_buffer_size(mut self, bytes: usize) -> Self {
+        self.engine.max_http_buffer_size = bytes;
+        self
+    }
+
+    /// Bytes from which on answers to polls are compressed (1024); `None`: never.
+    pub fn http_compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
+        self.engine.http_compression = threshold.into();
+        self
+    }
+
+    /// Bytes that may wait to be sent to one client (16 MiB).
+    pub fn max_outbound_bytes(mut self, bytes: usize) -> Self {
+        self.engine.max_outbound_bytes = bytes;
+        self
+    }
+
+    /// Packets that may wait to be sent to one client (10,000).
+    pub fn max_outbound_packets(mut self, packets: usize) -> Self {
+        self.engine.max_outbound_packets = packets;
+        self
+    }
+
+    /// What happens to a client that does not take what it is sent (it is disconnected).
+    pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
+        self.engine.slow_consumer = policy;
+        self
+    }
+
+    /// How long a client may take nothing while bytes wait for it (30 s).
+    pub fn write_timeout(mut self, time: Duration) -> Self {
+        self.engine.write_timeout = time;
+        self
+    }
+
+    /// How long a client may go unread because its handlers do not finish (60 s).
+    pub fn max_read_pause(mut self, time: Duration) -> Self {
+        self.engine.max_read_pause = time;
+        self
+    }
+
+    /// Connections at a time; further handshakes are answered 503 (no bound).
+    pub fn max_sessions(mut self, sessions: impl Into<Option<usize>>) -> Self {
+        self.engine.max_sessions = sessions.into();
+        self
+    }
+
+    /// How long a client may take for a request's head (30 s) and for its body (60 s).
+    pub fn request_timeouts(mut self, head: Duration, body: Duration) -> Self {
+        self.engine.header_timeout = head;
+        self.engine.body_timeout = body;
+        self
+    }
+
+    /// Further options of the engine.
+    pub fn engine(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.engine);
+        self
+    }
+
+    /// Further limits.
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// State of the application, for handlers that ask for [`State<T>`](crate::State). One value of
+    /// each type; shared state is an `Arc`.
+    pub fn with_state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.state.insert(state);
+        self
+    }
+
+    /// Makes the server.
+    ///
+    /// # Errors
+    /// [`BuildError`] names the first option that makes no sense.
+    pub fn build(self) -> Result<Server, BuildError> {
+        let Self { engine, adapter, files, limits, state, connect_timeout } = self;
+        if connect_timeout.is_zero() {
+            return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
+        }
+        for (name, value) in [
+            ("max_namespaces", limits.max_namespaces),
+            ("max_rooms", limits.max_rooms),
+            ("max_pending_acks", limits.max_pending_acks),
+            ("max_pending_handlers", limits.max_pending_handlers),
+        ] {
+            if value == 0 {
+                return Err(BuildError::Options(OptionsError::Zero(name)));
+            }
+        }
+        if engine.origins.is_any() && engine.allow_request.is_none() && engine.cors != Cors::Off {
+            tracing::warn!(
+                "any origin may connect with its user's cookies: set `origins` for what is not public"
+            );
+        }
+        let files = files.load().map_err(BuildError::ClientFiles)?;
+        let local = || -> Arc<dyn AdapterFactory> {
+            Arc::new(LocalAdapterFactory::default().max_rooms_per_socket(limits.max_rooms))
+        };
+        let adapter = adapter.unwrap_or_else(local);
+        let engine = engineio::Server::new(engine)?;
+        Ok(Server::from_parts(Parts { engine, adapter, files, limits, state, connect_timeout }))
+    }
+}
+
+/// An option that makes no sense.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An option of the engine.
+    Options(OptionsError),
+    /// The client's files cannot be read.
+    ClientFiles(io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Options(error) => error.fmt(f),
+            Self::ClientFiles(error) => write!(f, "option serve_client: {error}"),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Options(error) => Some(error),
+            Self::ClientFiles(error) => Some(error),
+        }
+    }
+}
+
+impl From<OptionsError> for BuildError {
+    fn from(error: OptionsError) -> Self {
+        Self::Options(error)
+    }
+}

@@ -1,0 +1,147 @@
+//! The seed's `Client`: one connection, shared by its sockets of different namespaces.
+//!
+//! The handle is what users see; the work is done by the connection's [`Task`](crate::task::Task).
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use engineio::Request;
+use socketio_parser::Revision;
+
+use crate::lock;
+use crate::socket::Socket;
+
+/// A client's connection; a handle, cheap to clone.
+// seed: Class Client
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    conn: engineio::Socket,
+    revision: Revision,
+    /// The connected sockets, in order of joining: one per namespace.
+    sockets: Mutex<Vec<Socket>>,
+    /// What the connection's task is to do. Bounded by its senders: once per socket.
+    commands: Mutex<Vec<Command>>,
+    /// The nearest time at which an acknowledgement is given up.
+    ack_deadline: Mutex<Option<Instant>>,
+}
+
+/// An order to the connection's task.
+pub(crate) enum Command {
+    /// The server disconnected the socket; its listeners are to be told.
+    Disconnected(Socket),
+}
+
+impl Client {
+    pub(crate) fn new(conn: engineio::Socket, revision: Revision) -> Self {
+        Self(Arc::new(Inner {
+            conn,
+            revision,
+            sockets: Mutex::default(),
+            commands: Mutex::default(),
+            ack_deadline: Mutex::default(),
+        }))
+    }
+
+    /// The connection.
+    // seed: client.conn
+    #[must_use]
+    pub fn conn(&self) -> &engineio::Socket {
+        &self.0.conn
+    }
+
+    /// The request that opened the connection.
+    // seed: client.request
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        self.0.conn.request()
+    }
+
+    /// The connected sockets, in order of joining.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<Socket> {
+        lock(&self.0.sockets).clone()
+    }
+
+    /// The socket in a namespace.
+    #[must_use]
+    pub fn socket(&self, namespace: &str) -> Option<Socket> {
+        let sockets = lock(&self.0.sockets);
+        sockets.iter().find(|socket| socket.namespace().name() == namespace).cloned()
+    }
+
+    /// Whether the handle is of the same connection as another.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    // reference: DISCONNECT to all namespaces in order of joining, then the connection is closed
+    pub(crate) fn disconnect_all(&self) {
+        for socket in self.sockets() {
+            socket.disconnect_namespace();
+        }
+        self.0.conn.close();
+    }
+
+    pub(crate) fn revision(&self) -> Revision {
+        self.0.revision
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.0.sockets).len()
+    }
+
+    pub(crate) fn add(&self, socket: &Socket) {
+        lock(&self.0.sockets).push(socket.clone());
+    }
+
+    /// False: it was removed before.
+    pub(crate) fn remove(&self, socket: &Socket) -> bool {
+        let mut sockets = lock(&self.0.sockets);
+        let at = sockets.iter().position(|other| other.is_same(socket));
+        let gone = at.map(|at| sockets.remove(at));
+        drop(sockets);
+        gone.is_some()
+    }
+
+    pub(crate) fn command(&self, command: Command) {
+        lock(&self.0.commands).push(command);
+        self.0.conn.wake();
+    }
+
+    pub(crate) fn take_commands(&self) -> Vec<Command> {
+        std::mem::take(&mut *lock(&self.0.commands))
+    }
+
+    /// Has the task look at the acknowledgements at this time.
+    pub(crate) fn ack_deadline(&self, deadline: Instant) {
+        let nearer = {
+            let mut nearest = lock(&self.0.ack_deadline);
+            let nearer = nearest.is_none_or(|nearest| deadline < nearest);
+            if nearer {
+                *nearest = Some(deadline);
+            }
+            nearer
+        };
+        if nearer {
+            self.0.conn.wake();
+        }
+    }
+
+    pub(crate) fn next_ack_deadline(&self) -> Option<Instant> {
+        *lock(&self.0.ack_deadline)
+    }
+
+    pub(crate) fn take_ack_deadline(&self) {
+        *lock(&self.0.ack_deadline) = None;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("conn", &self.0.conn).finish_non_exhaustive()
+    }
+}

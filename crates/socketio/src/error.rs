@@ -1,0 +1,170 @@
+//! The errors that users meet, by who can act on them.
+
+use std::error::Error;
+use std::fmt;
+
+use socketio_parser::{ArgsError, EncodeError, Value};
+
+/// Any error: what handlers may return and what `?` makes of all others.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why an emission did not go out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The socket is disconnected.
+    Closed,
+    /// The client's queue is full, and the packet was dropped as the slow-consumer policy says.
+    Full,
+    /// The event name is reserved for the library.
+    Reserved(String),
+    /// The arguments cannot be encoded.
+    Encode(EncodeError),
+    /// The acknowledgement was sent before.
+    AlreadyAcknowledged,
+    /// A broadcast asked for acknowledgements without saying how long to wait for them.
+    // reference: the text of 2.0
+    BroadcastAck,
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the socket is disconnected"),
+            Self::Full => f.write_str("the client's queue is full"),
+            Self::Reserved(name) => write!(f, "\"{name}\" is a reserved event name"),
+            Self::Encode(error) => write!(f, "the arguments cannot be encoded: {error}"),
+            Self::AlreadyAcknowledged => f.write_str("the event was acknowledged before"),
+            Self::BroadcastAck => f.write_str("Callbacks are not supported when broadcasting"),
+        }
+    }
+}
+
+impl Error for EmitError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<EncodeError> for EmitError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+/// Why an acknowledgement was not received.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The event did not go out.
+    Emit(EmitError),
+    /// The client did not answer in time, or so many later events wait for an answer that this one
+    /// was given up.
+    Timeout,
+    /// The socket was disconnected before the client answered.
+    Disconnected,
+    /// The answer is not of the expected type.
+    Decode(ArgsError),
+}
+
+impl fmt::Display for AckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Emit(error) => error.fmt(f),
+            Self::Timeout => f.write_str("the client did not acknowledge in time"),
+            Self::Disconnected => f.write_str("the socket was disconnected before it acknowledged"),
+            Self::Decode(error) => write!(f, "the acknowledgement is of another type: {error}"),
+        }
+    }
+}
+
+impl Error for AckError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Emit(error) => Some(error),
+            Self::Decode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A refusal by middleware, told to the client: a namespace's middleware refuses a socket, a
+/// socket's refuses an event.
+///
+/// Clients 3.x and later get message and data in `connect_error`, clients 1.x and 2.x the data, or
+/// without data the message, in `error`.
+///
+/// ```
+/// use socketio::ConnectError;
+///
+/// let plain: ConnectError = "not allowed".into();
+/// let quota = ConnectError::new("over quota").data(&[("limit", 10)]);
+/// # let _ = (plain, quota);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConnectError {
+    message: String,
+    data: Option<Value>,
+}
+
+impl ConnectError {
+    /// A refusal with a message.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// Adds data for the client's program. What cannot be encoded is left out, with a warning in
+    /// the log: a refusal must not fail.
+    #[must_use]
+    pub fn data<T: serde::Serialize + ?Sized>(mut self, data: &T) -> Self {
+        match socketio_parser::to_value(data) {
+            Ok(data) => self.data = Some(data),
+            Err(error) => tracing::warn!(%error, "the data of a refusal cannot be encoded"),
+        }
+        self
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn value(&self) -> Option<&Value> {
+        self.data.as_ref()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ConnectError {}
+
+impl From<&str> for ConnectError {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for ConnectError {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<BoxError> for ConnectError {
+    /// The error itself if it is a refusal, else its text.
+    fn from(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(refusal) => *refusal,
+            Err(error) => Self::new(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! An event on its way to its handlers: what extractors read.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use socketio_parser::Args;
+
+use crate::error::{BoxError, EmitError};
+use crate::reason::DisconnectReason;
+use crate::socket::Socket;
+
+/// An event that is being dispatched, as [extractors](crate::FromEvent) see it.
+pub struct EventContext<'a> {
+    socket: &'a Socket,
+    name: &'a str,
+    cause: Cause<'a>,
+    ack_id: Option<u64>,
+    ack: Option<Ack>,
+}
+
+/// What the event is about.
+pub(crate) enum Cause<'a> {
+    /// The client sent it, or nothing but its name is to be said.
+    Arguments(&'a Args<'a>),
+    Disconnect(DisconnectReason),
+    Error(&'a Arc<BoxError>),
+}
+
+impl<'a> EventContext<'a> {
+    pub(crate) fn new(socket: &'a Socket, name: &'a str, cause: Cause<'a>) -> Self {
+        Self { socket, name, cause, ack_id: None, ack: None }
+    }
+
+    pub(crate) fn with_ack(mut self, id: Option<u64>) -> Self {
+        self.ack_id = id;
+        self
+    }
+
+    /// The socket that the event is about.
+    #[must_use]
+    pub fn socket(&self) -> &Socket {
+        self.socket
+    }
+
+    /// The event's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The arguments; none for the library's own events.
+    #[must_use]
+    pub fn args(&self) -> Option<&Args<'a>> {
+        match self.cause {
+            Cause::Arguments(args) => Some(args),
+            _ => None,
+        }
+    }
+
+    /// The client's acknowledgement; all handlers of the event share it.
+    #[must_use]
+    pub fn ack(&mut self) -> Ack {
+        let Some(id) = self.ack_id else { return Ack(None) };
+        let socket = self.socket;
+        let ack = self.ack.get_or_insert_with(|| {
+            Ack(Some(Arc::new(AckState { socket: socket.clone(), id, sent: AtomicBool::new(false) })))
+        });
+        ack.clone()
+    }
+
+    pub(crate) fn reason(&self) -> Option<DisconnectReason> {
+        match self.cause {
+            Cause::Disconnect(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn error(&self) -> Option<&Arc<BoxError>> {
+        match &self.cause {
+            Cause::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for EventContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventContext").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The way to answer an event: the callback that the client gave with it.
+///
+/// The first answer counts. If the client gave no callback, answers go nowhere.
+#[derive(Clone)]
+pub struct Ack(Option<Arc<AckState>>);
+
+struct AckState {
+    socket: Socket,
+    id: u64,
+    sent: AtomicBool,
+}
+
+impl Ack {
+    /// Whether the client asked for an answer.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Answers. A tuple is several arguments, `()` none, anything else one.
+    ///
+    /// # Errors
+    /// [`EmitError::AlreadyAcknowledged`] if it was answered before, and those of
+    /// [`Socket::emit`].
+    pub fn send<T: Serialize>(&self, args: T) -> Result<(), EmitError> {
+        let Some(state) = &self.0 else { return Ok(()) };
+        if state.sent.swap(true, Ordering::Relaxed) {
+            return Err(EmitError::AlreadyAcknowledged);
+        }
+        state.socket.send_ack(state.id, &args)
+    }
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ack").field("wanted", &self.is_wanted()).finish()
+    }
+}

@@ -1,0 +1,187 @@
+//! Extractors: what a handler's arguments are made from.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use socketio_parser::{Spread, Value};
+
+use crate::error::BoxError;
+use crate::event::{Ack, EventContext};
+use crate::reason::Reason;
+use crate::socket::Socket;
+
+/// An argument of a handler, made from the event.
+///
+/// ```
+/// use socketio::{EventContext, ExtractError, FromEvent};
+///
+/// /// The number of arguments that the client sent.
+/// struct Count(usize);
+///
+/// impl FromEvent for Count {
+///     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+///         Ok(Self(event.args().map_or(0, |args| args.len())))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no argument of an event handler",
+    note = "arguments are `Socket`, `Data<T>` (typed), `Args` (raw), `Ack`, `EventName`, \
+            `Reason`, `Auth<T>`, `State<T>`, `ErrorEvent`, or types of your own that implement `FromEvent`"
+)]
+pub trait FromEvent: Sized {
+    /// Makes the argument.
+    ///
+    /// # Errors
+    /// The handler is then not called, and the socket's `error` event raised.
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError>;
+}
+
+/// Why a handler was not called: an argument could not be made.
+#[derive(Debug)]
+pub struct ExtractError {
+    event: String,
+    cause: BoxError,
+}
+
+impl ExtractError {
+    /// An argument of this event could not be made, for this cause.
+    #[must_use]
+    pub fn new(event: &EventContext<'_>, cause: impl Into<BoxError>) -> Self {
+        Self { event: event.name().to_owned(), cause: cause.into() }
+    }
+}
+
+impl fmt::Display for ExtractError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "event {:?}: {}", self.event, self.cause)
+    }
+}
+
+impl Error for ExtractError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+impl FromEvent for Socket {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        Ok(event.socket().clone())
+    }
+}
+
+impl FromEvent for Ack {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        Ok(event.ack())
+    }
+}
+
+/// The arguments as a type: a tuple reads several, `()` none, anything else the first.
+///
+/// Missing arguments are `null`, so that `Option<T>` reads them; further ones are ignored. A
+/// fixed-size array is spread like a tuple; `Data<One<[T; N]>>` reads one argument instead. Binary
+/// is read by [`Bytes`](bytes::Bytes), [`Binary`](crate::Binary) or `Vec<u8>`, at any depth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct Data<T>(pub T);
+
+impl<T: DeserializeOwned> FromEvent for Data<T> {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        let read = event.args().map_or_else(
+            || socketio_parser::Args::from_values(Vec::new()).deserialize(),
+            |args| args.deserialize(),
+        );
+        read.map(Data).map_err(|error| ExtractError::new(event, error))
+    }
+}
+
+/// All arguments, whatever they are.
+///
+/// Emitting it sends the same arguments again: it spreads like a tuple.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct Args(pub Vec<Value>);
+
+impl FromEvent for Args {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        Ok(Self(event.args().map_or_else(Vec::new, |args| args.to_values())))
+    }
+}
+
+impl serde::Serialize for Args {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // by reference: the values are not copied
+        Spread(self.0.iter().collect::<Vec<&Value>>()).serialize(serializer)
+    }
+}
+
+impl<T> FromIterator<T> for Args
+where
+    Value: From<T>,
+{
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Self(values.into_iter().map(Value::from).collect())
+    }
+}
+
+/// The name of the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct EventName(pub String);
+
+impl FromEvent for EventName {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        Ok(Self(event.name().to_owned()))
+    }
+}
+
+impl FromEvent for Reason {
+    /// In handlers of `disconnect` and `disconnecting`.
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        let reason = event.reason().map(Reason);
+        reason.ok_or_else(|| ExtractError::new(event, "only disconnections have a reason"))
+    }
+}
+
+/// The error of an `error` event.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct ErrorEvent(pub Arc<BoxError>);
+
+impl FromEvent for ErrorEvent {
+    /// In handlers of `error`.
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        let error = event.error().cloned().map(ErrorEvent);
+        error.ok_or_else(|| ExtractError::new(event, "only `error` events have an error"))
+    }
+}
+
+/// What the client sent with its wish to join the namespace: `auth` of clients 3.x and later, the
+/// query of the namespace of clients before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct Auth<T>(pub T);
+
+impl<T: DeserializeOwned> FromEvent for Auth<T> {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        let auth = event.socket().auth().cloned().unwrap_or_default();
+        socketio_parser::from_value(auth).map(Auth).map_err(|error| ExtractError::new(event, error))
+    }
+}
+
+/// The application's state, given to [`Builder::with_state`](crate::Builder::with_state).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct State<T>(pub T);
+
+impl<T: Clone + Send + Sync + 'static> FromEvent for State<T> {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        let state = event.socket().namespace().state().get::<T>().cloned().map(State);
+        state.ok_or_else(|| {
+            let name = std::any::type_name::<T>();
+            ExtractError::new(event, format!("no state of type {name}: give it to `with_state`"))
+        })
+    }
+}

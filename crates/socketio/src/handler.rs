@@ -1,0 +1,169 @@
+//! Handlers: functions and closures, sync and async, of typed arguments.
+//!
+//! A sync handler runs at once. An async one is polled at once by the session's task; what is left
+//! of it then joins the task's pending futures. So the code before the first `.await` has the order
+//! of the events, and a quick handler costs no task.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::BoxError;
+use crate::event::{Ack, EventContext};
+use crate::extract::FromEvent;
+
+/// A handler of events: any function or closure, sync or async, of up to eight
+/// [extractors](FromEvent) whose result is an [`IntoReply`].
+///
+/// Sync closures are called by reference and may keep state in atomics or locks; async ones are
+/// cloned for each call, so that the future may own what they captured.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handler of events",
+    label = "not a handler",
+    note = "a handler is a function or closure, sync or async, whose arguments implement \
+            `FromEvent` (`Socket`, `Data<T>`, `Args`, `Ack`, ...) with their types written out, \
+            and which returns `()`, `Reply(..)` or a `Result` of these",
+    note = "async closures must be `Clone` and their futures `Send`: clone what is captured, and \
+            hold no lock or `Rc` across an `.await`"
+)]
+pub trait Handler<M>: Send + Sync + 'static {
+    /// Calls the handler.
+    #[doc(hidden)]
+    fn call(&self, event: &mut EventContext<'_>) -> Outcome;
+}
+
+/// What a handler returns.
+///
+/// `()` sends nothing; [`Reply`] answers the client's acknowledgement, if it asked for one; `Err`
+/// raises the socket's `error` event.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned from a handler",
+    note = "return `()`, `Reply(value)` to answer the client, or a `Result` of these with any error"
+)]
+pub trait IntoReply {
+    /// Sends the answer, if there is one.
+    ///
+    /// # Errors
+    /// What the handler failed with, or why the answer could not be sent.
+    fn into_reply(self, ack: &Ack) -> Result<(), BoxError>;
+}
+
+/// Answers the client's acknowledgement: a tuple is several arguments, `()` none, anything else
+/// one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by users")]
+pub struct Reply<T>(pub T);
+
+impl IntoReply for () {
+    fn into_reply(self, _: &Ack) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<T: Serialize> IntoReply for Reply<T> {
+    fn into_reply(self, ack: &Ack) -> Result<(), BoxError> {
+        Ok(ack.send(self.0)?)
+    }
+}
+
+impl<R: IntoReply, E: Into<BoxError>> IntoReply for Result<R, E> {
+    fn into_reply(self, ack: &Ack) -> Result<(), BoxError> {
+        self.map_err(Into::into)?.into_reply(ack)
+    }
+}
+
+/// What became of a call.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "not for users")]
+pub enum Outcome {
+    /// It is finished.
+    Done(Result<(), BoxError>),
+    /// It is an async handler, not polled yet.
+    Pending(Pending),
+}
+
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+/// A handler without its type.
+pub(crate) trait AnyHandler: Send + Sync {
+    fn call(&self, event: &mut EventContext<'_>) -> Outcome;
+}
+
+/// A handler that may have lost its type, shared by the tables that hold it.
+pub(crate) type SharedHandler = Arc<dyn AnyHandler>;
+
+pub(crate) fn erase<M: 'static>(handler: impl Handler<M>) -> SharedHandler {
+    struct Typed<H, M>(H, PhantomData<fn() -> M>);
+    impl<M: 'static, H: Handler<M>> AnyHandler for Typed<H, M> {
+        fn call(&self, event: &mut EventContext<'_>) -> Outcome {
+            self.0.call(event)
+        }
+    }
+    Arc::new(Typed(handler, PhantomData))
+}
+
+/// Marks sync handlers, to keep their implementation apart from that of async ones.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct SyncFn<A>(PhantomData<A>);
+
+/// Marks async handlers.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct AsyncFn<A>(PhantomData<A>);
+
+/// Extracts one argument, or ends the call with the error.
+macro_rules! extract {
+    ($event:ident) => {
+        match FromEvent::from_event($event) {
+            Ok(argument) => argument,
+            Err(error) => return Outcome::Done(Err(error.into())),
+        }
+    };
+}
+
+macro_rules! handlers {
+    ($($argument:ident),*) => {
+        impl<F, R, $($argument),*> Handler<SyncFn<($($argument,)*)>> for F
+        where
+            F: Fn($($argument),*) -> R + Send + Sync + 'static,
+            R: IntoReply,
+            $($argument: FromEvent,)*
+        {
+            #[allow(non_snake_case, reason = "arguments are named like their types")]
+            fn call(&self, event: &mut EventContext<'_>) -> Outcome {
+                $(let $argument: $argument = extract!(event);)*
+                let ack = event.ack();
+                Outcome::Done(self($($argument),*).into_reply(&ack))
+            }
+        }
+
+        impl<F, Fut, $($argument),*> Handler<AsyncFn<($($argument,)*)>> for F
+        where
+            F: FnOnce($($argument),*) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output: IntoReply> + Send + 'static,
+            $($argument: FromEvent,)*
+        {
+            #[allow(non_snake_case, reason = "arguments are named like their types")]
+            fn call(&self, event: &mut EventContext<'_>) -> Outcome {
+                $(let $argument: $argument = extract!(event);)*
+                let ack = event.ack();
+                let future = self.clone()($($argument),*);
+                Outcome::Pending(Box::pin(async move { future.await.into_reply(&ack) }))
+            }
+        }
+    };
+}
+
+handlers!();
+handlers!(A);
+handlers!(A, B);
+handlers!(A, B, C);
+handlers!(A, B, C, D);
+handlers!(A, B, C, D, E);
+handlers!(A, B, C, D, E, G);
+handlers!(A, B, C, D, E, G, H);
+handlers!(A, B, C, D, E, G, H, I);

@@ -1,0 +1,78 @@
+//! What is known of a socket's handshake.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use engineio::Request;
+use engineio_proto::handshake::pairs;
+use socketio_parser::Value;
+
+use crate::socket::Socket;
+
+/// What is known of a socket's handshake: of the request that opened its connection, and of the
+/// client's wish to join the namespace.
+// reference: socket.handshake
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake<'a> {
+    socket: &'a Socket,
+}
+
+impl<'a> Handshake<'a> {
+    pub(crate) fn new(socket: &'a Socket) -> Self {
+        Self { socket }
+    }
+
+    /// The request that opened the connection.
+    #[must_use]
+    pub fn request(&self) -> &'a Request {
+        self.socket.request()
+    }
+
+    /// A header of the request, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.request().header(name)
+    }
+
+    /// The parameters: those of the request's query, and, for clients 1.x and 2.x, those given
+    /// with the namespace, which win. The engine's own (`EIO`, `transport`, ...) are among them.
+    // reference: socket.handshake, as 2.5
+    pub fn query(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        let own = self.socket.nsp_query().unwrap_or_default();
+        let overridden = move |name: &str| pairs(own).any(|(own, _)| own == name);
+        let request = pairs(self.request().query()).filter(move |(name, _)| !overridden(name));
+        request.chain(pairs(own))
+    }
+
+    /// One parameter; of several with the name, the last.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.query().filter(|(key, _)| key == name).last().map(|(_, value)| value)
+    }
+
+    /// What the client sent with its wish to join: `auth` of clients 3.x and later, the parameters
+    /// given with the namespace of clients before.
+    #[must_use]
+    pub fn auth(&self) -> Option<&'a Value> {
+        self.socket.auth()
+    }
+
+    /// The address of the TCP peer, if the HTTP server tells it.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.request().remote_addr().map(|addr| addr.ip())
+    }
+
+    /// Whether the request named an origin, as browsers do for requests across sites.
+    #[must_use]
+    pub fn is_xdomain(&self) -> bool {
+        self.header("origin").is_some()
+    }
+
+    /// When the connection was opened.
+    #[must_use]
+    pub fn issued(&self) -> SystemTime {
+        self.request().issued()
+    }
+}

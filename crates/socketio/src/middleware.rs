@@ -1,0 +1,84 @@
+//! Middleware: of a namespace, before a socket is connected, and of a socket, before an event
+//! reaches its handlers.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::ConnectError;
+use crate::extract::Args;
+use crate::socket::Socket;
+
+pub(crate) type MiddlewareFuture<T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send>>;
+
+/// A middleware of a namespace without its type.
+pub(crate) type ConnectMiddleware = Arc<dyn Fn(Socket) -> MiddlewareFuture<()> + Send + Sync>;
+
+/// A middleware of a socket without its type.
+pub(crate) type EventMiddleware = Arc<dyn Fn(Event) -> MiddlewareFuture<Event> + Send + Sync>;
+
+/// A list of middleware that is copied by pointer when a run starts, so that changes meanwhile
+/// concern the next run.
+pub(crate) type Chain<T> = Arc<[T]>;
+
+/// An incoming event, as a socket's middleware sees it. Both fields may be changed.
+// seed: socket.use
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Event {
+    /// The name.
+    pub name: String,
+    /// The arguments, without the client's callback.
+    pub args: Args,
+}
+
+pub(crate) fn connect_middleware<F, Fut, E>(f: F) -> ConnectMiddleware
+where
+    F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<ConnectError>,
+{
+    Arc::new(move |socket| {
+        let future = f.clone()(socket);
+        Box::pin(async move { future.await.map_err(Into::into) })
+    })
+}
+
+pub(crate) fn event_middleware<F, Fut, E>(f: F) -> EventMiddleware
+where
+    F: FnOnce(Event) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Event, E>> + Send + 'static,
+    E: Into<ConnectError>,
+{
+    Arc::new(move |event| {
+        let future = f.clone()(event);
+        Box::pin(async move { future.await.map_err(Into::into) })
+    })
+}
+
+/// Runs a namespace's middleware one after the other, until one refuses.
+pub(crate) async fn run_connect(
+    chain: Chain<ConnectMiddleware>,
+    socket: Socket,
+) -> Result<(), ConnectError> {
+    for middleware in &*chain {
+        middleware(socket.clone()).await?;
+    }
+    Ok(())
+}
+
+/// Runs a socket's middleware one after the other, until one refuses.
+pub(crate) async fn run_event(
+    chain: Chain<EventMiddleware>,
+    mut event: Event,
+) -> Result<Event, ConnectError> {
+    for middleware in &*chain {
+        event = middleware(event).await?;
+    }
+    Ok(event)
+}
+
+/// Appends to a shared list.
+pub(crate) fn append<T: Clone>(chain: &mut Chain<T>, item: T) {
+    *chain = chain.iter().cloned().chain([item]).collect();
+}

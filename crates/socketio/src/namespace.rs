@@ -1,0 +1,323 @@
+//! The seed's `Namespace`: a pool of sockets under a name.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use engineio::{HEADROOM, Outgoing};
+use serde::Serialize;
+use socketio_adapter::{Adapter, AdapterError, Answers, BroadcastOptions, IntoRooms, SocketId};
+use socketio_parser::{Encoder, Revision};
+
+use crate::error::{ConnectError, EmitError};
+use crate::events::Listeners;
+use crate::handler::{Handler, erase};
+use crate::limits::Limits;
+use crate::lock;
+use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
+use crate::operator::BroadcastOperator;
+use crate::socket::{Socket, outgoing};
+
+/// A namespace; a handle, cheap to clone.
+// seed: Class Namespace
+#[derive(Clone)]
+pub struct Namespace(Arc<Inner>);
+
+struct Inner {
+    name: Arc<str>,
+    adapter: Arc<dyn Adapter>,
+    sockets: Mutex<HashMap<SocketId, Socket>>,
+    /// Ids of acknowledgements, shared by all sockets, so that a broadcast can use one.
+    // reference: the counter is the namespace's and starts at 0
+    ack_ids: AtomicU64,
+    middleware: Mutex<Chain<ConnectMiddleware>>,
+    listeners: Mutex<Listeners>,
+    shared: Shared,
+}
+
+/// What a namespace has from its server.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) encoder: Encoder,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) state: Arc<http::Extensions>,
+}
+
+impl Namespace {
+    pub(crate) fn new(name: Arc<str>, adapter: Arc<dyn Adapter>, shared: Shared) -> Self {
+        Self(Arc::new(Inner {
+            name,
+            adapter,
+            sockets: Mutex::default(),
+            ack_ids: AtomicU64::new(0),
+            middleware: Mutex::new(Arc::new([])),
+            listeners: Mutex::default(),
+            shared,
+        }))
+    }
+
+    /// The name, with its leading slash.
+    // seed: namespace.name
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The sockets that are connected at this moment, on this node.
+    // seed: namespace.connected
+    #[must_use]
+    pub fn connected(&self) -> Connected<'_> {
+        Connected(self)
+    }
+
+    /// The ids of all sockets of the namespace, on all nodes.
+    ///
+    /// # Errors
+    /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
+    // seed: namespace.clients
+    pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
+        self.0.adapter.sockets(&[], &[]).await
+    }
+
+    // ---- listening --------------------------------------------------------------------------
+
+    /// Adds a listener for new sockets, after the middleware let them in. What it emits arrives
+    /// after the client's `connect` event; listeners that it adds before its first `.await` miss
+    /// nothing that the client sends.
+    // seed: Event 'connection'
+    pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
+        lock(&self.0.listeners).add("connection".into(), false, erase(handler));
+    }
+
+    /// Like [`Namespace::on_connection`]; these listeners run before those.
+    // seed: Event 'connect'
+    pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
+        lock(&self.0.listeners).add("connect".into(), false, erase(handler));
+    }
+
+    /// Adds a middleware that each socket passes before it is connected, one after the other in
+    /// order of registration. `Err` refuses the socket and is told to the client.
+    ///
+    /// ```
+    /// # fn example(io: socketio::Server) {
+    /// io.use_fn(async |socket: socketio::Socket| match socket.handshake().header("cookie") {
+    ///     Some(_) => Ok(()),
+    ///     None => Err("Authentication error"),
+    /// });
+    /// # }
+    /// ```
+    // seed: namespace.use
+    pub fn use_fn<F, Fut, E>(&self, middleware: F)
+    where
+        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<ConnectError>,
+    {
+        append(&mut lock(&self.0.middleware), connect_middleware(middleware));
+    }
+
+    // ---- sending ----------------------------------------------------------------------------
+
+    /// Sends an event to all sockets of the namespace. Never waits; without receivers nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// [`EmitError::Reserved`] and [`EmitError::Encode`].
+    // seed: namespace.emit
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        self.operator().emit(event, args)
+    }
+
+    /// Sends a `message` event to all sockets of the namespace.
+    ///
+    /// # Errors
+    /// Those of [`Namespace::emit`].
+    pub fn send<T: Serialize>(&self, args: T) -> Result<(), EmitError> {
+        self.emit("message", args)
+    }
+
+    /// The next emission goes to the members of these rooms.
+    // seed: namespace.to
+    pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
+        self.operator().to(rooms)
+    }
+
+    /// The same as [`Namespace::to`].
+    // seed: namespace.in
+    pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
+        self.operator().to(rooms)
+    }
+
+    /// The next emission leaves out the members of these rooms.
+    pub fn except(&self, rooms: impl IntoRooms) -> BroadcastOperator {
+        self.operator().except(rooms)
+    }
+
+    /// Receivers to which the next emission cannot leave at once do not get it.
+    // seed: Flag 'volatile'
+    pub fn volatile(&self) -> BroadcastOperator {
+        self.operator().volatile()
+    }
+
+    /// Only receivers of this node get the next emission.
+    // seed: Flag 'local'
+    pub fn local(&self) -> BroadcastOperator {
+        self.operator().local()
+    }
+
+    /// Whether the next emission is compressed, where a receiver's transport offers it.
+    pub fn compress(&self, compress: bool) -> BroadcastOperator {
+        self.operator().compress(compress)
+    }
+
+    /// How long the next emission waits for acknowledgements.
+    pub fn timeout(&self, timeout: Duration) -> BroadcastOperator {
+        self.operator().timeout(timeout)
+    }
+
+    fn operator(&self) -> BroadcastOperator {
+        BroadcastOperator::new(self.clone(), None)
+    }
+
+    // ---- for the crate ----------------------------------------------------------------------
+
+    pub(crate) fn adapter(&self) -> &dyn Adapter {
+        &*self.0.adapter
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.shared.limits
+    }
+
+    pub(crate) fn state(&self) -> &http::Extensions {
+        &self.0.shared.state
+    }
+
+    pub(crate) fn listeners(&self) -> &Mutex<Listeners> {
+        &self.0.listeners
+    }
+
+    pub(crate) fn middleware(&self) -> Chain<ConnectMiddleware> {
+        lock(&self.0.middleware).clone()
+    }
+
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.0.ack_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, socket: &Socket) {
+        lock(&self.0.sockets).insert(socket.id().clone(), socket.clone());
+    }
+
+    pub(crate) fn remove(&self, socket: &Socket) {
+        let gone = {
+            let mut sockets = lock(&self.0.sockets);
+            let is_this = sockets.get(socket.id()).is_some_and(|other| other.is_same(socket));
+            let gone = if is_this { sockets.remove(socket.id()) } else { None };
+            // a burst leaves a large table behind; an idle namespace gives it back
+            if sockets.len() * 8 < sockets.capacity() {
+                let keep = sockets.len() * 2;
+                sockets.shrink_to(keep);
+            }
+            gone
+        };
+        drop(gone);
+    }
+
+    pub(crate) fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) {
+        // counted where it is queued or dropped
+        let _ = self.0.adapter.broadcast(packet, options);
+    }
+
+    /// The sockets of this node that a broadcast would reach.
+    pub(crate) fn local_sockets(&self, options: &BroadcastOptions) -> Vec<Socket> {
+        let ids = self.0.adapter.local_sockets(&options.rooms, &options.except);
+        let sockets = lock(&self.0.sockets);
+        ids.iter()
+            .filter(|id| options.sender.as_ref() != Some(*id))
+            .filter_map(|id| sockets.get(id).cloned())
+            .collect()
+    }
+
+    pub(crate) fn encode_event<T: Serialize + ?Sized>(
+        &self,
+        id: Option<u64>,
+        event: &str,
+        args: &T,
+    ) -> Result<Outgoing, EmitError> {
+        if event == "error" || socketio_parser::is_reserved_event(event) {
+            return Err(EmitError::Reserved(event.to_owned()));
+        }
+        let encoder = &self.0.shared.encoder;
+        let encoded = encoder.event(HEADROOM, &self.0.name, id, event, args)?;
+        Ok(outgoing(encoded).droppable(true))
+    }
+
+    pub(crate) fn encode_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<Outgoing, EmitError> {
+        Ok(outgoing(self.0.shared.encoder.ack(HEADROOM, &self.0.name, id, args)?))
+    }
+
+    pub(crate) fn encode_connect(&self, revision: Revision, socket: &Socket) -> Outgoing {
+        let sid = (revision == Revision::V5).then(|| socket.id().as_str());
+        outgoing(self.0.shared.encoder.connect(HEADROOM, &self.0.name, revision, sid))
+    }
+
+    pub(crate) fn encode_disconnect(&self) -> Outgoing {
+        outgoing(self.0.shared.encoder.disconnect(HEADROOM, &self.0.name))
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+/// The connected sockets of a namespace on this node, see [`Namespace::connected`].
+#[derive(Clone, Copy, Debug)]
+pub struct Connected<'a>(&'a Namespace);
+
+impl Connected<'_> {
+    /// The socket of an id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Socket> {
+        lock(&self.0.0.sockets).get(id).cloned()
+    }
+
+    /// Whether there is a socket of this id.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        lock(&self.0.0.sockets).contains_key(id)
+    }
+
+    /// The number of sockets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lock(&self.0.0.sockets).len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All sockets at this moment, in no order.
+    #[must_use]
+    pub fn iter(&self) -> std::vec::IntoIter<Socket> {
+        let sockets: Vec<Socket> = lock(&self.0.0.sockets).values().cloned().collect();
+        sockets.into_iter()
+    }
+}
+
+impl IntoIterator for Connected<'_> {
+    type Item = Socket;
+    type IntoIter = std::vec::IntoIter<Socket>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,591 @@
+//! The seed's `Socket`: one client in one namespace.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use engineio::{Gate, HEADROOM, Outgoing, Push, Request};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketio_adapter::{AdapterError, Delivery, IntoRooms, Member, Membership, Room, SocketId};
+use socketio_parser::{Encoded, Value};
+
+use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
+use crate::client::{Client, Command};
+use crate::error::{BoxError, ConnectError, EmitError};
+use crate::events::{ListenerId, Listeners};
+use crate::handler::{Handler, erase};
+use crate::handshake::Handshake;
+use crate::lock;
+use crate::middleware::{Chain, Event, EventMiddleware, append, event_middleware};
+use crate::namespace::Namespace;
+use crate::operator::{BroadcastOperator, SocketOperator};
+
+/// A client in a namespace; a handle, cheap to clone. It stays valid after the disconnection: what
+/// is sent then goes nowhere.
+// seed: Class Socket
+#[derive(Clone)]
+pub struct Socket(Arc<Inner>);
+
+struct Inner {
+    id: SocketId,
+    namespace: Namespace,
+    client: Client,
+    /// Open while the client is connected to the namespace: nothing goes out before the answer to
+    /// its CONNECT nor after a DISCONNECT.
+    gate: Gate,
+    auth: Option<Value>,
+    nsp_query: Option<Box<str>>,
+    listeners: Mutex<Listeners>,
+    middleware: Mutex<Option<Chain<EventMiddleware>>>,
+    acks: Mutex<Acks>,
+    data: Mutex<Option<Box<Value>>>,
+    extensions: Mutex<http::Extensions>,
+}
+
+/// What the client asked with, when it wanted to join.
+pub(crate) struct Credentials {
+    pub(crate) auth: Option<Value>,
+    pub(crate) nsp_query: Option<Box<str>>,
+}
+
+impl Socket {
+    pub(crate) fn new(
+        id: SocketId,
+        namespace: Namespace,
+        client: Client,
+        credentials: Credentials,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            id,
+            namespace,
+            client,
+            gate: Gate::new(),
+            auth: credentials.auth,
+            nsp_query: credentials.nsp_query,
+            listeners: Mutex::default(),
+            middleware: Mutex::default(),
+            acks: Mutex::default(),
+            data: Mutex::default(),
+            extensions: Mutex::default(),
+        }))
+    }
+
+    // ---- sending ----------------------------------------------------------------------------
+
+    /// Sends an event to the client. Never waits.
+    ///
+    /// A tuple is several arguments, `()` none, anything else one. Binary (`Bytes`, [`Binary`] and
+    /// other types that serialise as bytes) travels as it is, at any depth.
+    ///
+    /// [`Binary`]: crate::Binary
+    ///
+    /// ```
+    /// # fn example(socket: socketio::Socket) -> Result<(), socketio::EmitError> {
+    /// socket.emit("hello", "world")?;
+    /// socket.emit("with several", (1, "2", [3]))?;
+    /// socket.emit("with none", ())?;
+    /// socket.emit("with binary", socketio::Binary(vec![0; 6].into()))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`EmitError`]: the socket is disconnected, its queue full, the name reserved, or the
+    /// arguments cannot be encoded.
+    // seed: socket.emit
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        let packet = self.0.namespace.encode_event(None, event, &args)?;
+        self.push(&packet, false)
+    }
+
+    /// Sends a `message` event.
+    ///
+    /// # Errors
+    /// Those of [`Socket::emit`].
+    // seed: socket.send
+    pub fn send<T: Serialize>(&self, args: T) -> Result<(), EmitError> {
+        self.emit("message", args)
+    }
+
+    /// Sends an event and asks the client to acknowledge it; the answer is read like
+    /// [`Data`](crate::Data).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn example(socket: socketio::Socket) -> Result<(), socketio::AckError> {
+    /// let (name, age): (String, u32) =
+    ///     socket.emit_with_ack("who are you?", ()).timeout(Duration::from_secs(5)).await?;
+    /// # let _ = (name, age);
+    /// socket.emit_with_ack("ferret", "tobi").callback(|answer: Result<String, _>| {
+    ///     println!("{answer:?}");
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    // seed: socket.emit with ack
+    pub fn emit_with_ack<R>(&self, event: &str, args: impl Serialize) -> EmitWithAck<R>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        let id = self.0.namespace.next_ack_id();
+        let packet = self.0.namespace.encode_event(Some(id), event, &args);
+        EmitWithAck::new(self.clone(), packet.map(|packet| (id, packet.droppable(false))))
+    }
+
+    /// Sends a `message` event and asks the client to acknowledge it.
+    pub fn send_with_ack<R>(&self, args: impl Serialize) -> EmitWithAck<R>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        self.emit_with_ack("message", args)
+    }
+
+    /// Resolves when the client's queue is below half of its bounds. For producers that would
+    /// rather wait than have the slow-consumer policy act. Cancel safe.
+    ///
+    /// # Errors
+    /// [`EmitError::Closed`] if the connection is over.
+    pub async fn writable(&self) -> Result<(), EmitError> {
+        self.conn().writable().await.map_err(|_| EmitError::Closed)
+    }
+
+    // ---- modifiers --------------------------------------------------------------------------
+
+    /// The next emission goes to these rooms of the namespace, without this socket.
+    // seed: socket.to
+    #[must_use]
+    pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
+        self.broadcast().to(rooms)
+    }
+
+    /// The same as [`Socket::to`].
+    // seed: socket.in
+    #[must_use]
+    pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
+        self.to(rooms)
+    }
+
+    /// The next emission goes to the namespace but for the members of these rooms and this socket.
+    #[must_use]
+    pub fn except(&self, rooms: impl IntoRooms) -> BroadcastOperator {
+        self.broadcast().except(rooms)
+    }
+
+    /// The next emission goes to all sockets of the namespace but this one.
+    // seed: Flag 'broadcast'
+    #[must_use]
+    pub fn broadcast(&self) -> BroadcastOperator {
+        BroadcastOperator::new(self.0.namespace.clone(), Some(self.0.id.clone()))
+    }
+
+    /// The next emission is dropped unless it can leave at once: nothing else waits for the client,
+    /// and on polling its poll is there.
+    // seed: Flag 'volatile'
+    #[must_use]
+    pub fn volatile(&self) -> SocketOperator {
+        SocketOperator::new(self.clone()).volatile()
+    }
+
+    /// Whether the next emission is compressed, where the transport offers it (it is by default).
+    // seed: socket.compress
+    #[must_use]
+    pub fn compress(&self, compress: bool) -> SocketOperator {
+        SocketOperator::new(self.clone()).compress(compress)
+    }
+
+    // ---- listening --------------------------------------------------------------------------
+
+    /// Adds a listener for an event. Listeners run in order of registration; events that nobody
+    /// listens to are dropped.
+    // seed: socket.on
+    pub fn on<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        lock(&self.0.listeners).add(event.into(), false, erase(handler))
+    }
+
+    /// Adds a listener that is removed before it runs.
+    // seed: socket.once
+    pub fn once<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        lock(&self.0.listeners).add(event.into(), true, erase(handler))
+    }
+
+    /// Adds a listener for the disconnection; the rooms are left by then.
+    // seed: Event 'disconnect'
+    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        self.on("disconnect", handler)
+    }
+
+    /// Adds a listener for the disconnection that runs while the rooms are still joined, until its
+    /// first `.await`.
+    // seed: Event 'disconnecting'
+    pub fn on_disconnecting<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        self.on("disconnecting", handler)
+    }
+
+    /// Adds a listener for errors: packets that cannot be decoded, events that middleware refused,
+    /// arguments of another type than a handler wants, and handlers that returned `Err`.
+    // seed: Event 'error'
+    pub fn on_error<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        self.on("error", handler)
+    }
+
+    /// Removes a listener. False: there is none of that id and event.
+    // seed: socket.removeListener
+    pub fn remove_listener(&self, event: &str, id: ListenerId) -> bool {
+        // dropped after the lock: it may hold anything
+        let gone = lock(&self.0.listeners).remove(event, id);
+        gone.is_some()
+    }
+
+    /// Removes all listeners, or those of one event.
+    // seed: socket.removeAllListeners
+    pub fn remove_all_listeners(&self, event: Option<&str>) {
+        let gone = lock(&self.0.listeners).remove_all(event);
+        drop(gone);
+    }
+
+    /// The names that have listeners, in order of first registration.
+    // seed: socket.eventNames
+    #[must_use]
+    pub fn event_names(&self) -> Vec<String> {
+        lock(&self.0.listeners).names()
+    }
+
+    /// The number of listeners of an event.
+    #[must_use]
+    pub fn listener_count(&self, event: &str) -> usize {
+        lock(&self.0.listeners).count(event)
+    }
+
+    /// Adds a middleware that sees each incoming event before its listeners do, and may change or
+    /// refuse it. It gets the event by value and gives it back.
+    ///
+    /// A refused event reaches no listener; it raises the socket's `error` event, and clients 1.x
+    /// and 2.x are told. A middleware that waits delays its event only: later ones overtake it.
+    ///
+    /// ```
+    /// # fn example(socket: socketio::Socket) {
+    /// socket.use_fn(async |event: socketio::Event| {
+    ///     if event.name == "doge" { Ok(event) } else { Err("not a doge error") }
+    /// });
+    /// # }
+    /// ```
+    // seed: socket.use
+    pub fn use_fn<F, Fut, E>(&self, middleware: F)
+    where
+        F: FnOnce(Event) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Event, E>> + Send + 'static,
+        E: Into<ConnectError>,
+    {
+        let mut chain = lock(&self.0.middleware);
+        append(chain.get_or_insert_with(|| Arc::new([])), event_middleware(middleware));
+    }
+
+    // ---- rooms ------------------------------------------------------------------------------
+
+    /// Joins a room or several. The local effect is there at once; awaiting the result waits for
+    /// the adapter. A disconnected socket joins nothing.
+    // seed: socket.join
+    pub fn join(&self, rooms: impl IntoRooms) -> Membership {
+        let joined = self.adapter().join(&self.0.id, &rooms.into_rooms());
+        joined.unwrap_or_else(|error| AdapterError::from(error).into())
+    }
+
+    /// Leaves a room or several; those that were not joined do not matter. All rooms are left at
+    /// the disconnection.
+    // seed: socket.leave
+    pub fn leave(&self, rooms: impl IntoRooms) -> Membership {
+        let mut left: Vec<Membership> =
+            rooms.into_rooms().iter().map(|room| self.adapter().leave(&self.0.id, room)).collect();
+        match left.len() {
+            0 => Membership::done(),
+            1 => left.remove(0),
+            _ => Membership::until(Box::pin(async move {
+                for membership in left {
+                    membership.await?;
+                }
+                Ok(())
+            })),
+        }
+    }
+
+    /// The rooms of this socket, its own (named like its id) first.
+    // seed: socket.rooms
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        self.adapter().socket_rooms(&self.0.id)
+    }
+
+    // ---- ending -----------------------------------------------------------------------------
+
+    /// Disconnects the client from this namespace, or, with `close`, from all of them, and closes
+    /// its connection. What was emitted before is still delivered; what is emitted after goes
+    /// nowhere. A disconnected socket is left alone.
+    // seed: socket.disconnect
+    pub fn disconnect(&self, close: bool) {
+        if close {
+            self.0.client.disconnect_all();
+        } else {
+            self.disconnect_namespace();
+        }
+    }
+
+    pub(crate) fn disconnect_namespace(&self) {
+        let packet = self.0.namespace.encode_disconnect();
+        if self.conn().close_gate(&self.0.gate, Some(&packet)) {
+            self.0.client.command(Command::Disconnected(self.clone()));
+        }
+    }
+
+    // ---- what it is -------------------------------------------------------------------------
+
+    /// The id. For clients 3.x and later a public name of its own; for clients 1.x and 2.x the
+    /// connection's id, behind the namespace and `#` in other namespaces than `/`.
+    // seed: socket.id
+    #[must_use]
+    pub fn id(&self) -> &SocketId {
+        &self.0.id
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.0.namespace
+    }
+
+    /// The client, which other sockets may share.
+    // seed: socket.client
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The connection.
+    // seed: socket.conn
+    #[must_use]
+    pub fn conn(&self) -> &engineio::Socket {
+        self.0.client.conn()
+    }
+
+    /// The request that opened the connection.
+    // seed: socket.request
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        self.0.client.request()
+    }
+
+    /// What is known of the handshake.
+    #[must_use]
+    pub fn handshake(&self) -> Handshake<'_> {
+        Handshake::new(self)
+    }
+
+    /// Whether the client is connected to the namespace.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.0.gate.is_open()
+    }
+
+    /// Sets the socket's data: any value that can be serialised, replacing the last.
+    ///
+    /// # Errors
+    /// If it cannot be serialised.
+    pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), BoxError> {
+        let data = Box::new(socketio_parser::to_value(data)?);
+        let old = lock(&self.0.data).replace(data);
+        drop(old);
+        Ok(())
+    }
+
+    /// The socket's data as a type; `None` if none was set or it is of another type.
+    #[must_use]
+    pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
+        let data = lock(&self.0.data).clone()?;
+        socketio_parser::from_value(*data).ok()
+    }
+
+    /// Values of any types that belong to the socket until its disconnection.
+    #[must_use]
+    pub fn extensions(&self) -> Extensions<'_> {
+        Extensions(&self.0.extensions)
+    }
+
+    // ---- for the crate ----------------------------------------------------------------------
+
+    fn adapter(&self) -> &dyn socketio_adapter::Adapter {
+        self.0.namespace.adapter()
+    }
+
+    pub(crate) fn auth(&self) -> Option<&Value> {
+        self.0.auth.as_ref()
+    }
+
+    pub(crate) fn nsp_query(&self) -> Option<&str> {
+        self.0.nsp_query.as_deref()
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    pub(crate) fn member(&self) -> Arc<dyn Member> {
+        Arc::clone(&self.0) as Arc<dyn Member>
+    }
+
+    pub(crate) fn listeners(&self) -> &Mutex<Listeners> {
+        &self.0.listeners
+    }
+
+    pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {
+        lock(&self.0.middleware).clone()
+    }
+
+    pub(crate) fn push(&self, packet: &Outgoing, volatile: bool) -> Result<(), EmitError> {
+        match self.conn().push_gated(&self.0.gate, packet, volatile) {
+            Push::Dropped if !volatile => Err(EmitError::Full),
+            Push::Closed => Err(EmitError::Closed),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn send_ack<T: Serialize>(&self, id: u64, args: &T) -> Result<(), EmitError> {
+        let packet = self.0.namespace.encode_ack(id, args)?;
+        self.push(&packet, false)
+    }
+
+    /// Sends an event whose acknowledgement a waiter waits for.
+    pub(crate) fn send_expecting_ack(
+        &self,
+        id: u64,
+        packet: &Outgoing,
+        timeout: Option<Duration>,
+        waiter: Waiter,
+    ) {
+        let limit = self.0.namespace.limits().max_pending_acks;
+        let deadline = timeout.map(|timeout| tokio::time::Instant::now().into_std() + timeout);
+        // before sending: the answer may be quicker than we are
+        let rejected = lock(&self.0.acks).add(id, deadline, limit, waiter);
+        if let Some(Rejected { waiter, error }) = rejected {
+            answer(waiter, Err(error));
+        }
+        if let Err(error) = self.push(packet, false) {
+            let waiter = lock(&self.0.acks).take(id);
+            if let Some(waiter) = waiter {
+                answer(waiter, Err(crate::AckError::Emit(error)));
+            }
+        } else if let Some(deadline) = deadline {
+            self.0.client.ack_deadline(deadline);
+        }
+    }
+
+    /// The client acknowledged.
+    pub(crate) fn on_ack(&self, id: u64, args: &socketio_parser::Args<'_>) -> bool {
+        let waiter = lock(&self.0.acks).take(id);
+        waiter.is_none_or(|waiter| answer(waiter, Ok(args)))
+    }
+
+    /// Gives up those whose time is over; the next deadline.
+    pub(crate) fn expire_acks(&self, now: Instant) -> Option<Instant> {
+        let due = lock(&self.0.acks).take_due(now);
+        for waiter in due {
+            answer(waiter, Err(crate::AckError::Timeout));
+        }
+        lock(&self.0.acks).deadline()
+    }
+
+    pub(crate) fn pending_acks(&self) -> usize {
+        lock(&self.0.acks).len()
+    }
+
+    /// The socket is over: nobody waits for its client any more.
+    pub(crate) fn fail_acks(&self) {
+        let waiters = lock(&self.0.acks).close();
+        for waiter in waiters {
+            answer(waiter, Err(crate::AckError::Disconnected));
+        }
+    }
+
+    /// Drops what its handlers captured, which may be the socket itself.
+    pub(crate) fn clear(&self) {
+        let listeners = lock(&self.0.listeners).remove_all(None);
+        let middleware = lock(&self.0.middleware).take();
+        let extensions = std::mem::take(&mut *lock(&self.0.extensions));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop((listeners, middleware, extensions))));
+        if dropped.is_err() {
+            tracing::error!(id = %self.0.id, "dropping a listener panicked");
+        }
+    }
+
+    /// Whether the handle is of the same socket as another.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Values of any types that belong to a socket, one of each; see [`Socket::extensions`].
+#[derive(Debug)]
+pub struct Extensions<'a>(&'a Mutex<http::Extensions>);
+
+impl Extensions<'_> {
+    /// Puts a value in; the one of this type that was there is given back.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        lock(self.0).insert(value)
+    }
+
+    /// A clone of the value of this type.
+    #[must_use]
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        lock(self.0).get().cloned()
+    }
+
+    /// Takes the value of this type out.
+    pub fn remove<T: Send + Sync + 'static>(&self) -> Option<T> {
+        lock(self.0).remove()
+    }
+}
+
+/// Calls a waiter, which is code of the user. False: it panicked.
+fn answer(waiter: Waiter, result: Result<&socketio_parser::Args<'_>, crate::AckError>) -> bool {
+    let called = catch_unwind(AssertUnwindSafe(|| waiter(result)));
+    if called.is_err() {
+        tracing::error!("the callback of an acknowledgement panicked");
+    }
+    called.is_ok()
+}
+
+/// The packet of a parser, ready for the wire.
+pub(crate) fn outgoing(encoded: Encoded) -> Outgoing {
+    debug_assert!(encoded.start >= HEADROOM, "the encoder was told the headroom");
+    Outgoing::message(encoded.buffer, encoded.start, encoded.attachments)
+}
+
+impl Member for Inner {
+    fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
+        match self.client.conn().push_gated(&self.gate, packet, volatile) {
+            Push::Queued => Delivery::Queued,
+            Push::Closed => Delivery::Closed,
+            _ => Delivery::Dropped,
+        }
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.0.id)
+            .field("namespace", &self.0.namespace.name())
+            .field("connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}

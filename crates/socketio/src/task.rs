@@ -1,0 +1,507 @@
+//! The Socket.IO part of a connection's task: packets to sockets, events to handlers.
+//!
+//! It is the [`Application`] of the engine's session, so it runs where the session's bytes are
+//! read: a message becomes an event and its handler is called with nothing in between. What waits
+//! (middleware, async handlers) waits in the task's own sets.
+//!
+//! ```text
+//!   message ─▶ Decoder ─▶ CONNECT ───▶ namespace middleware ─▶ connected, `connection` handlers
+//!                     ├─▶ EVENT ─────▶ socket middleware ────▶ handlers of the event
+//!                     ├─▶ ACK ───────▶ who waits for it
+//!                     └─▶ DISCONNECT ▶ `disconnecting`, rooms left, `disconnect`
+//! ```
+//!
+//! Code of the user is called with no lock held, and its panic ends this connection only.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use engineio::{Application, CloseReason, Detail, HEADROOM, Message};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use futures_util::FutureExt as _;
+use socketio_adapter::SocketId;
+use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision, Value};
+
+use crate::client::{Client, Command};
+use crate::error::{BoxError, ConnectError};
+use crate::event::{Cause, EventContext};
+use crate::events::Found;
+use crate::handler::{Outcome, Pending, SharedHandler};
+use crate::lock;
+use crate::middleware::{Event, MiddlewareFuture, run_connect, run_event};
+use crate::namespace::Namespace;
+use crate::reason::DisconnectReason;
+use crate::server::Server;
+use crate::socket::{Credentials, Socket, outgoing};
+
+/// The Socket.IO part of a connection's task.
+pub(crate) struct Task {
+    client: Client,
+    server: Server,
+    /// Taken out while what it decoded, which borrows from it, is handled.
+    decoder: Option<Decoder>,
+    /// Sockets whose middleware runs.
+    connecting: Vec<Socket>,
+    joining: FuturesUnordered<Running<(Socket, Result<(), ConnectError>)>>,
+    running: FuturesUnordered<Running<Finished>>,
+    /// Namespaces that the server ended: what the client sent before it learned of that is dropped.
+    left: Vec<Box<str>>,
+    /// By when a namespace must be joined; clients before 3.x join `/` by themselves.
+    connect_by: Option<Instant>,
+    /// The connection is to be closed: nothing more is handled.
+    ended: bool,
+}
+
+type Running<T> = Pin<Box<dyn Future<Output = std::thread::Result<T>> + Send>>;
+
+/// What a future of the running set was about.
+enum Finished {
+    Handler(Socket, Result<(), BoxError>),
+    Middleware(Socket, Option<u64>, Result<Event, ConnectError>),
+}
+
+impl Task {
+    pub(crate) fn new(server: Server, client: Client) -> Self {
+        let decoder = Decoder::new(client.revision(), server.packet_limits());
+        Self {
+            client,
+            server,
+            decoder: Some(decoder),
+            connecting: Vec::new(),
+            joining: FuturesUnordered::new(),
+            running: FuturesUnordered::new(),
+            left: Vec::new(),
+            connect_by: None,
+            ended: false,
+        }
+    }
+
+    fn revision(&self) -> Revision {
+        self.client.revision()
+    }
+
+    // ---- packets ----------------------------------------------------------------------------
+
+    fn on_decoded(&mut self, decoded: Decoded<'_>, cx: &mut Context<'_>) {
+        match decoded {
+            Decoded::Connect { nsp, query, auth } => {
+                let auth = match query {
+                    Some(query) => Some(query_value(query)),
+                    None => auth.and_then(|auth| auth.into_values().pop()),
+                };
+                let nsp_query = query.map(Into::into);
+                self.on_connect(nsp, Credentials { auth, nsp_query }, cx);
+            }
+            Decoded::Disconnect { nsp } => match self.socket_of(nsp) {
+                Some(socket) => self.end_socket(&socket, DisconnectReason::CLIENT_NAMESPACE, cx),
+                None => self.connecting.retain(|socket| socket.namespace().name() != nsp),
+            },
+            Decoded::Event { nsp, id, name, args } => match self.socket_of(nsp) {
+                Some(socket) => self.on_event(&socket, &name, id, args, cx),
+                None => self.on_stray(nsp),
+            },
+            Decoded::Ack { nsp, id, args } => match self.socket_of(nsp) {
+                Some(socket) => {
+                    if !socket.on_ack(id, &args) {
+                        self.on_panic(&socket, "acknowledgement");
+                    }
+                }
+                None => self.on_stray(nsp),
+            },
+            Decoded::Error { nsp, data } => match (self.revision(), self.socket_of(nsp)) {
+                // reference: an ERROR packet goes through the socket's error path
+                (Revision::V4, Some(socket)) => {
+                    let data = data.and_then(|data| data.into_values().pop()).unwrap_or_default();
+                    let text = data.as_str().map_or_else(|| format!("{data:?}"), str::to_owned);
+                    self.raise_error(&socket, text.into(), cx);
+                }
+                (Revision::V4, None) => {}
+                _ => self.close(CloseReason::ForcedServerClose),
+            },
+            Decoded::Ignored => {}
+        }
+    }
+
+    fn socket_of(&self, nsp: &str) -> Option<Socket> {
+        self.client.socket(nsp).filter(Socket::is_connected)
+    }
+
+    /// A packet for a namespace that is not joined.
+    // reference: EIO 3: ignored, EIO 4: closed
+    fn on_stray(&mut self, nsp: &str) {
+        let crossed = self.left.iter().any(|left| **left == *nsp) || self.client.socket(nsp).is_some();
+        if self.revision() == Revision::V5 && !crossed {
+            self.close(CloseReason::ForcedServerClose);
+        }
+    }
+
+    /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
+    fn on_error(&mut self, error: DecodeError, cx: &mut Context<'_>) {
+        for socket in self.client.sockets() {
+            self.raise_error(&socket, error.into(), cx);
+        }
+        self.close(CloseReason::ForcedClose);
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.ended = true;
+        self.client.conn().close_with(reason);
+    }
+
+    // ---- connecting -------------------------------------------------------------------------
+
+    fn on_connect(&mut self, nsp: &str, credentials: Credentials, cx: &mut Context<'_>) {
+        let known = self.client.socket(nsp).is_some()
+            || self.connecting.iter().any(|socket| socket.namespace().name() == nsp);
+        if known {
+            // reference: a second CONNECT closes 4.x connections; never a second socket
+            if self.revision() == Revision::V5 {
+                self.close(CloseReason::ForcedServerClose);
+            }
+            return;
+        }
+        let limits = self.server.limits();
+        let max = limits.packet.max_namespace_len;
+        if nsp.len() > max {
+            // an answer would have to repeat the name
+            return self.on_error(DecodeError::NamespaceTooLong { max }, cx);
+        }
+        if self.client.count() + self.connecting.len() >= limits.max_namespaces {
+            return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
+        }
+        let Some(namespace) = self.server.namespace(nsp) else {
+            return self.refuse(nsp, &ConnectError::new("Invalid namespace"));
+        };
+        self.left.retain(|left| **left != *nsp);
+        let id = self.new_id(&namespace);
+        let socket = Socket::new(id, namespace.clone(), self.client.clone(), credentials);
+        let chain = namespace.middleware();
+        if chain.is_empty() {
+            return self.complete(&socket, Ok(()), cx);
+        }
+        self.connecting.push(socket.clone());
+        let joining = AssertUnwindSafe(async move {
+            let result = run_connect(chain, socket.clone()).await;
+            (socket, result)
+        });
+        let mut joining: Running<_> = Box::pin(joining.catch_unwind());
+        match joining.as_mut().poll(cx) {
+            Poll::Ready(joined) => self.on_joined(joined, cx),
+            Poll::Pending => self.joining.push(joining),
+        }
+    }
+
+    /// Middleware came to an end.
+    fn on_joined(
+        &mut self,
+        joined: std::thread::Result<(Socket, Result<(), ConnectError>)>,
+        cx: &mut Context<'_>,
+    ) {
+        let Ok((socket, result)) = joined else {
+            tracing::error!("a middleware of a namespace panicked");
+            return self.close(CloseReason::ForcedServerClose);
+        };
+        let Some(at) = self.connecting.iter().position(|other| other.is_same(&socket)) else {
+            return; // the client gave up meanwhile
+        };
+        self.connecting.swap_remove(at);
+        self.complete(&socket, result, cx);
+    }
+
+    fn complete(&mut self, socket: &Socket, result: Result<(), ConnectError>, cx: &mut Context<'_>) {
+        let namespace = socket.namespace();
+        if let Err(refusal) = result {
+            socket.clear();
+            return self.refuse(namespace.name(), &refusal);
+        }
+        // A target first, then connected: what is sent in between goes nowhere, what is sent after
+        // comes behind the answer.
+        if namespace.adapter().add(socket.id(), socket.member()).is_err() {
+            tracing::warn!(id = %socket.id(), "a socket of this id is connected already");
+            return self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
+        }
+        namespace.add(socket);
+        self.client.add(socket);
+        let answer = namespace.encode_connect(self.revision(), socket);
+        if !self.client.conn().open_gate(socket.gate(), &answer) {
+            // the connection ended: nobody learns of a socket that never was
+            self.client.remove(socket);
+            namespace.remove(socket);
+            namespace.adapter().remove(socket.id());
+            return;
+        }
+        self.connect_by = None;
+        let no_args = Args::from_values(Vec::new());
+        for event in ["connect", "connection"] {
+            let found = lock(namespace.listeners()).find(event);
+            let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
+            self.call_all(found, &mut context, cx);
+        }
+    }
+
+    /// Tells the client that it may not join.
+    // reference: refusal by middleware
+    fn refuse(&self, nsp: &str, refusal: &ConnectError) {
+        let (message, data) = (refusal.message(), refusal.value());
+        let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
+        let _ = self.client.conn().push(&outgoing(packet), false);
+    }
+
+    // reference: socket.id
+    fn new_id(&self, namespace: &Namespace) -> SocketId {
+        match (self.revision(), namespace.name()) {
+            (Revision::V5, _) => engineio::random_id().into(),
+            (_, "/") => self.client.conn().id().into(),
+            (_, name) => format!("{name}#{}", self.client.conn().id()).into(),
+        }
+    }
+
+    // ---- events -----------------------------------------------------------------------------
+
+    fn on_event(&mut self, socket: &Socket, name: &str, id: Option<u64>, args: Args<'_>, cx: &mut Context<'_>) {
+        let Some(chain) = socket.middleware() else {
+            return self.dispatch(socket, name, id, &args, cx);
+        };
+        let event = Event { name: name.to_owned(), args: crate::extract::Args(args.into_values()) };
+        let mut checking: MiddlewareFuture<Event> = Box::pin(run_event(chain, event));
+        match catch_unwind(AssertUnwindSafe(|| checking.as_mut().poll(cx))) {
+            Ok(Poll::Ready(result)) => self.on_checked(socket, id, result, cx),
+            Ok(Poll::Pending) => {
+                let socket = socket.clone();
+                let checking = async move { Finished::Middleware(socket, id, checking.await) };
+                self.run(checking);
+            }
+            Err(_) => self.on_panic(socket, "middleware"),
+        }
+    }
+
+    /// A socket's middleware came to an end.
+    fn on_checked(
+        &mut self,
+        socket: &Socket,
+        id: Option<u64>,
+        result: Result<Event, ConnectError>,
+        cx: &mut Context<'_>,
+    ) {
+        match result {
+            Ok(event) if socket.is_connected() => {
+                let args = Args::from_values(event.args.0);
+                self.dispatch(socket, &event.name, id, &args, cx);
+            }
+            Ok(_) => {}
+            Err(refusal) => {
+                // Clients of protocol 5 would take an error packet for the end of the socket.
+                if self.revision() == Revision::V4 {
+                    let nsp = socket.namespace().name();
+                    let (message, data) = (refusal.message(), refusal.value());
+                    let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
+                    let _ = socket.push(&outgoing(packet), false);
+                }
+                self.raise_error(socket, refusal.into(), cx);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, socket: &Socket, name: &str, id: Option<u64>, args: &Args<'_>, cx: &mut Context<'_>) {
+        let found = lock(socket.listeners()).find(name);
+        let mut context = EventContext::new(socket, name, Cause::Arguments(args)).with_ack(id);
+        self.call_all(found, &mut context, cx);
+    }
+
+    fn call_all(&mut self, found: Found, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
+        for handler in found.first.into_iter().chain(found.rest) {
+            self.call(&handler, context, cx);
+        }
+    }
+
+    /// Calls a handler; what it leaves unfinished joins the running set.
+    fn call(&mut self, handler: &SharedHandler, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
+        let polled = catch_unwind(AssertUnwindSafe(|| match handler.call(context) {
+            Outcome::Done(result) => Ok(result),
+            Outcome::Pending(mut future) => match future.as_mut().poll(cx) {
+                Poll::Ready(result) => Ok(result),
+                Poll::Pending => Err(future),
+            },
+        }));
+        let socket = context.socket();
+        match polled {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) if context.name() == "error" => {
+                tracing::debug!(%error, "a handler of `error` failed");
+            }
+            Ok(Ok(Err(error))) => self.raise_error(socket, error, cx),
+            Ok(Err(future)) => self.run_handler(socket.clone(), future),
+            Err(_) => self.on_panic(socket, context.name()),
+        }
+    }
+
+    fn run_handler(&self, socket: Socket, future: Pending) {
+        self.run(async move { Finished::Handler(socket, future.await) });
+    }
+
+    fn run(&self, future: impl Future<Output = Finished> + Send + 'static) {
+        self.running.push(Box::pin(AssertUnwindSafe(future).catch_unwind()));
+    }
+
+    fn on_finished(&mut self, finished: std::thread::Result<Finished>, cx: &mut Context<'_>) {
+        match finished {
+            Ok(Finished::Handler(_, Ok(()))) => {}
+            Ok(Finished::Handler(socket, Err(error))) => self.raise_error(&socket, error, cx),
+            Ok(Finished::Middleware(socket, id, result)) => self.on_checked(&socket, id, result, cx),
+            Err(_) => {
+                tracing::error!("an async handler panicked");
+                self.server.count_panic();
+                self.close(CloseReason::ForcedServerClose);
+            }
+        }
+    }
+
+    // seed: Event 'error'; without a listener it does no harm
+    fn raise_error(&mut self, socket: &Socket, error: BoxError, cx: &mut Context<'_>) {
+        let found = lock(socket.listeners()).find("error");
+        if found.first.is_none() {
+            tracing::debug!(id = %socket.id(), %error, "error without a listener");
+            return;
+        }
+        let error = Arc::new(error);
+        let mut context = EventContext::new(socket, "error", Cause::Error(&error));
+        self.call_all(found, &mut context, cx);
+    }
+
+    fn on_panic(&mut self, socket: &Socket, name: &str) {
+        tracing::error!(id = %socket.id(), event = ?name.get(..64).unwrap_or(name), "a handler panicked");
+        self.server.count_panic();
+        self.close(CloseReason::ForcedServerClose);
+    }
+
+    // ---- ending -----------------------------------------------------------------------------
+
+    /// The order of the reference: `disconnecting` with the rooms, rooms left, `disconnect`.
+    fn end_socket(&mut self, socket: &Socket, reason: DisconnectReason, cx: &mut Context<'_>) {
+        if !self.client.remove(socket) {
+            return;
+        }
+        self.client.conn().close_gate(socket.gate(), None);
+        self.tell(socket, "disconnecting", reason, cx);
+        let namespace = socket.namespace();
+        namespace.adapter().remove(socket.id());
+        namespace.remove(socket);
+        socket.fail_acks();
+        self.tell(socket, "disconnect", reason, cx);
+        socket.clear();
+        if reason == DisconnectReason::SERVER_NAMESPACE {
+            if self.left.len() >= self.server.limits().max_namespaces {
+                self.left.remove(0);
+            }
+            self.left.push(namespace.name().into());
+        }
+    }
+
+    fn tell(&mut self, socket: &Socket, event: &str, reason: DisconnectReason, cx: &mut Context<'_>) {
+        let found = lock(socket.listeners()).find(event);
+        let mut context = EventContext::new(socket, event, Cause::Disconnect(reason));
+        self.call_all(found, &mut context, cx);
+    }
+
+    fn take_commands(&mut self, cx: &mut Context<'_>) {
+        for command in self.client.take_commands() {
+            match command {
+                Command::Disconnected(socket) => {
+                    self.end_socket(&socket, DisconnectReason::SERVER_NAMESPACE, cx);
+                }
+            }
+        }
+    }
+}
+
+impl Application for Task {
+    fn on_open(&mut self, cx: &mut Context<'_>) {
+        match self.revision() {
+            // Socket.IO v4: every connection joins `/` by itself
+            Revision::V4 => self.on_connect("/", Credentials { auth: None, nsp_query: None }, cx),
+            _ => {
+                let now = tokio::time::Instant::now().into_std();
+                self.connect_by = Some(now + self.server.connect_timeout());
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: Message<'_>, cx: &mut Context<'_>) {
+        if self.ended {
+            return;
+        }
+        let Some(mut decoder) = self.decoder.take() else { return };
+        let decoded = match message {
+            Message::Text(text) => decoder.text(text),
+            Message::Binary(bytes) => decoder.binary(bytes),
+        };
+        match decoded {
+            Ok(Some(decoded)) => self.on_decoded(decoded, cx),
+            Ok(None) => {}
+            Err(error) => self.on_error(error, cx),
+        }
+        self.decoder = Some(decoder);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        self.take_commands(cx);
+        while !self.joining.is_empty() {
+            let Poll::Ready(Some(joined)) = self.joining.poll_next_unpin(cx) else { break };
+            self.on_joined(joined, cx);
+        }
+        while !self.running.is_empty() {
+            let Poll::Ready(Some(finished)) = self.running.poll_next_unpin(cx) else { break };
+            self.on_finished(finished, cx);
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.running.len() < self.server.limits().max_pending_handlers
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.connect_by.into_iter().chain(self.client.next_ack_deadline()).min()
+    }
+
+    fn on_deadline(&mut self, now: Instant, _: &mut Context<'_>) {
+        if self.connect_by.is_some_and(|by| by <= now) {
+            self.connect_by = None;
+            self.close(CloseReason::ForcedServerClose);
+        }
+        self.client.take_ack_deadline();
+        for socket in self.client.sockets() {
+            if let Some(next) = socket.expire_acks(now) {
+                self.client.ack_deadline(next);
+            }
+        }
+    }
+
+    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, cx: &mut Context<'_>) {
+        self.ended = true;
+        // what the server disconnected before the end has its own reason
+        self.take_commands(cx);
+        let reason = DisconnectReason::engine(reason, detail);
+        for socket in self.client.sockets() {
+            self.end_socket(&socket, reason, cx);
+        }
+        for socket in self.connecting.drain(..) {
+            socket.clear();
+        }
+        let running = std::mem::take(&mut self.running);
+        self.server.detach(running.len(), async move {
+            // their errors have nobody to be told to
+            let _ = running.map(drop).count().await;
+        });
+    }
+}
+
+/// The parameters of a namespace, as `auth`.
+// reference: handshake.auth of EIO 3 clients, as 4.8.4
+fn query_value(query: &str) -> Value {
+    let pairs = engineio_proto::handshake::pairs(query);
+    pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect()
+}
