@@ -16,7 +16,7 @@ pub(crate) fn add(io: &Server, root_middleware: bool) {
     io.of("/monitor").on_connection(|socket: Socket| socket.emit("watching", ()));
     with_common(io, "/hello", |socket| {
         let _ = socket.emit("hello", ("first", [("n", 1)].into_iter().collect::<Value>()));
-        let _ = socket.emit("hello", ("second", Binary(vec![1, 2].into())));
+        let _ = socket.emit("hello", ("second", Binary(vec![1, 2, 3].into())));
     });
     both(&io.of("/both"));
     middleware(io);

@@ -133,14 +133,16 @@ impl Driver {
     /// One turn: everything that can be done now. Pending: woken when there is more.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.stage == Stage::New {
-            self.open(cx);
+            // Answered at once, with what the application sent when it was told.
+            let now = now();
+            self.open(now, cx);
+            self.take_mail(now, cx);
+            self.flush(now, cx);
         }
         let mut more = false;
         loop {
             let now = now();
-            for mail in self.socket.shared().mailbox.take() {
-                self.on_mail(now, mail, cx);
-            }
+            self.take_mail(now, cx);
             if self.socket.shared().outbox.overflowed() {
                 self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
             }
@@ -169,7 +171,7 @@ impl Driver {
 
     // ---- opening ----------------------------------------------------------------------------
 
-    fn open(&mut self, cx: &mut Context<'_>) {
+    fn open(&mut self, now: Instant, cx: &mut Context<'_>) {
         self.stage = Stage::Open;
         let options = &self.engine.options;
         let upgrades = match self.session.transport() {
@@ -197,12 +199,18 @@ impl Driver {
         let (engine, socket) = (Arc::clone(&self.engine), self.socket.clone());
         match catch_unwind(AssertUnwindSafe(|| engine.application(&socket))) {
             Ok(application) => self.application = Some(application),
-            Err(_) => return self.on_panic(now(), cx),
+            Err(_) => return self.on_panic(now, cx),
         }
-        self.with_application(now(), cx, |application, cx| application.on_open(cx));
+        self.with_application(now, cx, |application, cx| application.on_open(cx));
     }
 
     // ---- input ------------------------------------------------------------------------------
+
+    fn take_mail(&mut self, now: Instant, cx: &mut Context<'_>) {
+        for mail in self.socket.shared().mailbox.take() {
+            self.on_mail(now, mail, cx);
+        }
+    }
 
     fn on_mail(&mut self, now: Instant, mail: Mail, cx: &mut Context<'_>) {
         match mail {
@@ -707,7 +715,13 @@ impl Driver {
         let outbox = &self.socket.shared().outbox;
         let over = match &mut self.transport {
             _ if until <= now => true,
-            Transport::Polling(polling) => polling.answer_with(&self.socket, last) || !wait,
+            Transport::Polling(polling) => {
+                if wait {
+                    // reference: what waits goes alone; clients drop packets beside a close packet
+                    polling.flush(&self.socket);
+                }
+                polling.answer_with(&self.socket, last) || !wait
+            }
             Transport::WebSocket(_) if outbox.link() != Link::Idle => false,
             Transport::WebSocket(websocket) => {
                 outbox.discard(); // with the write half, which ends the direction

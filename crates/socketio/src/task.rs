@@ -95,6 +95,7 @@ impl Task {
                 };
                 let nsp_query = query.map(Into::into);
                 self.on_connect(nsp, Credentials { auth, nsp_query }, cx);
+                self.poll_joining(cx);
             }
             Decoded::Disconnect { nsp } => match self.socket_of(nsp) {
                 Some(socket) => self.end_socket(&socket, DisconnectReason::CLIENT_NAMESPACE, cx),
@@ -188,10 +189,13 @@ impl Task {
             let result = run_connect(chain, socket.clone()).await;
             (socket, result)
         });
-        let mut joining: Running<_> = Box::pin(joining.catch_unwind());
-        match joining.as_mut().poll(cx) {
-            Poll::Ready(joined) => self.on_joined(joined, cx),
-            Poll::Pending => self.joining.push(joining),
+        self.joining.push(Box::pin(joining.catch_unwind()));
+    }
+
+    fn poll_joining(&mut self, cx: &mut Context<'_>) {
+        while !self.joining.is_empty() {
+            let Poll::Ready(Some(joined)) = self.joining.poll_next_unpin(cx) else { break };
+            self.on_joined(joined, cx);
         }
     }
 
@@ -449,10 +453,7 @@ impl Application for Task {
 
     fn poll(&mut self, cx: &mut Context<'_>) {
         self.take_commands(cx);
-        while !self.joining.is_empty() {
-            let Poll::Ready(Some(joined)) = self.joining.poll_next_unpin(cx) else { break };
-            self.on_joined(joined, cx);
-        }
+        self.poll_joining(cx);
         while !self.running.is_empty() {
             let Poll::Ready(Some(finished)) = self.running.poll_next_unpin(cx) else { break };
             self.on_finished(finished, cx);
