@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::command::{Result, cargo, program, release_binary, root, run, start, tally};
+use crate::command::{Result, cargo, find, program, release_binary, root, run, start, tally};
 use crate::report::{Report, Tally};
 use crate::setup;
 
@@ -34,7 +34,8 @@ pub(crate) fn browser() -> Result<Tally> {
         tally(
             program("node")
                 .args(["conformance/browser/chat.js", &url])
-                .env("ARTIFACTS", &artifacts),
+                .env("ARTIFACTS", &artifacts)
+                .env("CHROMIUM", find("chromium").unwrap_or_default()),
         )
     });
     chat.kill()?;

@@ -72,10 +72,10 @@ pub(crate) fn tally(command: &mut Command) -> Result<Tally> {
     }
 }
 
-/// Whether a program of this name is on the `PATH`.
-pub(crate) fn is_installed(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
+/// Where on the `PATH` a program is.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// The root of the repository.

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::command::{Result, is_installed, output_of, program, root, run};
+use crate::command::{Result, find, output_of, program, root, run};
 
 /// Whether the browser's part of a command is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +96,11 @@ pub(crate) fn driver() -> Result<Option<String>> {
 
 /// The browser itself.
 pub(crate) fn chromium() -> Result<Option<String>> {
-    if is_installed("chromium") {
+    if find("chromium").is_some() {
         return Ok(None);
     }
     let is_root = || output_of(program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_installed("apt-get") || !is_root() {
+    if find("apt-get").is_none() || !is_root() {
         return Err(
             "Chromium is missing: install it so that `chromium` is on the PATH (on Debian \
                     `apt-get install chromium`), or give --skip-browser"
@@ -135,7 +135,7 @@ fn npm_ci(folder: &Path) -> Result<()> {
 }
 
 fn require_node() -> Result<()> {
-    if !is_installed("node") || !is_installed("npm") {
+    if find("node").is_none() || find("npm").is_none() {
         return Err("Node.js is missing: install version 18 or later, with npm".into());
     }
     let version = output_of(program("node").arg("--version"))?;

@@ -77,7 +77,7 @@ impl<R: IntoReply, E: Into<BoxError>> IntoReply for Result<R, E> {
 
 /// What became of a call.
 #[doc(hidden)]
-#[expect(missing_debug_implementations, reason = "not for users")]
+#[expect(missing_debug_implementations, unnameable_types, reason = "not for users")]
 pub enum Outcome {
     /// It is finished.
     Done(Result<(), BoxError>),
@@ -108,11 +108,13 @@ pub(crate) fn erase<M: 'static>(handler: impl Handler<M>) -> SharedHandler {
 /// Marks sync handlers, to keep their implementation apart from that of async ones.
 #[doc(hidden)]
 #[derive(Debug)]
+#[expect(unnameable_types, reason = "users let it be inferred")]
 pub struct SyncFn<A>(PhantomData<A>);
 
 /// Marks async handlers.
 #[doc(hidden)]
 #[derive(Debug)]
+#[expect(unnameable_types, reason = "users let it be inferred")]
 pub struct AsyncFn<A>(PhantomData<A>);
 
 /// Extracts one argument, or ends the call with the error.
