@@ -66,7 +66,10 @@ pub(crate) fn report(io: &Server, members: impl IntoIterator<Item = (&'static st
 }
 
 fn reports(io: &Server, socket: &Socket) {
-    let about = |io: &Server, socket: &Socket, event: &'static str, more: [(&'static str, Value); 2]| {
+    let about = |io: &Server,
+                 socket: &Socket,
+                 event: &'static str,
+                 more: [(&'static str, Value); 2]| {
         let label = label_of(socket).map_or(Value::Null, Value::from);
         let nsp = Value::from(socket.namespace().name());
         report(io, [("ev", event.into()), ("label", label), ("nsp", nsp)].into_iter().chain(more));
@@ -84,7 +87,12 @@ fn reports(io: &Server, socket: &Socket) {
     socket.on_error(move |socket: Socket, ErrorEvent(error): ErrorEvent| {
         // a request made without what it needs is ignored
         if error.downcast_ref::<socketio::ExtractError>().is_none() {
-            about(&io, &socket, "error", [("message", error.to_string().into()), ("", Value::Null)]);
+            about(
+                &io,
+                &socket,
+                "error",
+                [("message", error.to_string().into()), ("", Value::Null)],
+            );
         }
     });
 }
@@ -244,7 +252,9 @@ fn broadcast(io: &Server, socket: &Socket, what: Broadcast) -> Result<(), EmitEr
     let target: Option<BroadcastOperator> = match what.via.as_deref() {
         Some("nsp") => Some(to_all(socket.namespace())),
         Some("server") => Some(to_all(io.sockets())),
-        _ if flag("broadcast") || !what.rooms.is_empty() || flag("local") => Some(socket.broadcast()),
+        _ if flag("broadcast") || !what.rooms.is_empty() || flag("local") => {
+            Some(socket.broadcast())
+        }
         _ => None,
     };
     let compress = !flag("compress:false");
@@ -264,7 +274,11 @@ fn broadcast(io: &Server, socket: &Socket, what: Broadcast) -> Result<(), EmitEr
         target = target.local();
     }
     for room in what.rooms {
-        target = if what.method.as_deref() == Some("in") { target.in_room(room) } else { target.to(room) };
+        target = if what.method.as_deref() == Some("in") {
+            target.in_room(room)
+        } else {
+            target.to(room)
+        };
     }
     target.emit(event, args)
 }

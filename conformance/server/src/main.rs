@@ -3,6 +3,8 @@
 //! What it does is specified in `../fixture-spec.md`; every profile is one way to build the server,
 //! the namespaces and their handlers are the same in all of them.
 
+mod abuse;
+mod bench;
 mod common;
 mod namespaces;
 mod outside;
@@ -10,8 +12,9 @@ mod profiles;
 mod suites;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use socketio::{BoxError, Server, Socket};
+use socketio::{BoxError, Closing, Server, Socket};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +35,11 @@ fn main() -> ExitCode {
         }
     }
     let Some(port) = port else { return usage() };
+    // one line each, whatever the environment says about backtraces
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.payload().downcast_ref::<&str>().unwrap_or(&"no text");
+        eprintln!("panic: {text}");
+    }));
     let chosen = match profiles::choose(&profile) {
         Ok(Chosen::Unavailable) => return ExitCode::from(3),
         Ok(Chosen::Unknown) => {
@@ -63,7 +71,20 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let port = listener.local_addr()?.port();
-    match chosen {
+    let closing: Box<dyn FnOnce() -> Closing> = match chosen {
+        Chosen::Engine(options) => {
+            let engine = engineio::Server::new(options)?;
+            engine.on_connection(suites::echo);
+            engine.attach_service(listener, engine.service(Outside))?;
+            Box::new(move || engine.close())
+        }
+        Chosen::Abuse(builder, more) => {
+            let io = builder.build()?;
+            let notes = abuse::Notes::default();
+            abuse::add(&io, &notes, more);
+            io.attach_service(listener, io.fallback(abuse::Routes { io: io.clone(), notes }))?;
+            Box::new(move || io.close())
+        }
         Chosen::Fixture(builder) => {
             let io = builder.build()?;
             namespaces::add(&io, profile == "root-mw");
@@ -71,21 +92,22 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
                 closable(&io);
             }
             io.attach_service(listener, io.fallback(Outside))?;
+            Box::new(move || io.close())
         }
-        Chosen::Suite(builder) => {
+        Chosen::Suite(builder) | Chosen::Bench(builder) => {
             let io = builder.build()?;
-            suites::add(&io);
+            match profile {
+                "bench" => bench::add(&io),
+                _ => suites::add(&io),
+            }
             io.attach_service(listener, io.fallback(Outside))?;
-        }
-        Chosen::Engine(options) => {
-            let engine = engineio::Server::new(options)?;
-            engine.on_connection(suites::echo);
-            engine.attach_service(listener, engine.service(Outside))?;
+            Box::new(move || io.close())
         }
         Chosen::Unavailable | Chosen::Unknown => unreachable!("main ended for these"),
-    }
+    };
     println!("listening {port}");
     terminate.recv().await;
+    closing().within(Duration::from_secs(3)).await;
     Ok(())
 }
 

@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use socketio::{
-    Ack, Args, Binary, ConnectError, Event, Namespace, Server, Socket, Value,
-};
+use socketio::{Ack, Args, Binary, ConnectError, Event, Namespace, Server, Socket, Value};
 
 use crate::common::{self, label_of, report};
 
@@ -17,6 +15,15 @@ pub(crate) fn add(io: &Server, root_middleware: bool) {
     with_common(io, "/hello", |socket| {
         let _ = socket.emit("hello", ("first", [("n", 1)].into_iter().collect::<Value>()));
         let _ = socket.emit("hello", ("second", Binary(vec![1, 2, 3].into())));
+    });
+    let server = io.clone();
+    let is_dynamic = |name: &str| {
+        let digits = name.strip_prefix("/dyn-");
+        digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+    };
+    io.of_matching(is_dynamic).on_connection(move |socket: Socket| {
+        common::add(&server, &socket);
+        let _ = socket.emit("dyn", socket.namespace().name());
     });
     both(&io.of("/both"));
     middleware(io);
@@ -70,7 +77,9 @@ fn middleware(io: &Server) {
     let deny = io.of("/mw-deny");
     deny.use_fn(async |_: Socket| Err::<(), _>("not allowed"));
     let server = io.clone();
-    deny.on_connection(move || report(&server, [("ev", "connection".into()), ("nsp", "/mw-deny".into())]));
+    deny.on_connection(move || {
+        report(&server, [("ev", "connection".into()), ("nsp", "/mw-deny".into())])
+    });
 
     io.of("/mw-data").use_fn(async |_: Socket| {
         let quota: Value =
@@ -78,9 +87,11 @@ fn middleware(io: &Server) {
         Err::<(), _>(ConnectError::new("with data").data(&quota))
     });
 
-    io.of("/mw-token").use_fn(async |socket: Socket| match credential(&socket, "token").as_deref() {
-        Some("secret") => Ok(()),
-        _ => Err("bad token"),
+    io.of("/mw-token").use_fn(async |socket: Socket| {
+        match credential(&socket, "token").as_deref() {
+            Some("secret") => Ok(()),
+            _ => Err("bad token"),
+        }
     });
 
     #[derive(Clone)]
@@ -120,7 +131,10 @@ fn middleware(io: &Server) {
     let server = io.clone();
     with_common(io, "/mw-slow", move |socket| {
         let label = label_of(socket).map_or(Value::Null, Value::from);
-        report(&server, [("ev", "connection".into()), ("nsp", "/mw-slow".into()), ("label", label)]);
+        report(
+            &server,
+            [("ev", "connection".into()), ("nsp", "/mw-slow".into()), ("label", label)],
+        );
     });
 }
 

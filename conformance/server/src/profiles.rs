@@ -1,20 +1,21 @@
 //! The profiles: one way each to build the server.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engineio::Options;
 use socketio::{
-    AllowRequest, BoxError, Builder, Cookie, GenerateId, OriginCheck, Origins, Refused, Request,
-    Server, TransportKind,
+    BoxError, Builder, Cookie, Cors, Origins, Parser, Refused, Request, Server, TransportKind,
 };
 
 /// What a profile stands for.
 pub(crate) enum Chosen {
     /// The fixture of the conformance cases.
     Fixture(Builder),
+    /// The server of the abuse suite; with the handlers of `abuse-app`, or without.
+    Abuse(Builder, bool),
+    /// The ordinary API under load.
+    Bench(Builder),
     /// The server of the official suite of Socket.IO protocol 5.
     Suite(Builder),
     /// The server of an official suite of an Engine.IO protocol.
@@ -31,18 +32,23 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         "default" | "root-mw" | "closable" => base,
         "custom-path" => base.path("/my/own/path/"),
         "no-serve-client" => base.serve_client(false),
-        "origins" => base.origins(Origins::list(
-            "allowed.test:* secure.test:443 plain.test:80 *:9090",
-        )?),
-        "origins-fn" => base.origins(Origins::check(OkTest)),
-        "allow-request" => base.allow_request(Deny),
+        "origins" => {
+            base.origins(Origins::list("allowed.test:* secure.test:443 plain.test:80 *:9090")?)
+        }
+        "origins-fn" => base.origins(Origins::check(ok_test)),
+        "allow-request" => base.allow_request(deny),
         "short-ping" => base.ping_interval(ms(300)).ping_timeout(ms(400)),
         "short-upgrade" => base.upgrade_timeout(ms(300)),
         "small-buffer" => base.max_http_buffer_size(2000),
         "websocket-only" => base.transports([TransportKind::WebSocket]),
         "polling-only" => base.transports([TransportKind::Polling]),
         "no-upgrades" => base.allow_upgrades(false),
-        "custom-id" => base.generate_id(Counted(AtomicU64::new(0))),
+        "custom-id" => {
+            let count = AtomicU64::new(0);
+            base.generate_id(move |_: Request| {
+                format!("custom:id:{}", count.fetch_add(1, Ordering::Relaxed) + 1)
+            })
+        }
         "no-cookie" => base.cookie(None),
         "named-cookie" => {
             let mut cookie = Cookie::named("my-sid");
@@ -51,7 +57,8 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         }
         "no-deflate" => base.http_compression(None),
         "suite-sio5" => {
-            let builder = base.ping_interval(ms(300)).ping_timeout(ms(200)).connect_timeout(ms(1000));
+            let builder =
+                base.ping_interval(ms(300)).ping_timeout(ms(200)).connect_timeout(ms(1000));
             return Ok(Chosen::Suite(builder.cookie(None).max_http_buffer_size(1_000_000)));
         }
         "suite-eio3" | "suite-eio4" => {
@@ -62,53 +69,99 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
             options.max_http_buffer_size = 1_000_000;
             return Ok(Chosen::Engine(options));
         }
-        "msgpack" | "deflate" => return Ok(Chosen::Unavailable),
+        "bench" => return Ok(Chosen::Bench(base.cookie(None).max_http_buffer_size(10_000_000))),
+        name if name.starts_with("abuse") => return abuse(name),
+        "msgpack" => base.parser(Parser::msgpack()),
+        "deflate" => return Ok(Chosen::Unavailable),
         _ => return Ok(Chosen::Unknown),
     };
     Ok(Chosen::Fixture(builder))
 }
 
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The profiles of the abuse suite.
+fn abuse(profile: &str) -> Result<Chosen, BoxError> {
+    let ms = Duration::from_millis;
+    let base = Server::builder()
+        .ping_timeout(ms(20_000))
+        .cookie(None)
+        .cors(Cors::Off)
+        .http_compression(None);
+    let fast = |builder: Builder| {
+        let builder = builder.ping_interval(ms(300)).ping_timeout(ms(200));
+        builder.connect_timeout(ms(1000)).upgrade_timeout(ms(1000))
+    };
+    Ok(match profile {
+        "abuse" => Chosen::Abuse(base, false),
+        "abuse-cors" => {
+            let origins = Origins::list("https://ok.example")?;
+            Chosen::Abuse(base.cors(Cors::FromOrigins).origins(origins), false)
+        }
+        "abuse-origins" => Chosen::Abuse(base.origins(Origins::list("ok.example:443")?), false),
+        "abuse-fast" => Chosen::Abuse(fast(base), false),
+        "abuse-app" => Chosen::Abuse(fast(base), true),
+        "abuse-nov3" => Chosen::Abuse(base.allow_eio3(false), false),
+        "abuse-guard" => {
+            let builder = base.cookie(Cookie::default()).allow_request(guard);
+            Chosen::Abuse(builder.write_timeout(ms(1000)), false)
+        }
+        "abuse-lim" => {
+            let builder = base
+                .max_http_buffer_size(10_000)
+                .request_timeouts(ms(2000), ms(2000))
+                .max_outbound_bytes(256 * 1024)
+                .max_outbound_packets(100)
+                .upgrade_timeout(ms(1000))
+                .connect_timeout(ms(1000))
+                .max_sessions(150)
+                .engine(|options| options.max_frames_per_message = 64)
+                .limits(|limits| {
+                    limits.packet.max_attachments = 3;
+                    limits.packet.max_depth = 32;
+                    limits.packet.max_args = 100;
+                    limits.packet.max_namespace_len = 64;
+                    limits.max_namespaces = 10;
+                    limits.max_pending_acks = 100;
+                });
+            Chosen::Abuse(builder, false)
+        }
+        "abuse-msgpack" => Chosen::Abuse(base.parser(Parser::msgpack()), false),
+        "abuse-deflate" | "abuse-rec" | "abuse-redis" => Chosen::Unavailable,
+        _ => Chosen::Unknown,
+    })
+}
+
+/// The function of the profile `abuse-guard`: `deny` refuses, `slow` takes its time.
+async fn guard(request: Request) -> Result<(), Refused> {
+    for (name, value) in engineio::query_pairs(request.query()) {
+        match &*name {
+            "deny" => return Err(Refused::with("denied")),
+            "slow" => {
+                let ms = value.parse().unwrap_or(0);
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
 
 /// The function of the profile `origins-fn`.
-struct OkTest;
-
-impl OriginCheck for OkTest {
-    fn check<'a>(&'a self, origin: &'a str, _: &'a Request) -> BoxFuture<'a, Result<(), Refused>> {
-        Box::pin(async move {
-            match origin {
-                "http://ok.test" => Ok(()),
-                "http://msg.test" => Err(Refused::with("origin refused")),
-                _ => Err(Refused::forbidden()),
-            }
-        })
+fn ok_test(origin: String, _: Request) -> Result<(), Refused> {
+    match origin.as_str() {
+        "http://ok.test" => Ok(()),
+        "http://msg.test" => Err(Refused::with("origin refused")),
+        _ => Err(Refused::forbidden()),
     }
 }
 
 /// The function of the profile `allow-request`: the query parameter `deny` says why.
-struct Deny;
-
-impl AllowRequest for Deny {
-    fn allow<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<(), Refused>> {
-        Box::pin(async move {
-            let deny = engineio::query_pairs(request.query()).find(|(name, _)| name == "deny");
-            match deny {
-                None => Ok(()),
-                Some((_, code)) if !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit()) => {
-                    Err(Refused::code(code.parse().unwrap_or(u32::MAX)))
-                }
-                Some((_, text)) => Err(Refused::with(text)),
-            }
-        })
-    }
-}
-
-/// The function of the profile `custom-id`.
-struct Counted(AtomicU64);
-
-impl GenerateId for Counted {
-    fn generate<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<String, String>> {
-        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        Box::pin(async move { Ok(format!("custom:id:{number}")) })
+fn deny(request: Request) -> Result<(), Refused> {
+    let deny = engineio::query_pairs(request.query()).find(|(name, _)| name == "deny");
+    match deny {
+        None => Ok(()),
+        Some((_, code)) if !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(Refused::code(code.parse().unwrap_or(u32::MAX)))
+        }
+        Some((_, text)) => Err(Refused::with(text)),
     }
 }

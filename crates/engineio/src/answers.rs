@@ -20,7 +20,7 @@ pub(crate) fn payload(
     let mut headers = HeaderMap::new();
     let body = match &asked.query.jsonp {
         None => {
-            asked.cors.apply(&asked.origin, &mut headers);
+            asked.origin.apply(&mut headers);
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type.as_str()));
             payload
         }
@@ -67,23 +67,22 @@ pub(crate) fn ok(asked: &Asked) -> Response<Bytes> {
 pub(crate) fn empty(asked: &Asked, status: StatusCode) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     if asked.query.jsonp.is_none() && !status.is_server_error() {
-        asked.cors.apply(&asked.origin, &mut headers);
+        asked.origin.apply(&mut headers);
     }
     with(status, headers, Bytes::new())
 }
 
-/// Answers an OPTIONS request of a session.
-pub(crate) fn options(asked: &Asked) -> Response<Bytes> {
-    let mut answer = empty(asked, StatusCode::OK);
-    let content_type = HeaderValue::from_static("Content-Type");
-    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, content_type);
-    answer
+/// Answers an OPTIONS request of a session that is no preflight.
+pub(crate) fn options(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
+    let mut headers = HeaderMap::new();
+    asked.origin.apply_options(request, &mut headers);
+    with(StatusCode::OK, headers, Bytes::new())
 }
 
 /// Answers a browser's preflight.
 pub(crate) fn preflight(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
-    asked.cors.apply_preflight(request, &mut headers);
+    asked.origin.apply_options(request, &mut headers);
     with(StatusCode::NO_CONTENT, headers, Bytes::new())
 }
 
@@ -91,8 +90,10 @@ pub(crate) fn preflight(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
 pub(crate) fn refused(asked: &Asked, error: &HandshakeError) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut answer = json(status, error.code(), error.message());
-    if status != StatusCode::FORBIDDEN {
-        asked.cors.apply(&asked.origin, answer.headers_mut());
+    if status == StatusCode::FORBIDDEN {
+        asked.origin.apply_vary(answer.headers_mut());
+    } else {
+        asked.origin.apply(answer.headers_mut());
     }
     answer
 }
@@ -111,7 +112,7 @@ pub(crate) fn refused_upgrade(error: &HandshakeError) -> Response<Bytes> {
 /// A request that could not be read; its connection ends, as its rest is not read either.
 pub(crate) fn failed(asked: &Asked, status: StatusCode, message: &str) -> Response<Bytes> {
     let mut answer = json(status, HandshakeError::BadRequest.code(), message);
-    asked.cors.apply(&asked.origin, answer.headers_mut());
+    asked.origin.apply(answer.headers_mut());
     close_connection(answer)
 }
 
@@ -119,6 +120,11 @@ pub(crate) fn failed(asked: &Asked, status: StatusCode, message: &str) -> Respon
 pub(crate) fn unavailable(message: &str) -> Response<Bytes> {
     let answer = json(StatusCode::SERVICE_UNAVAILABLE, HandshakeError::BadRequest.code(), message);
     close_connection(answer)
+}
+
+/// A function of the user panicked.
+pub(crate) fn panicked() -> Response<Bytes> {
+    close_connection(with(StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), Bytes::new()))
 }
 
 /// The connection ends with this answer.
@@ -147,8 +153,7 @@ fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
 
 // reference: old Internet Explorers took answers for attacks on the page
 fn old_browser(asked: &Asked, headers: &mut HeaderMap) {
-    let agent = asked.origin.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    if agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")) {
+    if asked.old_browser {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
 }

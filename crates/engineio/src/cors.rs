@@ -2,54 +2,90 @@
 
 use http::header::{self, HeaderMap, HeaderValue};
 
+use crate::origins::Origins;
+
 /// Which CORS headers answers carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cors {
     /// The origin of a request that `origins` lets in is echoed, with credentials, as 2.0 does and
-    /// browsers with clients 1.x and 2.x need; a request without an origin gets `*`.
+    /// browsers with clients 1.x and 2.x need; a request without an origin gets `*`. An origin
+    /// that a list leaves out gets nothing; a function is asked at the handshake only.
     #[default]
     FromOrigins,
     /// No CORS headers: only pages of the same origin can poll, or another layer adds them.
     Off,
 }
 
-impl Cors {
-    /// Adds the headers for an answer to a request with these headers.
-    // reference: CORS headers; `Vary` is ours, so that caches keep answers apart
-    pub(crate) fn apply(self, request: &HeaderMap, answer: &mut HeaderMap) {
-        if self == Self::Off {
-            return;
-        }
-        let any = HeaderValue::from_static("*");
+/// What the answers to one request say of its origin.
+// reference: CORS headers; `Vary` is ours, so that caches keep answers apart
+#[derive(Clone, Debug)]
+pub(crate) enum AllowedOrigin {
+    /// No CORS at all.
+    Off,
+    /// The request has no origin.
+    Any,
+    /// This one.
+    Echo(HeaderValue),
+    /// The origin is not on the list.
+    None,
+}
+
+impl AllowedOrigin {
+    pub(crate) fn new(cors: Cors, origins: &Origins, request: &HeaderMap) -> Self {
         match request.get(header::ORIGIN) {
-            Some(origin) => {
+            _ if cors == Cors::Off => Self::Off,
+            None => Self::Any,
+            Some(origin) if origins.may_allow(origin.as_bytes()) => Self::Echo(origin.clone()),
+            Some(_) => Self::None,
+        }
+    }
+
+    /// Adds the headers to an answer.
+    pub(crate) fn apply(&self, answer: &mut HeaderMap) {
+        match self {
+            Self::Off => {}
+            Self::Any => {
+                let any = HeaderValue::from_static("*");
+                answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+            }
+            Self::Echo(origin) => {
                 answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 let yes = HeaderValue::from_static("true");
                 answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-                answer.append(header::VARY, HeaderValue::from_static("Origin"));
+                self.apply_vary(answer);
             }
-            None => {
-                answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
-            }
+            Self::None => self.apply_vary(answer),
         }
     }
 
-    /// Adds what a preflight asks for.
-    pub(crate) fn apply_preflight(self, request: &HeaderMap, answer: &mut HeaderMap) {
-        self.apply(request, answer);
-        let methods = HeaderValue::from_static("GET,POST");
-        answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-        let headers = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-        let headers = headers.unwrap_or_else(|| HeaderValue::from_static("Content-Type"));
-        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers);
-        let vary = HeaderValue::from_static("Access-Control-Request-Headers");
-        answer.append(header::VARY, vary);
+    /// Says that the answer is for this origin only.
+    pub(crate) fn apply_vary(&self, answer: &mut HeaderMap) {
+        if matches!(self, Self::Echo(_) | Self::None) {
+            answer.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
     }
 
-    /// Whether a request is a browser's preflight.
-    pub(crate) fn is_preflight(self, request: &HeaderMap) -> bool {
-        self != Self::Off
+    /// Adds what an OPTIONS request asks for: a browser's preflight all of it.
+    pub(crate) fn apply_options(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+        self.apply(answer);
+        if matches!(self, Self::Off | Self::None) {
+            return;
+        }
+        let asked = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+        if self.is_preflight(request) {
+            let methods = HeaderValue::from_static("GET,POST");
+            answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+            let vary = HeaderValue::from_static("Access-Control-Request-Headers");
+            answer.append(header::VARY, vary);
+        }
+        let headers = asked.unwrap_or_else(|| HeaderValue::from_static("Content-Type"));
+        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers);
+    }
+
+    /// Whether an OPTIONS request is a browser's preflight, and ours to answer.
+    pub(crate) fn is_preflight(&self, request: &HeaderMap) -> bool {
+        !matches!(self, Self::Off)
             && request.contains_key(header::ORIGIN)
             && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     }

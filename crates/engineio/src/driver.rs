@@ -19,25 +19,25 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use engineio_proto::websocket::{Event, close, frame};
-use engineio_proto::{
-    CloseReason, Due, Outgoing, Packet, PacketType, ProbeStep, Session, Step, TransportKind,
-    Violation, handshake,
-};
+use engineio_proto::{CloseReason, Due, Outgoing, PacketType, Session, TransportKind, handshake};
 use tokio::time::Sleep;
 
 use crate::application::Application;
 use crate::batch;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
-use crate::scratch;
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
 use crate::transport::polling::Polling;
 use crate::transport::websocket::WebSocket;
+
+mod end;
+mod input;
+
+use end::Farewell;
 
 /// The future of a session's task.
 pub(crate) struct Driver {
@@ -72,28 +72,6 @@ enum Stage {
     /// The application is told; the peer may still be.
     Farewell(Farewell),
     Over,
-}
-
-/// How the peer of an ended session learns of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Farewell {
-    until: Instant,
-    /// The packet for a parked poll, and whether it is worth waiting for a poll.
-    last: PacketType,
-    wait: bool,
-    /// The WebSocket's end is not waited for: the peer closed first.
-    answered: bool,
-}
-
-/// What a read found.
-enum Read {
-    /// Nothing more for now.
-    Idle,
-    /// That many bytes; there may be more.
-    More(usize),
-    /// The stream ended or broke.
-    End,
-    Violation(Violation),
 }
 
 impl Driver {
@@ -139,30 +117,26 @@ impl Driver {
             self.take_mail(now, cx);
             self.flush(now, cx);
         }
-        let mut more = false;
-        loop {
-            let now = now();
-            self.take_mail(now, cx);
-            if self.socket.shared().outbox.overflowed() {
-                self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
-            }
-            if self.stage == Stage::Open {
-                more = self.read(now, cx);
-                self.with_application(now, cx, |application, cx| application.poll(cx));
-            }
-            self.on_time(now, cx);
-            self.flush(now, cx);
-            self.say_farewell(now, cx);
-            if self.stage == Stage::Over {
-                return Poll::Ready(());
-            }
-            // What was just written may have made room for what was held back.
-            let held_back = self.unread_since.is_some() && self.stage == Stage::Open;
-            if !(held_back && self.is_ready(cx)) {
-                break;
-            }
+        let now = now();
+        self.take_mail(now, cx);
+        if self.socket.shared().outbox.overflowed() {
+            self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
         }
-        if more {
+        let mut more = false;
+        if self.stage == Stage::Open {
+            more = self.read(now, cx);
+            self.with_application(now, cx, |application, cx| application.poll(cx));
+        }
+        self.on_time(now, cx);
+        self.flush(now, cx);
+        self.say_farewell(now, cx);
+        if self.stage == Stage::Over {
+            return Poll::Ready(());
+        }
+        // What was just written may have made room for what was held back, and the application
+        // may have got ready since.
+        let held_back = self.unread_since.is_some() && self.stage == Stage::Open;
+        if more || (held_back && self.is_ready(cx)) {
             cx.waker().wake_by_ref();
         }
         self.arm(cx);
@@ -204,7 +178,7 @@ impl Driver {
         self.with_application(now, cx, |application, cx| application.on_open(cx));
     }
 
-    // ---- input ------------------------------------------------------------------------------
+    // ---- mail -------------------------------------------------------------------------------
 
     fn take_mail(&mut self, now: Instant, cx: &mut Context<'_>) {
         for mail in self.socket.shared().mailbox.take() {
@@ -216,7 +190,7 @@ impl Driver {
         match mail {
             Mail::Poll(poll) => match &mut self.transport {
                 Transport::Polling(polling) => polling.park(poll),
-                // It crossed the upgrade: its client is past polling.
+                // It crossed the upgrade, or the end: dropped, which answers it.
                 _ => self.socket.shared().mailbox.poll_answered(),
             },
             Mail::Post(post) if self.stage == Stage::Open => self.post = Some(post),
@@ -230,260 +204,11 @@ impl Driver {
                 }
             }
             Mail::Close(reason, detail) => self.end(now, reason, detail, cx),
-        }
-    }
-
-    /// Whether the client may be read: the application takes messages, and the client takes its
-    /// answers.
-    fn is_ready(&self, cx: &mut Context<'_>) -> bool {
-        self.application.as_ref().is_some_and(|application| application.is_ready())
-            && self.socket.shared().outbox.poll_writable(cx).is_ready()
-    }
-
-    /// Reads what there is, one buffer at most. True: there may be more.
-    fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        let mut more = false;
-        if let Some(probe) = self.probe.take() {
-            more |= self.read_probe(now, probe, cx);
-        }
-        if !self.is_ready(cx) {
-            if self.unread_since.is_none() {
-                self.unread_since = Some(now);
-                self.session.on_reading(now, false);
-            }
-            return more;
-        }
-        if self.unread_since.take().is_some() {
-            self.session.on_reading(now, true);
-        }
-        self.take_post(now, cx);
-        let mut budget = scratch::READ;
-        while self.stage == Stage::Open {
-            // Taken out: handling what is read needs the rest of the driver.
-            let websocket = match std::mem::replace(&mut self.transport, Transport::Gone) {
-                Transport::WebSocket(websocket) => websocket,
-                mut other => {
-                    let abandoned = match &mut other {
-                        Transport::Polling(polling) => polling.is_abandoned(cx),
-                        _ => false,
-                    };
-                    self.transport = other;
-                    if abandoned {
-                        self.end(now, CloseReason::TransportError, None, cx);
-                    }
-                    return more;
-                }
-            };
-            let (websocket, read) = self.read_frames(now, websocket, cx);
-            self.transport = Transport::WebSocket(websocket);
-            match read {
-                Read::Idle => break,
-                // A short read left nothing; the next one says so without a system call.
-                Read::More(count) if count < budget => budget -= count,
-                Read::More(_) => return true,
-                Read::End => {
-                    self.lose_transport();
-                    self.end(now, CloseReason::TransportClose, None, cx);
-                }
-                Read::Violation(violation) => self.on_violation(now, violation, cx),
+            Mail::CutOff => {
+                self.end(now, CloseReason::ServerShuttingDown, None, cx);
+                self.stage = Stage::Over;
             }
         }
-        more
-    }
-
-    /// The stream ended or broke: nothing can be sent any more.
-    fn lose_transport(&mut self) {
-        self.socket.shared().outbox.discard();
-        self.transport = Transport::Gone;
-    }
-
-    /// Takes the packets of a POST as long as the application is ready for them.
-    fn take_post(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let Some(mut post) = self.post.take() else { return };
-        while self.stage == Stage::Open && self.is_ready(cx) {
-            match post.packets.next() {
-                Some(Ok(packet)) => self.on_packet(now, packet, cx),
-                Some(Err(error)) => {
-                    tracing::debug!(sid = self.socket.id(), %error, "undecodable payload");
-                    self.end(now, CloseReason::ParseError, None, cx);
-                }
-                None => return post.answer(&self.socket),
-            }
-        }
-        match self.stage {
-            Stage::Open => self.post = Some(post),
-            // reference: the answer is `ok` all the same
-            _ => post.answer(&self.socket),
-        }
-    }
-
-    /// Reads one buffer of frames. Also those of a probe, which becomes the transport on the way.
-    fn read_frames(
-        &mut self,
-        now: Instant,
-        mut websocket: Box<WebSocket>,
-        cx: &mut Context<'_>,
-    ) -> (Box<WebSocket>, Read) {
-        let read = scratch::with_read_buffer(|buffer| {
-            let count = match websocket.poll_read(cx, buffer) {
-                Poll::Pending => return Read::Idle,
-                Poll::Ready(Ok(count)) if count > 0 => count,
-                Poll::Ready(_) => return Read::End,
-            };
-            let WebSocket { decoder, out, .. } = &mut *websocket;
-            let mut messages = decoder.feed(&mut buffer[..count]);
-            loop {
-                let event = match messages.next() {
-                    Ok(Some(event)) => event,
-                    Ok(None) => return Read::More(count),
-                    Err(violation) => return Read::Violation(violation),
-                };
-                let protocol = self.session.protocol();
-                let packet = match event {
-                    Event::Text(text) => Packet::from_text(protocol, text),
-                    Event::Binary(bytes) => Packet::from_binary(protocol, bytes),
-                    Event::Ping(payload) => {
-                        let mut pong = Vec::with_capacity(2 + payload.len());
-                        frame::write_frame(frame::Opcode::Pong, payload, &mut pong);
-                        self.on_ping(Outgoing::control_frame(pong));
-                        continue;
-                    }
-                    Event::Pong => continue,
-                    Event::Close(status) => {
-                        self.on_close_frame(now, status.map(|(code, _)| code), cx);
-                        return Read::Idle;
-                    }
-                };
-                match packet {
-                    Ok(packet) if self.session.transport() == TransportKind::WebSocket => {
-                        self.on_packet(now, packet, cx);
-                    }
-                    Ok(packet) => match self.session.on_probe_packet(now, &packet) {
-                        ProbeStep::Answer => {
-                            frame::write_frame(frame::Opcode::Text, b"3probe", out);
-                            self.release_poll();
-                        }
-                        ProbeStep::Switch => self.on_switch(),
-                        ProbeStep::Refuse => return Read::End,
-                    },
-                    Err(error) => {
-                        tracing::debug!(sid = self.socket.id(), %error, "undecodable packet");
-                        if self.session.transport() != TransportKind::WebSocket {
-                            return Read::End;
-                        }
-                        self.end(now, CloseReason::ParseError, None, cx);
-                    }
-                }
-                if self.stage != Stage::Open {
-                    return Read::Idle;
-                }
-            }
-        });
-        (websocket, read)
-    }
-
-    fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
-        match self.session.on_packet(now, packet.kind) {
-            Step::Deliver => {
-                crate::stats::Counters::add(&self.socket.counters().messages_in);
-                self.with_application(now, cx, |application, cx| {
-                    application.on_message(packet.data, cx);
-                });
-            }
-            Step::Nothing => {}
-            Step::SendPong => {
-                let _ = self.socket.push(&Outgoing::packet(PacketType::Pong, ""), false);
-            }
-            Step::Close(reason) => self.end(now, reason, None, cx),
-        }
-    }
-
-    fn on_ping(&mut self, pong: Outgoing) {
-        if self.session.transport() == TransportKind::WebSocket {
-            self.socket.see_to(self.socket.shared().outbox.push_pong(pong));
-        }
-        // A client has no reason to ping a WebSocket that only probes: no answer, no harm.
-    }
-
-    fn on_close_frame(&mut self, now: Instant, code: Option<u16>, cx: &mut Context<'_>) {
-        if self.session.transport() != TransportKind::WebSocket {
-            return self.session.on_probe_end();
-        }
-        // RFC 6455 5.5.1: the answer carries the code that was received
-        let frame = close::frame(code, "");
-        self.end_with(now, CloseReason::TransportClose, None, frame, cx);
-        if let Stage::Farewell(farewell) = &mut self.stage {
-            farewell.answered = true;
-        }
-    }
-
-    fn on_violation(&mut self, now: Instant, violation: Violation, cx: &mut Context<'_>) {
-        tracing::debug!(sid = self.socket.id(), %violation, "websocket protocol violated");
-        let detail = match violation.code() {
-            1009 => Detail::TooLarge,
-            code => Detail::WebSocket(code),
-        };
-        let frame = close::frame(Some(violation.code()), violation.message());
-        self.end_with(now, CloseReason::TransportError, Some(detail), frame, cx);
-    }
-
-    // ---- upgrade ----------------------------------------------------------------------------
-
-    fn read_probe(&mut self, now: Instant, probe: Box<WebSocket>, cx: &mut Context<'_>) -> bool {
-        let (mut probe, read) = self.read_frames(now, probe, cx);
-        if self.session.transport() == TransportKind::WebSocket {
-            return self.install(now, probe, &read, cx);
-        }
-        let ended = matches!(read, Read::End | Read::Violation(_)) || !self.session.is_upgrading();
-        if ended || matches!(probe.poll_queued(cx), Poll::Ready(Err(_))) {
-            self.session.on_probe_end();
-            self.socket.shared().mailbox.probe_ended();
-            probe.refuse(cx);
-            return false;
-        }
-        self.probe = Some(probe);
-        matches!(read, Read::More(_))
-    }
-
-    /// A probe asks: a parked poll is answered, so that the client's polling comes to rest.
-    fn release_poll(&mut self) {
-        if let Transport::Polling(polling) = &mut self.transport {
-            polling.release(&self.socket);
-        }
-    }
-
-    /// The client decided for the probe: polling ends, whatever waits goes the new way.
-    fn on_switch(&mut self) {
-        if let Transport::Polling(polling) = &mut self.transport {
-            polling.answer_noop(&self.socket);
-        }
-        self.socket.set_transport(TransportKind::WebSocket);
-        crate::stats::Counters::add(&self.socket.counters().upgraded);
-        tracing::debug!(sid = self.socket.id(), "upgraded");
-    }
-
-    fn install(
-        &mut self,
-        now: Instant,
-        mut websocket: Box<WebSocket>,
-        read: &Read,
-        cx: &mut Context<'_>,
-    ) -> bool {
-        if !websocket.is_drained() {
-            // A `5` before our `3probe` was out: the frames would mix.
-            websocket.refuse(cx);
-            self.lose_transport();
-            self.end(now, CloseReason::TransportError, None, cx);
-            return false;
-        }
-        if let Some(half) = websocket.take_write_half() {
-            self.socket.shared().outbox.set_direct(half);
-        }
-        self.transport = Transport::WebSocket(websocket);
-        if let Read::Violation(violation) = read {
-            self.on_violation(now, *violation, cx);
-        }
-        matches!(read, Read::More(_))
     }
 
     // ---- time -------------------------------------------------------------------------------
@@ -519,7 +244,6 @@ impl Driver {
                 Some(stalled) if stalled.1 != written => *stalled = (now, written),
                 _ => {
                     let detail = Some(Detail::SlowConsumer);
-                    self.socket.shared().outbox.discard();
                     return self.end(now, CloseReason::TransportError, detail, cx);
                 }
             }
@@ -568,6 +292,9 @@ impl Driver {
             Transport::Polling(polling) => {
                 if self.stage == Stage::Open {
                     polling.flush(&self.socket);
+                    if polling.is_lost() {
+                        self.end(now, CloseReason::TransportError, None, cx);
+                    }
                 }
                 return;
             }
@@ -618,124 +345,6 @@ impl Driver {
         self.lose_transport();
         self.end(now, CloseReason::TransportClose, None, cx);
     }
-
-    // ---- the end ----------------------------------------------------------------------------
-
-    fn on_panic(&mut self, now: Instant, cx: &mut Context<'_>) {
-        tracing::error!(sid = self.socket.id(), "the application of a session panicked");
-        self.end(now, CloseReason::ForcedServerClose, Some(Detail::Panic), cx);
-    }
-
-    /// Calls the application; its panic ends this session only.
-    fn with_application(
-        &mut self,
-        now: Instant,
-        cx: &mut Context<'_>,
-        call: impl FnOnce(&mut dyn Application, &mut Context<'_>),
-    ) {
-        let Some(application) = &mut self.application else { return };
-        let call = AssertUnwindSafe(|| call(application.as_mut(), cx));
-        if catch_unwind(call).is_err() {
-            self.on_panic(now, cx);
-        }
-    }
-
-    /// Ends the session: the application is told now, the peer as [`Farewell`] says.
-    fn end(
-        &mut self,
-        now: Instant,
-        reason: CloseReason,
-        detail: Option<Detail>,
-        cx: &mut Context<'_>,
-    ) {
-        // reference: a close frame without a code
-        self.end_with(now, reason, detail, close::frame(None, ""), cx);
-    }
-
-    fn end_with(
-        &mut self,
-        now: Instant,
-        reason: CloseReason,
-        detail: Option<Detail>,
-        close_frame: Vec<u8>,
-        cx: &mut Context<'_>,
-    ) {
-        if self.stage != Stage::Open {
-            return;
-        }
-        tracing::debug!(sid = self.socket.id(), %reason, ?detail, "closed");
-        // Who broke the protocol is not waited for; nor is anybody when the server goes.
-        let wait = matches!(reason, CloseReason::ForcedClose | CloseReason::ForcedServerClose)
-            && self.session.transport() == TransportKind::Polling;
-        self.stage = Stage::Farewell(Farewell {
-            until: now + self.engine.options.close_timeout,
-            // reference: a noop if the client closed, else a close packet
-            last: match reason {
-                CloseReason::TransportClose => PacketType::Noop,
-                _ => PacketType::Close,
-            },
-            wait,
-            answered: false,
-        });
-        self.session.close();
-        self.socket.set_closing();
-        self.engine.counters.session_closed(reason, detail);
-
-        if let Some(mut application) = self.application.take() {
-            let told = AssertUnwindSafe(|| {
-                application.on_close(reason, detail, cx);
-                drop(application); // which may run code of the user, too
-            });
-            if catch_unwind(told).is_err() {
-                tracing::error!(sid = self.socket.id(), "the application of a session panicked");
-            }
-        }
-        if let Some(probe) = self.probe.take() {
-            probe.refuse(cx);
-        }
-        let shared = self.socket.shared();
-        if detail == Some(Detail::SlowConsumer) {
-            // Nothing can be told to a peer that takes nothing.
-            self.lose_transport();
-        } else if self.session.transport() == TransportKind::WebSocket {
-            shared.outbox.close(Some(Outgoing::control_frame(close_frame)));
-        } else {
-            shared.outbox.close(None);
-        }
-        // The client of a request that is still being read gets its answer now.
-        self.socket.shared().mailbox.post_answered();
-        if !wait {
-            self.engine.forget(&self.socket);
-        }
-    }
-
-    /// Tells the peer of an ended session, or waits until it can be told.
-    fn say_farewell(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let Stage::Farewell(Farewell { until, last, wait, answered }) = self.stage else { return };
-        let outbox = &self.socket.shared().outbox;
-        let over = match &mut self.transport {
-            _ if until <= now => true,
-            Transport::Polling(polling) => {
-                if wait {
-                    // reference: what waits goes alone; clients drop packets beside a close packet
-                    polling.flush(&self.socket);
-                }
-                polling.answer_with(&self.socket, last) || !wait
-            }
-            Transport::WebSocket(_) if outbox.link() != Link::Idle => false,
-            Transport::WebSocket(websocket) => {
-                outbox.discard(); // with the write half, which ends the direction
-                let shut = websocket.poll_shutdown(cx).is_ready();
-                // What the peer says now does not matter, but its data must not meet a closed
-                // socket: the reset would overtake our close frame.
-                if answered { shut } else { poll_end(websocket, cx).is_ready() }
-            }
-            Transport::Gone => true,
-        };
-        if over {
-            self.stage = Stage::Over;
-        }
-    }
 }
 
 impl Future for Driver {
@@ -755,19 +364,7 @@ impl Drop for Driver {
         self.socket.set_closing();
         self.socket.shared().mailbox.close();
         self.socket.shared().outbox.discard();
-        self.engine.forget(&self.socket);
-        self.engine.session_gone();
-    }
-}
-
-/// Reads and drops what a peer sends after the end, until its stream ends.
-fn poll_end(websocket: &mut WebSocket, cx: &mut Context<'_>) -> Poll<()> {
-    loop {
-        let count = scratch::with_read_buffer(|buffer| websocket.poll_read(cx, buffer));
-        match ready!(count) {
-            Ok(count) if count > 0 => {}
-            _ => return Poll::Ready(()),
-        }
+        self.engine.session_gone(&self.socket);
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Requests of a session that exists go on to [`crate::requests`].
 
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,19 +10,46 @@ use engineio_proto::handshake::Query;
 use engineio_proto::websocket::handshake as websocket;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 
 use crate::driver::Driver;
-use crate::mailbox::Poll;
+use crate::functions::{self, Panicked};
+use crate::mailbox::{Mail, Poll};
 use crate::request;
 use crate::requests::{self, Asked};
-use crate::server::Engine;
+use crate::server::{Engine, NotInserted};
 use crate::socket::Socket;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
 use crate::{answers, id};
+
+/// Why a request is not answered as it wished.
+enum Refusal {
+    /// A code of the protocol's table.
+    Code(HandshakeError),
+    /// An answer of its own.
+    Answer(Box<Response<Bytes>>),
+}
+
+impl From<HandshakeError> for Refusal {
+    fn from(error: HandshakeError) -> Self {
+        Self::Code(error)
+    }
+}
+
+impl From<Panicked> for Refusal {
+    fn from(_: Panicked) -> Self {
+        Self::Answer(Box::new(answers::panicked()))
+    }
+}
+
+impl Refusal {
+    fn answer(answer: Response<Bytes>) -> Self {
+        Self::Answer(Box::new(answer))
+    }
+}
 
 /// Answers one of the engine's requests.
 pub(crate) async fn answer<B>(engine: Arc<Engine>, mut request: Request<B>) -> Response<Bytes>
@@ -29,22 +57,23 @@ where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
-    let asked = Asked::new(
-        request.uri().query().unwrap_or_default(),
-        request.headers(),
-        engine.options.cors,
-    );
+    let query = request.uri().query().unwrap_or_default();
+    let asked = Asked::new(query, request.headers(), &engine.options);
     // reference: without the transport an upgrade request is a plain one
     let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
-    if asked.cors.is_preflight(request.headers()) && request.method() == Method::OPTIONS {
+    if request.method() == Method::OPTIONS && asked.origin.is_preflight(request.headers()) {
         return answers::preflight(&asked, request.headers());
     }
     let is_upgrade = upgrade.is_some();
-    match route(&engine, &asked, request, upgrade).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            Counters::add(&engine.counters.refused);
+    let refusal = match route(&engine, &asked, request, upgrade).await {
+        Ok(answer) => return answer,
+        Err(refusal) => refusal,
+    };
+    Counters::add(&engine.counters.refused);
+    match refusal {
+        Refusal::Answer(answer) => *answer,
+        Refusal::Code(error) => {
             tracing::debug!(code = error.code(), message = error.message(), "request refused");
             match is_upgrade {
                 true => answers::refused_upgrade(&error),
@@ -60,31 +89,38 @@ async fn route<B>(
     asked: &Asked,
     request: Request<B>,
     upgrade: Option<OnUpgrade>,
-) -> Result<Response<Bytes>, HandshakeError>
+) -> Result<Response<Bytes>, Refusal>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
+    // RFC 9112 3.2
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+        return Err(HandshakeError::BadRequest.into());
+    }
     let name = asked.query.transport.as_deref().unwrap_or_default();
     let transport = engine.options.transports.iter().find(|transport| transport.as_str() == name);
     let transport = *transport.ok_or(HandshakeError::TransportUnknown)?;
     if upgrade.is_some() && transport != TransportKind::WebSocket {
-        return Err(HandshakeError::BadRequest);
+        return Err(HandshakeError::BadRequest.into());
     }
     let Some(sid) = &asked.query.sid else {
         return open(engine, asked, request, transport, upgrade).await;
     };
     let socket = engine.session(sid).ok_or(HandshakeError::UnknownSession)?;
     if socket.protocol() != asked.query.protocol {
-        return Err(HandshakeError::BadRequest);
+        return Err(HandshakeError::BadRequest.into());
     }
     if let Some(upgrade) = upgrade {
+        if request.method() != Method::GET {
+            return Err(HandshakeError::BadMethod.into());
+        }
         return probe(engine, &socket, request.headers(), upgrade);
     }
     if socket.transport() != transport {
-        return Err(HandshakeError::BadRequest);
+        return Err(HandshakeError::BadRequest.into());
     }
-    requests::answer(engine, &socket, asked, request).await
+    Ok(requests::answer(engine, &socket, asked, request).await?)
 }
 
 /// Opens a session.
@@ -94,34 +130,31 @@ async fn open<B>(
     request: Request<B>,
     transport: TransportKind,
     upgrade: Option<OnUpgrade>,
-) -> Result<Response<Bytes>, HandshakeError> {
+) -> Result<Response<Bytes>, Refusal> {
     let (parts, _) = request.into_parts();
     if parts.method != Method::GET {
-        return Err(HandshakeError::BadMethod);
+        return Err(HandshakeError::BadMethod.into());
     }
     if asked.query.protocol == Protocol::V3 && !engine.options.allow_eio3 {
-        return Err(HandshakeError::UnsupportedProtocol);
+        return Err(HandshakeError::UnsupportedProtocol.into());
     }
     let accept = match (transport, &upgrade) {
-        (TransportKind::WebSocket, Some(_)) => match check_upgrade(&parts.headers) {
-            Ok(accept) => accept,
-            Err(answer) => return Ok(*answer),
-        },
-        (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest),
+        (TransportKind::WebSocket, Some(_)) => check_upgrade(&parts.headers)?,
+        (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest.into()),
         _ => String::new(),
     };
+    // before the application is bothered; it is looked at again when the session is there
     if engine.is_closing() {
-        return Ok(answers::unavailable("Server is closing"));
+        return Err(unavailable(NotInserted::Closing));
     }
-    if engine.options.max_sessions.is_some_and(|max| engine.session_count() >= max) {
-        Counters::add(&engine.counters.refused);
-        return Ok(answers::unavailable("Too many sessions"));
+    if engine.is_full() {
+        return Err(unavailable(NotInserted::Full));
     }
     let accepts = requests::Accepts::new(&parts.headers);
     let request = request::Request::new(parts);
     let allowed = match &engine.options.allow_request {
-        Some(allow) => allow.allow(&request).await,
-        None => engine.options.origins.allows(&request).await,
+        Some(allow) => guarded(engine, async { allow.allow(request.clone()).await }).await?,
+        None => guarded(engine, engine.options.origins.allows(&request)).await?,
     };
     allowed.map_err(crate::Refused::into_error)?;
 
@@ -146,10 +179,7 @@ async fn open<B>(
         match upgraded(&engine, upgrade).await {
             // a task of its own, as small as can be: this one is as large as all that was above
             Some(websocket) => drop(tokio::spawn(Driver::websocket(engine, socket, websocket))),
-            None => {
-                engine.forget(&socket);
-                engine.session_gone();
-            }
+            None => engine.session_gone(&socket),
         }
     });
     Ok(answers::switching_protocols(&accept))
@@ -161,35 +191,48 @@ async fn insert(
     query: &Query,
     transport: TransportKind,
     request: request::Request,
-) -> Result<Socket, HandshakeError> {
-    let mut request = Some(request);
-    let mut tries = 2;
-    loop {
-        let head = request.take().ok_or(HandshakeError::BadRequest)?;
+) -> Result<Socket, Refusal> {
+    const TRIES: usize = 2;
+    for _ in 0..TRIES {
         let id = match &engine.options.generate_id {
             None => id::random(),
-            Some(generate) => generate.generate(&head).await.map_err(|error| {
-                tracing::warn!(%error, "no session id was generated");
-                HandshakeError::BadRequest
-            })?,
+            Some(generate) => guarded(engine, async { generate.generate(request.clone()).await })
+                .await?
+                .map_err(|error| {
+                    tracing::warn!(%error, "no session id was generated");
+                    HandshakeError::BadRequest
+                })?,
         };
-        let is_taken = id.is_empty() || engine.session(&id).is_some();
-        if !is_taken {
-            let (protocol, base64) = (query.protocol, query.b64);
-            let socket = Socket::new(engine, id.into(), protocol, base64, transport, head);
-            if engine.insert(&socket) {
-                return Ok(socket);
-            }
-            // taken in between, by another thread
-            return Err(HandshakeError::BadRequest);
+        // no request could name a session without an id
+        if id.is_empty() {
+            continue;
         }
-        tries -= 1;
-        if tries > 0 {
-            request = Some(head);
-        } else {
-            tracing::warn!("generate_id gave an id that is in use, twice");
+        let (protocol, base64) = (query.protocol, query.b64);
+        let socket = Socket::new(engine, id.into(), protocol, base64, transport, request.clone());
+        match engine.insert(&socket) {
+            Ok(()) => return Ok(socket),
+            Err(NotInserted::Taken) => {}
+            Err(why) => return Err(unavailable(why)),
         }
     }
+    tracing::warn!("generate_id gave an id that is in use, or none, twice");
+    Err(HandshakeError::BadRequest.into())
+}
+
+fn unavailable(why: NotInserted) -> Refusal {
+    Refusal::answer(answers::unavailable(match why {
+        NotInserted::Closing => "Server is closing",
+        NotInserted::Full | NotInserted::Taken => "Too many sessions",
+    }))
+}
+
+/// Runs a function of the user.
+async fn guarded<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T, Panicked> {
+    let result = functions::guarded(call).await;
+    if result.is_err() {
+        Counters::add(&engine.counters.panics);
+    }
+    result
 }
 
 /// Opens a second connection for a polling session.
@@ -198,14 +241,11 @@ fn probe(
     socket: &Socket,
     headers: &HeaderMap,
     upgrade: OnUpgrade,
-) -> Result<Response<Bytes>, HandshakeError> {
+) -> Result<Response<Bytes>, Refusal> {
     if engine.upgrades().is_empty() {
-        return Err(HandshakeError::BadRequest);
+        return Err(HandshakeError::BadRequest.into());
     }
-    let accept = match check_upgrade(headers) {
-        Ok(accept) => accept,
-        Err(answer) => return Ok(*answer),
-    };
+    let accept = check_upgrade(headers)?;
     // One that cannot become the transport is opened and closed at once, as the reference does.
     let admitted =
         socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
@@ -213,16 +253,14 @@ fn probe(
     tokio::spawn(async move {
         match upgraded(&engine, upgrade).await {
             Some(websocket) if admitted => {
-                if socket.shared().mailbox.put(crate::mailbox::Mail::Probe(websocket)) {
+                if socket.shared().mailbox.put(Mail::Probe(websocket)) {
                     socket.wake();
                 }
             }
             Some(websocket) => {
                 let mut websocket = Some(websocket);
                 std::future::poll_fn(|cx| {
-                    if let Some(websocket) = websocket.take() {
-                        websocket.refuse(cx);
-                    }
+                    websocket.take().into_iter().for_each(|websocket| websocket.refuse(cx));
                     std::task::Poll::Ready(())
                 })
                 .await;
@@ -250,7 +288,7 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 /// The value for `Sec-WebSocket-Accept`, or the answer to a malformed request.
-fn check_upgrade(headers: &HeaderMap) -> Result<String, Box<Response<Bytes>>> {
+fn check_upgrade(headers: &HeaderMap) -> Result<String, Refusal> {
     let value = |name| joined(headers, &name);
     let upgrade = value(header::UPGRADE);
     let connection = value(header::CONNECTION);
@@ -273,7 +311,7 @@ fn check_upgrade(headers: &HeaderMap) -> Result<String, Box<Response<Bytes>>> {
             let version = HeaderValue::from_static(websocket::VERSION);
             answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
         }
-        Box::new(answer)
+        Refusal::answer(answer)
     })
 }
 

@@ -17,7 +17,9 @@
 //!
 //! # async fn run() -> std::io::Result<()> {
 //! let server = Server::new(Options::default()).expect("defaults make sense");
-//! server.on_connection(|socket| Box::new(Echo(socket.clone())));
+//! server.on_connection(|socket: &Socket| -> Box<dyn Application> {
+//!     Box::new(Echo(socket.clone()))
+//! });
 //! server.listen(3000).await?.closed().await;
 //! # Ok(())
 //! # }
@@ -34,6 +36,8 @@ mod body;
 mod compression;
 mod cors;
 mod driver;
+mod functions;
+mod gate;
 mod handshake;
 mod id;
 mod layer;
@@ -58,12 +62,16 @@ pub use body::Body;
 pub use cors::Cors;
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind};
+pub use functions::{
+    AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SyncForm,
+};
+pub use gate::Gate;
 pub use id::random as random_id;
 pub use layer::EngineLayer;
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
-pub use options::{AllowRequest, Cookie, GenerateId, Options, OptionsError, SlowConsumer};
-pub use origins::{OriginCheck, Origins, Refused};
-pub use outbox::{Gate, Push};
+pub use options::{Cookie, Options, OptionsError, SlowConsumer};
+pub use origins::{Origins, Refused};
+pub use outbox::Push;
 pub use request::{RemoteAddr, Request};
 pub use server::{Closing, Server};
 pub use service::{EngineService, Intercept};

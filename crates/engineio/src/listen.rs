@@ -7,7 +7,7 @@ use std::future::{Future, Ready, ready};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready as ready_or_return};
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
+use crate::lock;
 use crate::request::RemoteAddr;
-use crate::server::{Engine, Phase};
+use crate::server::{Engine, Phase, Presence};
 
 /// Bytes of a request's head at most, also hyper's read buffer per connection.
 const MAX_HEAD: usize = 16 * 1024;
@@ -53,8 +54,9 @@ impl Listener for TcpListener {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let (stream, addr) = ready_or_return!(Self::poll_accept(self, cx))?;
-        // Without it the kernel would hold small packets back for the sake of larger ones.
-        stream.set_nodelay(true)?;
+        // Without it the kernel would hold small packets back for the sake of larger ones. It fails
+        // if the peer is gone again, which its first read will tell.
+        let _ = stream.set_nodelay(true);
         Poll::Ready(Ok((stream, addr)))
     }
 
@@ -172,12 +174,12 @@ impl Attached {
         self.local_addr
     }
 
-    /// Resolves when the server was closed and the last connection of this listener ended. Cancel
-    /// safe.
+    /// Resolves when the server was closed, the last connection of this listener ended, and so did
+    /// the server's last session. Cancel safe.
     pub async fn closed(mut self) {
         // never sent on: it ends when its senders, one for each connection, are gone
         while self.ended.changed().await.is_ok() {}
-        drop(self.engine);
+        self.engine.sessions_ended().await;
     }
 }
 
@@ -189,8 +191,9 @@ pub(crate) fn attach<L: Listener, S: Connect>(
     let local_addr = listener.local_addr()?;
     let (connection, ended) = watch::channel(());
     let accept = Accept {
-        listener: Arc::new(std::sync::Mutex::new(Some(listener))),
+        listener: Arc::new(Mutex::new(Slot { listener: Some(listener), is_stopped: false })),
         service,
+        presence: Presence::new(engine),
         engine: Arc::clone(engine),
         connection: Arc::new(connection),
     };
@@ -201,29 +204,45 @@ pub(crate) fn attach<L: Listener, S: Connect>(
 
 struct Accept<L, S> {
     /// Shared with the engine, which drops it when it closes, so that the port is free at once.
-    listener: Arc<std::sync::Mutex<Option<L>>>,
+    listener: Arc<Mutex<Slot<L>>>,
     service: S,
     engine: Arc<Engine>,
+    presence: Presence,
     connection: Arc<watch::Sender<()>>,
+}
+
+/// The place of a listener, which is taken out while it is polled.
+struct Slot<L> {
+    listener: Option<L>,
+    is_stopped: bool,
 }
 
 impl<L: Listener, S: Connect> Accept<L, S> {
     fn stop(&self) -> Box<dyn FnOnce() + Send> {
         let listener = Arc::clone(&self.listener);
-        Box::new(move || drop(crate::lock(&listener).take()))
+        Box::new(move || {
+            let listener = {
+                let mut slot = lock(&listener);
+                slot.is_stopped = true;
+                slot.listener.take()
+            };
+            drop(listener);
+        })
     }
 
-    async fn run(self) {
-        let mut phase = self.engine.phase.subscribe();
+    async fn run(mut self) {
         let listener = Arc::clone(&self.listener);
         loop {
             let accepted = tokio::select! {
                 accepted = std::future::poll_fn(|cx| poll_accept(&listener, cx)) => accepted,
-                () = stopped(&mut phase) => None,
+                () = stopped(self.presence.phase()) => None,
             };
             match accepted {
-                None => return self.engine.listener_gone(phase),
+                None => return,
                 Some(Ok((io, addr))) => self.serve(io, addr),
+                Some(Err(error)) if is_of_peer(&error) => {
+                    tracing::debug!(%error, "connection gone before it was accepted");
+                }
                 Some(Err(error)) => {
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -253,7 +272,8 @@ pub(crate) async fn serve_connection<Io, S>(
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Connect,
 {
-    let mut phase = engine.phase.subscribe();
+    let mut presence = Presence::new(engine);
+    let phase = presence.phase();
     let remote = RemoteAddr(SocketAddr::new(addr.ip().to_canonical(), addr.port()));
     let service = PerConnection { service, remote };
     let connection = http1::Builder::new()
@@ -285,8 +305,6 @@ pub(crate) async fn serve_connection<Io, S>(
             }
         }
     }
-    drop(connection);
-    engine.listener_gone(phase);
 }
 
 /// The service of one connection, for hyper: puts the peer's address into each request.
@@ -318,13 +336,25 @@ impl<L, S> fmt::Debug for Accept<L, S> {
 
 /// The next connection; `None` when the listener is gone.
 fn poll_accept<L: Listener>(
-    listener: &std::sync::Mutex<Option<L>>,
+    slot: &Mutex<Slot<L>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<io::Result<(L::Io, SocketAddr)>>> {
-    match crate::lock(listener).as_mut() {
-        Some(listener) => listener.poll_accept(cx).map(Some),
-        None => Poll::Ready(None),
+    let listener = lock(slot).listener.take();
+    let Some(mut listener) = listener else { return Poll::Ready(None) };
+    let accepted = listener.poll_accept(cx);
+    let mut slot = lock(slot);
+    if slot.is_stopped {
+        drop(slot);
+        return Poll::Ready(None);
     }
+    slot.listener = Some(listener);
+    accepted.map(Some)
+}
+
+/// Whether an accept error is that of one connection only.
+fn is_of_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn stopped(phase: &mut watch::Receiver<Phase>) {

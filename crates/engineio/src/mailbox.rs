@@ -26,6 +26,8 @@ pub(crate) enum Mail {
     Probe(Box<WebSocket>),
     /// The session is to end.
     Close(CloseReason, Option<Detail>),
+    /// The session's task is to end at once, whether the peer knows or not.
+    CutOff,
 }
 
 /// A parked poll: the way to its answer.

@@ -1,16 +1,14 @@
 //! Every option of the engine, with its default and its unit.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engineio_proto::{Limits, Times, TransportKind};
 
 use crate::cors::Cors;
-use crate::origins::{Origins, Refused};
-use crate::request::Request;
+use crate::functions::{AllowRequest, GenerateId};
+use crate::origins::Origins;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
 #[derive(Clone, Debug)]
@@ -59,7 +57,8 @@ pub struct Options {
     pub body_timeout: Duration,
     /// Which origins may open a session (any).
     pub origins: Origins,
-    /// Decides about each handshake instead of `origins` (none).
+    /// Decides about each handshake instead of `origins` (none); [`Options::set_allow_request`]
+    /// takes a function.
     pub allow_request: Option<Arc<dyn AllowRequest>>,
     /// Which CORS headers answers carry (those that `origins` calls for).
     pub cors: Cors,
@@ -68,7 +67,7 @@ pub struct Options {
     /// Bytes from which on answers to polls are compressed, if the client can (1024); `None`:
     /// never.
     pub http_compression: Option<usize>,
-    /// Makes the ids of sessions (120 random bits).
+    /// Makes the ids of sessions (120 random bits); [`Options::set_generate_id`] takes a function.
     pub generate_id: Option<Arc<dyn GenerateId>>,
 }
 
@@ -106,6 +105,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Has a function decide about each handshake; see [`AllowRequest`] for its forms.
+    pub fn set_allow_request<M: 'static>(&mut self, allow: impl AllowRequest<M>) {
+        self.allow_request = Some(allow.shared());
+    }
+
+    /// Has a function make the ids of sessions; see [`GenerateId`] for its forms.
+    pub fn set_generate_id<M: 'static>(&mut self, generate: impl GenerateId<M>) {
+        self.generate_id = Some(generate.shared());
+    }
+
     /// Checks what types cannot.
     ///
     /// # Errors
@@ -180,39 +189,6 @@ pub enum SlowConsumer {
     DropNewest,
     /// The oldest packets are dropped until the new one fits.
     DropOldest,
-}
-
-/// Decides about each handshake, on both transports: what the option `allow_request` takes.
-///
-/// Implemented for async functions and closures: `async |request: &Request| Ok(())` is not `Send`
-/// enough for the compiler in all cases; a plain closure that returns a future by value always is.
-// seed: allowRequest
-pub trait AllowRequest: Send + Sync + 'static {
-    /// Called once for each handshake, before the session exists.
-    fn allow<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<(), Refused>>;
-}
-
-/// Makes session ids: what the option `generate_id` takes.
-// seed: server.engine.generateId
-pub trait GenerateId: Send + Sync + 'static {
-    /// An id of any form, unique among the live sessions; told to the client, which must treat it
-    /// as opaque. A duplicate is drawn again once, then refused. `Err` refuses the handshake with
-    /// HTTP 400, code 3.
-    fn generate<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<String, String>>;
-}
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-impl fmt::Debug for dyn AllowRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AllowRequest")
-    }
-}
-
-impl fmt::Debug for dyn GenerateId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GenerateId")
-    }
 }
 
 /// The cookie that the first answer of a session sets: its id, for load balancers that keep a

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use engineio_proto::HandshakeError;
 
+use crate::functions::OriginCheck;
 use crate::options::OptionsError;
 use crate::request::Request;
 
@@ -30,16 +29,6 @@ struct Entry {
     scheme: Option<Box<str>>,
     host: Option<Box<str>>,
     port: Option<u16>,
-}
-
-/// Decides about an origin: what [`Origins::check`] takes.
-pub trait OriginCheck: Send + Sync + 'static {
-    /// `origin` is the `Origin` header, else the `Referer`, else `*`.
-    fn check<'a>(
-        &'a self,
-        origin: &'a str,
-        request: &'a Request,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send + 'a>>;
 }
 
 /// Why a handshake is refused by the application: told to the client.
@@ -111,10 +100,19 @@ impl Origins {
         Ok(Self(Rule::List(entries.into())))
     }
 
-    /// Asks a function, which may take its time.
+    /// Asks a function, which may take its time; see [`OriginCheck`] for its forms.
+    ///
+    /// ```
+    /// use engineio::{Origins, Refused, Request};
+    ///
+    /// Origins::check(async |origin: String, _: Request| match origin.ends_with(".example.org") {
+    ///     true => Ok(()),
+    ///     false => Err(Refused::forbidden()),
+    /// });
+    /// ```
     #[must_use]
-    pub fn check(check: impl OriginCheck) -> Self {
-        Self(Rule::Check(Arc::new(check)))
+    pub fn check<M: 'static>(check: impl OriginCheck<M>) -> Self {
+        Self(Rule::Check(check.shared()))
     }
 
     /// Whether every origin passes.
@@ -123,7 +121,7 @@ impl Origins {
         matches!(self.0, Rule::Any)
     }
 
-    /// Whether an origin passes, for rules that need not ask.
+    /// Whether a handshake passes.
     pub(crate) async fn allows(&self, request: &Request) -> Result<(), Refused> {
         let origin = match request.header("origin").or_else(|| request.header("referer")) {
             None | Some("null" | "") => "*",
@@ -133,7 +131,18 @@ impl Origins {
             Rule::Any => Ok(()),
             Rule::List(entries) if entries.iter().any(|entry| entry.matches(origin)) => Ok(()),
             Rule::List(_) => Err(Refused::forbidden()),
-            Rule::Check(check) => check.check(origin, request).await,
+            Rule::Check(check) => check.check(origin.to_owned(), request.clone()).await,
+        }
+    }
+
+    /// Whether the origin of any request passes, as far as can be said without asking a function.
+    pub(crate) fn may_allow(&self, origin: &[u8]) -> bool {
+        match &self.0 {
+            Rule::Any | Rule::Check(_) => true,
+            Rule::List(entries) => std::str::from_utf8(origin).is_ok_and(|origin| {
+                let origin = if origin == "null" { "*" } else { origin };
+                entries.iter().any(|entry| entry.matches(origin))
+            }),
         }
     }
 }

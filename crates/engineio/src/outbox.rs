@@ -17,15 +17,19 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use engineio_proto::{Outgoing, Protocol};
 use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::gate::Gate;
 use crate::lock;
 use crate::options::SlowConsumer;
+
+mod write;
+
+use write::{Written, write_packets};
 
 /// What became of a pushed packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,28 +42,6 @@ pub enum Push {
     Dropped,
     /// The session or the gate is closed, or the queue was full and the session ends for it.
     Closed,
-}
-
-/// A share of a session's traffic that is opened and closed in step with the packets around it,
-/// such as one namespace: what is pushed through a closed gate goes nowhere.
-///
-/// The gate is read and switched under the lock of the session's queue only, so nothing can
-/// follow the packet that closes it, nor precede the one that opens it.
-#[derive(Debug, Default)]
-pub struct Gate(AtomicBool);
-
-impl Gate {
-    /// A closed gate.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Whether the gate is open at this moment.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
 }
 
 /// The bounds of an outbox.
@@ -76,13 +58,6 @@ pub(crate) struct Wire {
     pub(crate) protocol: Protocol,
     pub(crate) base64: bool,
 }
-
-/// Pongs that may wait; beyond, a new one replaces the newest waiting (RFC 6455 5.5.3).
-const MAX_PONGS: u8 = 64;
-
-/// A handler's burst is written as soon as this much waits, not only when the handler returns.
-const FLUSH_BYTES: usize = 64 * 1024;
-const FLUSH_PACKETS: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -109,7 +84,8 @@ struct Queue {
     ready: bool,
     /// The outbox stands in the list of the batch that runs.
     listed: bool,
-    pongs: u8,
+    /// Pongs that wait, and the close frame.
+    control_frames: usize,
     /// Nothing is pushed any more; what waits is still written.
     closed: bool,
     /// Nothing is written any more either.
@@ -177,7 +153,7 @@ impl Outbox {
             broken: false,
             ready: false,
             listed: false,
-            pongs: 0,
+            control_frames: 0,
             closed: false,
             discarded: false,
             overflowed: false,
@@ -201,7 +177,7 @@ impl Outbox {
     ) -> (Push, Todo) {
         let bounds = &self.bounds;
         let mut queue = self.lock();
-        if queue.closed || gate.is_some_and(|gate| !gate.0.load(Ordering::Relaxed)) {
+        if queue.closed || gate.is_some_and(|gate| !gate.is_open()) {
             return (Push::Closed, Todo::Nothing);
         }
         if volatile && !queue.ready {
@@ -236,7 +212,7 @@ impl Outbox {
         if queue.closed {
             return (false, Todo::Nothing);
         }
-        gate.0.store(true, Ordering::Release);
+        gate.open();
         (true, queue.put(packet.clone(), batch))
     }
 
@@ -248,7 +224,7 @@ impl Outbox {
         batch: bool,
     ) -> (bool, Todo) {
         let mut queue = self.lock();
-        if !gate.0.swap(false, Ordering::AcqRel) {
+        if !gate.close() {
             return (false, Todo::Nothing);
         }
         match packet {
@@ -263,7 +239,7 @@ impl Outbox {
         if queue.closed {
             return Todo::Nothing;
         }
-        if queue.pongs >= MAX_PONGS {
+        if queue.control_frames >= MAX_PONGS {
             // The head may be partly written: it stays as it is.
             let newest = queue.packets.iter_mut().skip(1).rfind(|p| p.is_control_frame());
             if let Some(newest) = newest {
@@ -273,7 +249,6 @@ impl Outbox {
             }
             return Todo::Nothing;
         }
-        queue.pongs += 1;
         queue.put(frame, true)
     }
 
@@ -379,7 +354,24 @@ impl Outbox {
 
     /// From now on whoever pushes writes.
     pub(crate) fn set_direct(&self, half: OwnedWriteHalf) {
-        self.lock().sink = Sink::Direct(Some(half));
+        let mut queue = self.lock();
+        if !queue.discarded {
+            queue.sink = Sink::Direct(Some(half));
+            queue.ready = queue.packets.is_empty();
+        }
+    }
+
+    /// Bytes that go out before everything that waits: the rest of a frame, when a probe becomes
+    /// the transport. Nothing may be partly written.
+    pub(crate) fn precede(&self, bytes: Vec<u8>) {
+        let mut queue = self.lock();
+        debug_assert_eq!(queue.offset, 0, "polling writes whole packets");
+        let rest = Outgoing::control_frame(bytes);
+        queue.ready = false;
+        queue.bytes += rest.size();
+        queue.count += 1;
+        queue.control_frames += 1;
+        queue.packets.push_front(rest);
     }
 
     /// The socket is writable again.
@@ -500,6 +492,7 @@ impl Queue {
         let was_ready = std::mem::replace(&mut self.ready, false);
         self.bytes += packet.size();
         self.count += 1;
+        self.control_frames += usize::from(packet.is_control_frame());
         self.packets.push_back(packet);
         match &self.sink {
             _ if self.blocked || self.flushing => Todo::Nothing,
@@ -525,7 +518,7 @@ impl Queue {
         self.bytes -= written.bytes;
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;
-        self.pongs -= written.pongs;
+        self.control_frames -= written.control_frames;
         self.offset = offset;
         if !rest.is_empty() {
             rest.append(&mut self.packets);
@@ -540,108 +533,9 @@ impl Queue {
     }
 }
 
-/// What a write took off a batch.
-#[derive(Debug, Default)]
-struct Written {
-    bytes: usize,
-    packets: usize,
-    pongs: u8,
-}
+/// Pongs that may wait; beyond, a new one replaces the newest waiting (RFC 6455 5.5.3).
+const MAX_PONGS: usize = 64;
 
-/// Writes packets off the front of `batch` until it is empty or `write` fails; `offset` counts the
-/// bytes of the first packet that are written. `WouldBlock` is an error here.
-fn write_packets(
-    batch: &mut VecDeque<Outgoing>,
-    offset: &mut usize,
-    wire: Wire,
-    written: &mut Written,
-    mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-) -> io::Result<()> {
-    while let Some(first) = batch.front() {
-        let count = match first.ready_frame() {
-            Some(frame) if batch.len() == 1 => write(&[IoSlice::new(&frame[*offset..])])?,
-            _ => gather(batch, *offset, wire, &mut write)?,
-        };
-        if count == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        *offset += count;
-        while let Some(first) = batch.front() {
-            let length = first.frames_len(wire.protocol, wire.base64);
-            if *offset < length {
-                break;
-            }
-            *offset -= length;
-            written.bytes += first.size();
-            written.packets += 1;
-            written.pongs += u8::from(first.is_control_frame());
-            batch.pop_front();
-        }
-    }
-    Ok(())
-}
-
-/// One write of as many packets as fit: small ones flattened into the thread's scratch buffer,
-/// large ones as slices of their own.
-fn gather(
-    batch: &VecDeque<Outgoing>,
-    offset: usize,
-    wire: Wire,
-    write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-) -> io::Result<usize> {
-    /// A run of packets in the scratch buffer, or a packet that is written from where it is.
-    enum Piece<'a> {
-        Flat(usize),
-        Frame(&'a [u8]),
-    }
-    const PIECES: usize = 16;
-    const LARGE: usize = 16 * 1024;
-    const ENOUGH: usize = 256 * 1024;
-
-    crate::scratch::with_write_buffer(|flat| {
-        let mut pieces: [Option<Piece<'_>>; PIECES] = [const { None }; PIECES];
-        let (mut used, mut total) = (0, 0);
-        for packet in batch {
-            match packet.ready_frame() {
-                Some(frame) if frame.len() >= LARGE => {
-                    if used == PIECES {
-                        break;
-                    }
-                    pieces[used] = Some(Piece::Frame(frame));
-                    used += 1;
-                    total += frame.len();
-                }
-                _ => {
-                    let open = used > 0 && matches!(pieces[used - 1], Some(Piece::Flat(_)));
-                    if !open && used == PIECES {
-                        break;
-                    }
-                    let start = flat.len();
-                    packet.write_frames(wire.protocol, wire.base64, flat);
-                    total += flat.len() - start;
-                    if !open {
-                        used += 1;
-                    }
-                    pieces[used - 1] = Some(Piece::Flat(flat.len()));
-                }
-            }
-            if total >= ENOUGH {
-                break;
-            }
-        }
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        let mut start = 0;
-        for (slice, piece) in slices.iter_mut().zip(pieces.iter().flatten()) {
-            match piece {
-                Piece::Flat(end) => {
-                    *slice = IoSlice::new(&flat[start..*end]);
-                    start = *end;
-                }
-                Piece::Frame(frame) => *slice = IoSlice::new(frame),
-            }
-        }
-        let mut slices = &mut slices[..used];
-        IoSlice::advance_slices(&mut slices, offset);
-        write(slices)
-    })
-}
+/// A handler's burst is written as soon as this much waits, not only when the handler returns.
+const FLUSH_BYTES: usize = 64 * 1024;
+const FLUSH_PACKETS: usize = 256;

@@ -1,7 +1,9 @@
-//! The request that opened a session, kept for the session's life in one block of memory.
+//! The request that opened a session, kept for the session's life with its head in one block of
+//! memory.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::Extensions;
@@ -13,9 +15,13 @@ use http::request::Parts;
 #[expect(clippy::exhaustive_structs, reason = "a newtype")]
 pub struct RemoteAddr(pub SocketAddr);
 
-/// The handshake request: the head, packed, and the extensions that layers put on it.
+/// The request that opens a session: its head, and the extensions that layers put on it. A handle,
+/// cheap to clone.
 // seed: socket.request, client.request
-pub struct Request {
+#[derive(Clone)]
+pub struct Request(Arc<Inner>);
+
+struct Inner {
     /// `METHOD SP target`, then `name NUL value` for each header, each ended by a newline: neither
     /// NUL nor newline can be in any of them.
     head: Box<[u8]>,
@@ -39,12 +45,12 @@ impl Request {
             head.push(b'\n');
         }
         let remote_addr = parts.extensions.get::<RemoteAddr>().map(|addr| addr.0);
-        Self {
+        Self(Arc::new(Inner {
             head: head.into_boxed_slice(),
             extensions: parts.extensions,
             remote_addr,
             issued: SystemTime::now(),
-        }
+        }))
     }
 
     /// The method; a handshake is a `GET`.
@@ -89,23 +95,23 @@ impl Request {
     /// What layers of the HTTP server attached to the request.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        &self.0.extensions
     }
 
     /// The address of the TCP peer, if the HTTP server tells it, see [`RemoteAddr`].
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.remote_addr
+        self.0.remote_addr
     }
 
     /// When the session was opened.
     #[must_use]
     pub fn issued(&self) -> SystemTime {
-        self.issued
+        self.0.issued
     }
 
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.head.split(|byte| *byte == b'\n')
+        self.0.head.split(|byte| *byte == b'\n')
     }
 
     fn first_line(&self) -> &str {
@@ -119,7 +125,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method())
             .field("uri", &self.uri())
-            .field("remote_addr", &self.remote_addr)
+            .field("remote_addr", &self.0.remote_addr)
             .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,13 @@
 //! The requests of a polling session: the poll, the POST, and what is neither.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use engineio_proto::handshake::Query;
 use engineio_proto::payload::{self, Form, jsonp};
-use engineio_proto::{CloseReason, HandshakeError, Protocol};
+use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderMap};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -13,8 +15,9 @@ use tokio::sync::oneshot;
 
 use crate::answers;
 use crate::compression::Coding;
-use crate::cors::Cors;
+use crate::cors::AllowedOrigin;
 use crate::mailbox::{Mail, NotAdmitted, Poll, Post};
+use crate::options::Options;
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
 
@@ -22,20 +25,20 @@ use crate::socket::{Detail, Socket};
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) query: Query,
-    pub(crate) cors: Cors,
-    /// The headers that decide about the answer's CORS and old browsers' headers.
-    pub(crate) origin: HeaderMap,
+    pub(crate) origin: AllowedOrigin,
+    /// An old Internet Explorer asks.
+    pub(crate) old_browser: bool,
 }
 
 impl Asked {
-    pub(crate) fn new(query: &str, headers: &HeaderMap, cors: Cors) -> Self {
-        let mut origin = HeaderMap::new();
-        for name in [header::ORIGIN, header::USER_AGENT] {
-            if let Some(value) = headers.get(&name) {
-                origin.insert(name, value.clone());
-            }
+    pub(crate) fn new(query: &str, headers: &HeaderMap, options: &Options) -> Self {
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Self {
+            query: Query::parse(query),
+            origin: AllowedOrigin::new(options.cors, &options.origins, headers),
+            old_browser: agent
+                .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
         }
-        Self { query: Query::parse(query), cors, origin }
     }
 }
 
@@ -64,7 +67,7 @@ where
     match *request.method() {
         Method::GET => poll(engine, socket, asked, request.headers()).await,
         Method::POST => post(engine, socket, asked, request).await,
-        Method::OPTIONS => Ok(answers::options(asked)),
+        Method::OPTIONS => Ok(answers::options(asked, request.headers())),
         // reference: another method; the session goes on
         _ => Ok(answers::empty(asked, StatusCode::INTERNAL_SERVER_ERROR)),
     }
@@ -83,7 +86,11 @@ async fn poll(
         Err(NotAdmitted::Overlap) => return Ok(overlap(socket, asked)),
         Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
     }
-    let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
+    let answer = answer.await.map_err(|_| match socket.transport() {
+        TransportKind::Polling => HandshakeError::UnknownSession,
+        // it crossed the upgrade
+        _ => HandshakeError::BadRequest,
+    })?;
     Ok(answers::payload(asked, &Accepts::new(headers), engine.options.http_compression, answer))
 }
 
@@ -117,7 +124,7 @@ where
     let upload = Upload(Some(socket));
     let limit = engine.options.max_http_buffer_size;
     let body = tokio::select! {
-        body = tokio::time::timeout(engine.options.body_timeout, read(request, limit)) => body,
+        body = tokio::time::timeout(engine.options.body_timeout, read(request.into_body(), limit)) => body,
         _ = ended => {
             // the session is over, and the rest of the body of no use
             let answer = answers::refused(asked, &HandshakeError::UnknownSession);
@@ -126,7 +133,8 @@ where
     };
     let body = match body {
         Ok(Ok(body)) => body,
-        Ok(Err(Unread::TooLarge)) => {
+        Ok(Err(Unread::TooLarge(rest))) => {
+            tokio::spawn(drain(rest, limit, engine.options.close_timeout));
             upload.fail(Some(Detail::TooLarge));
             return Ok(answers::failed(asked, StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"));
         }
@@ -190,44 +198,55 @@ impl Drop for Upload<'_> {
     }
 }
 
-enum Unread {
-    TooLarge,
+enum Unread<B> {
+    TooLarge(Pin<Box<B>>),
     Broken,
 }
 
 /// Reads a body; never holds more than the limit, and reserves nothing for an announcement.
-async fn read<B>(request: Request<B>, limit: usize) -> Result<Bytes, Unread>
+async fn read<B>(body: B, limit: usize) -> Result<Bytes, Unread<B>>
 where
     B: http_body::Body,
 {
-    let announced = request.body().size_hint().lower();
+    let announced = body.size_hint().lower();
+    let mut body = Box::pin(body);
     if announced > limit as u64 {
-        return Err(Unread::TooLarge);
+        return Err(Unread::TooLarge(body));
     }
-    let mut body = std::pin::pin!(request.into_body());
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
-        let length = first.len() + all.len() + data.remaining();
-        if length > limit {
-            return Err(Unread::TooLarge);
+        let Ok(mut data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        if first.len() + all.len() + data.remaining() > limit {
+            return Err(Unread::TooLarge(body));
         }
         if first.is_empty() && all.is_empty() {
-            let mut data = data;
             first = data.copy_to_bytes(data.remaining()); // most bodies are one piece: no copy
             continue;
         }
         if all.is_empty() {
             all.extend_from_slice(&std::mem::take(&mut first));
         }
-        let mut data = data;
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            all.extend_from_slice(chunk);
-            let count = chunk.len();
-            data.advance(count);
-        }
+        all.put(data);
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// Reads and drops a part of the rest of a refused body, for some time: a connection that is closed
+/// under bytes that were not read is reset, and the client would not see its answer.
+// RFC 9112 9.6
+async fn drain<B: http_body::Body>(mut body: Pin<Box<B>>, limit: usize, time: Duration) {
+    const TIMES_THE_LIMIT: usize = 8;
+    let mut left = limit.saturating_mul(TIMES_THE_LIMIT);
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Buf::remaining);
+            left = left.saturating_sub(length);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // too slow, or too much: the reset is its own
+    let _ = tokio::time::timeout(time, reading).await;
 }

@@ -31,7 +31,7 @@ pub struct Server(Arc<Engine>);
 pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) counters: Arc<Counters>,
-    sessions: Mutex<HashSet<ById>>,
+    sessions: Mutex<Sessions>,
     application: OnceLock<Box<dyn IntoApplication>>,
     closing: AtomicBool,
     /// Ways to drop the listeners.
@@ -51,8 +51,31 @@ pub(crate) enum Phase {
     Abort,
 }
 
+/// The sessions whose tasks run.
+#[derive(Default)]
+struct Sessions {
+    /// Those that requests find.
+    by_id: HashSet<ById>,
+    /// Those that are over for requests, but whose peers must still learn of it.
+    leaving: HashSet<ByIdentity>,
+}
+
 /// A session in the table, found by its id.
 struct ById(Socket);
+
+/// A session that has given its id free.
+struct ByIdentity(Socket);
+
+/// Why a session was not put into the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotInserted {
+    /// There is one with its id.
+    Taken,
+    /// There are `max_sessions`.
+    Full,
+    /// The server is closed.
+    Closing,
+}
 
 impl Server {
     /// A server with these options.
@@ -168,7 +191,9 @@ impl Server {
         });
         let listeners = std::mem::take(&mut *lock(&self.0.listeners));
         listeners.into_iter().for_each(|stop| stop());
-        let sessions: Vec<Socket> = lock(&self.0.sessions).iter().map(|s| s.0.clone()).collect();
+        // The mark was set before: who is not in the table now will not come into it.
+        let sessions: Vec<Socket> =
+            lock(&self.0.sessions).by_id.iter().map(|session| session.0.clone()).collect();
         for session in sessions {
             session.close_with(CloseReason::ServerShuttingDown);
         }
@@ -190,37 +215,59 @@ impl Phase {
 
 impl Engine {
     pub(crate) fn session(&self, id: &str) -> Option<Socket> {
-        lock(&self.sessions).get(id).map(|session| session.0.clone())
+        lock(&self.sessions).by_id.get(id).map(|session| session.0.clone())
     }
 
-    /// Puts a session into the table. False: there is one with its id.
-    pub(crate) fn insert(&self, socket: &Socket) -> bool {
-        let inserted = lock(&self.sessions).insert(ById(socket.clone()));
-        if inserted {
-            self.counters.session_opened();
+    /// Puts a session into the table.
+    pub(crate) fn insert(&self, socket: &Socket) -> Result<(), NotInserted> {
+        let mut sessions = lock(&self.sessions);
+        // under the lock, which the closing server takes after it set the mark
+        if self.is_closing() {
+            return Err(NotInserted::Closing);
         }
-        inserted
+        if self.is_full() {
+            return Err(NotInserted::Full);
+        }
+        if !sessions.by_id.insert(ById(socket.clone())) {
+            return Err(NotInserted::Taken);
+        }
+        self.counters.session_opened();
+        Ok(())
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.options.max_sessions.is_some_and(|max| self.session_count() >= max)
     }
 
     /// Requests do not find the session any more.
     pub(crate) fn forget(&self, socket: &Socket) {
         let mut sessions = lock(&self.sessions);
-        if sessions.get(socket.id()).is_some_and(|session| session.0.is_same(socket)) {
-            let gone = sessions.take(socket.id());
-            // a burst leaves a large table behind; an idle server gives it back
-            if sessions.len() * 8 < sessions.capacity() {
-                let keep = sessions.len() * 2;
-                sessions.shrink_to(keep);
-            }
-            drop(sessions);
-            drop(gone);
+        if sessions.take(socket) {
+            sessions.leaving.insert(ByIdentity(socket.clone()));
         }
     }
 
     /// The session's task ended.
-    pub(crate) fn session_gone(&self) {
+    pub(crate) fn session_gone(&self, socket: &Socket) {
+        let mut sessions = lock(&self.sessions);
+        if !sessions.take(socket) {
+            sessions.leaving.remove(&ByIdentity(socket.clone()));
+            shrink(&mut sessions.leaving);
+        }
+        drop(sessions);
         self.counters.session_gone();
         self.ended.notify_waiters();
+    }
+
+    /// Ends what is left of sessions and of our own connections at once.
+    fn cut_off(&self) {
+        self.phase.send_replace(Phase::Abort);
+        let sessions: Vec<Socket> = {
+            let sessions = lock(&self.sessions);
+            let leaving = sessions.leaving.iter().map(|session| &session.0);
+            sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
+        };
+        sessions.iter().for_each(Socket::cut_off);
     }
 
     pub(crate) fn session_count(&self) -> usize {
@@ -261,22 +308,68 @@ impl Engine {
         }
     }
 
-    /// A listener or a connection of ours ended; it had subscribed to the phase.
-    pub(crate) fn listener_gone(&self, phase: watch::Receiver<Phase>) {
-        drop(phase);
-        self.ended.notify_waiters();
+    /// The end of all sessions, and of all listeners and connections of ours.
+    async fn all_ended(&self) {
+        self.until(|| self.session_count() == 0 && self.phase.receiver_count() == 0).await;
     }
 
-    async fn all_ended(&self) {
+    /// The end of all sessions of a closed server.
+    pub(crate) async fn sessions_ended(&self) {
+        self.until(|| self.is_closing() && self.session_count() == 0).await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
             // registered before looking, so that no end is missed
             let mut ended = std::pin::pin!(self.ended.notified());
             ended.as_mut().enable();
-            if self.session_count() == 0 && self.phase.receiver_count() == 0 {
+            if is_so() {
                 return;
             }
             ended.await;
         }
+    }
+}
+
+impl Sessions {
+    /// Takes a session out from under its id. False: it is not there.
+    fn take(&mut self, socket: &Socket) -> bool {
+        let is_there = self.by_id.get(socket.id()).is_some_and(|session| session.0.is_same(socket));
+        if is_there {
+            self.by_id.remove(socket.id());
+            shrink(&mut self.by_id);
+        }
+        is_there
+    }
+}
+
+/// A burst leaves a large table behind; an idle server gives it back.
+fn shrink<T: Eq + Hash>(table: &mut HashSet<T>) {
+    if table.len() * 8 < table.capacity() {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
+/// A listener or a connection of ours, which the end of the server waits for.
+pub(crate) struct Presence {
+    engine: Arc<Engine>,
+    phase: Option<watch::Receiver<Phase>>,
+}
+
+impl Presence {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+        Self { engine: Arc::clone(engine), phase: Some(engine.phase.subscribe()) }
+    }
+
+    pub(crate) fn phase(&mut self) -> &mut watch::Receiver<Phase> {
+        self.phase.as_mut().expect("taken when dropped only")
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.phase = None;
+        self.engine.ended.notify_waiters();
     }
 }
 
@@ -300,6 +393,20 @@ impl Eq for ById {}
 impl Hash for ById {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.id().hash(state);
+    }
+}
+
+impl PartialEq for ByIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is_same(&other.0)
+    }
+}
+
+impl Eq for ByIdentity {}
+
+impl Hash for ByIdentity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self.0.shared()).hash(state);
     }
 }
 
@@ -342,7 +449,7 @@ impl IntoFuture for Closing {
         Box::pin(async move {
             let Some(within) = within else { return engine.all_ended().await };
             if tokio::time::timeout(within, engine.all_ended()).await.is_err() {
-                engine.phase.send_replace(Phase::Abort);
+                engine.cut_off();
             }
         })
     }

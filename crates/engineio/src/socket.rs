@@ -10,8 +10,9 @@ use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
 use crate::batch;
+use crate::gate::Gate;
 use crate::mailbox::{Mail, Mailbox};
-use crate::outbox::{Bounds, Flushed, Gate, Outbox, Push, Todo, Wire};
+use crate::outbox::{Bounds, Flushed, Outbox, Push, Todo, Wire};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
@@ -134,6 +135,9 @@ impl Socket {
     /// False: the session is over.
     pub fn open_gate(&self, gate: &Gate, packet: &Outgoing) -> bool {
         let (opened, todo) = self.0.outbox.open_gate(gate, packet, batch::is_active());
+        if opened {
+            Counters::add(&self.0.counters.packets_out);
+        }
         self.see_to(todo);
         opened
     }
@@ -175,7 +179,8 @@ impl Socket {
         }
     }
 
-    /// Ends the session with the reason `forced close`: what was sent before is still delivered.
+    /// Ends the session with the reason `forced close`: what was sent before is still delivered,
+    /// what arrives from now on is not.
     pub fn close(&self) {
         self.close_with(CloseReason::ForcedClose);
     }
@@ -186,7 +191,15 @@ impl Socket {
     }
 
     pub(crate) fn close_for(&self, reason: CloseReason, detail: Option<Detail>) {
+        self.set_closing();
         if self.0.mailbox.put(Mail::Close(reason, detail)) {
+            self.wake();
+        }
+    }
+
+    /// Ends the session's task at once.
+    pub(crate) fn cut_off(&self) {
+        if self.0.mailbox.put(Mail::CutOff) {
             self.wake();
         }
     }

@@ -56,7 +56,8 @@ stats! {
     refused: AtomicU64 as u64,
     /// Bodies and messages refused for their size.
     too_large: AtomicU64 as u64,
-    /// Panics of the layer above, each of which ended its session.
+    /// Panics of the layer above, each of which ended its session, and of functions among the
+    /// options.
     panics: AtomicU64 as u64,
 }
 

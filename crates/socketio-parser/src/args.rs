@@ -10,15 +10,18 @@ use serde::ser::{Serialize, SerializeTuple, Serializer};
 
 use crate::args_de::ArgsDeserializer;
 use crate::build::build;
+use crate::draft::Draft;
 use crate::json::Tokens;
+#[cfg(feature = "msgpack")]
+use crate::msgpack;
 use crate::scan::element_end;
 use crate::text::repair;
-use crate::{ArgsError, Value};
+use crate::{ArgsError, EncodeError, Value};
 
 /// The arguments of one packet.
 ///
-/// As received they are a piece of the packet's text, known to be valid, and the attachments;
-/// nothing is parsed again before it is asked for. Serialised, each one is an argument again.
+/// As received they are a piece of the packet, known to be valid, and the attachments; nothing is
+/// parsed again before it is asked for. Serialised, each one is an argument again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Args<'a>(pub(crate) Repr<'a>);
 
@@ -30,6 +33,12 @@ pub(crate) enum Repr<'a> {
         len: usize,
         attachments: Vec<Bytes>,
     },
+    /// The elements of an array without its head.
+    #[cfg(feature = "msgpack")]
+    Msgpack {
+        bytes: Bytes,
+        len: usize,
+    },
     Values(Vec<Value>),
 }
 
@@ -38,6 +47,17 @@ impl<'a> Args<'a> {
     #[must_use]
     pub const fn from_values(values: Vec<Value>) -> Self {
         Self(Repr::Values(values))
+    }
+
+    /// What a client would receive if these arguments were sent to it.
+    ///
+    /// # Errors
+    /// What the arguments' `Serialize` says, or that they are nested too deep.
+    pub fn from_serialize<T: Serialize + ?Sized>(args: &T) -> Result<Self, EncodeError> {
+        match Draft::ack(0, "/", args)?.into_value()? {
+            Value::Array(values) => Ok(Self::from_values(values)),
+            _ => Ok(Self::from_values(Vec::new())),
+        }
     }
 
     /// `len` elements in the validated text `json`, from offset `start` to `end`.
@@ -60,6 +80,8 @@ impl<'a> Args<'a> {
             Repr::Json { text, len, attachments } => {
                 Repr::Json { text: Cow::Owned(text.into_owned()), len, attachments }
             }
+            #[cfg(feature = "msgpack")]
+            Repr::Msgpack { bytes, len } => Repr::Msgpack { bytes, len },
             Repr::Values(values) => Repr::Values(values),
         })
     }
@@ -69,7 +91,7 @@ impl<'a> Args<'a> {
     pub fn into_values(self) -> Vec<Value> {
         match self.0 {
             Repr::Values(values) => values,
-            Repr::Json { .. } => self.to_values(),
+            _ => self.to_values(),
         }
     }
 
@@ -78,6 +100,8 @@ impl<'a> Args<'a> {
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Json { len, .. } => *len,
+            #[cfg(feature = "msgpack")]
+            Repr::Msgpack { len, .. } => *len,
             Repr::Values(values) => values.len(),
         }
     }
@@ -93,6 +117,8 @@ impl<'a> Args<'a> {
     pub fn to_values(&self) -> Vec<Value> {
         match &self.0 {
             Repr::Values(values) => values.clone(),
+            #[cfg(feature = "msgpack")]
+            Repr::Msgpack { bytes, len } => msgpack::values(bytes, *len),
             Repr::Json { text, attachments, .. } => {
                 Elements::new(text).map(|json| value(json, attachments)).collect()
             }
@@ -125,7 +151,7 @@ impl Serialize for Args<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Repr::Values(values) => serialize_spread(values, serializer),
-            Repr::Json { .. } => serialize_spread(&self.to_values(), serializer),
+            _ => serialize_spread(&self.to_values(), serializer),
         }
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Without attachments an argument is read straight from its JSON text. Its depth is bounded by
 //! the validating pass, so serde_json's own limit is off. With attachments it is built as a value
-//! first, because placeholders can stand anywhere.
+//! first, because placeholders can stand anywhere. Msgpack is read straight from its bytes.
 
 use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use crate::args::{Elements, ONE, Repr, SPREAD, value};
+#[cfg(feature = "msgpack")]
+use crate::msgpack;
 use crate::{Args, ArgsError, Value};
 
 /// Reads one type from all the arguments.
@@ -21,7 +23,12 @@ pub(crate) struct ArgsDeserializer<'a> {
 
 #[derive(Debug)]
 enum Source<'a> {
-    Json { elements: Elements<'a>, attachments: &'a [Bytes] },
+    Json {
+        elements: Elements<'a>,
+        attachments: &'a [Bytes],
+    },
+    #[cfg(feature = "msgpack")]
+    Msgpack(msgpack::Elements<'a>),
     Values(std::slice::Iter<'a, Value>),
 }
 
@@ -31,6 +38,8 @@ impl<'a> ArgsDeserializer<'a> {
             Repr::Json { text, attachments, .. } => {
                 Source::Json { elements: Elements::new(text), attachments }
             }
+            #[cfg(feature = "msgpack")]
+            Repr::Msgpack { bytes, .. } => Source::Msgpack(msgpack::Elements::new(bytes)),
             Repr::Values(values) => Source::Values(values.iter()),
         };
         Self { source, index: 0, len: args.len() }
@@ -49,6 +58,13 @@ impl<'a> ArgsDeserializer<'a> {
             Source::Json { elements, attachments } => {
                 elements.next().map(|json| Content::of_json(json, attachments))
             }
+            // A reader of msgpack stops at the end of a value, too.
+            #[cfg(feature = "msgpack")]
+            Source::Msgpack(elements) if index + 1 == self.len => {
+                Some(Content::Msgpack(elements.rest()))
+            }
+            #[cfg(feature = "msgpack")]
+            Source::Msgpack(elements) => elements.next().map(Content::Msgpack),
             Source::Values(values) => values.next().cloned().map(Content::Value),
         };
         Argument { index, missing: false, content: content.unwrap_or(NULL) }
@@ -184,6 +200,8 @@ struct Argument<'a> {
 #[derive(Debug)]
 enum Content<'a> {
     Json(&'a str),
+    #[cfg(feature = "msgpack")]
+    Msgpack(&'a [u8]),
     Value(Value),
 }
 
@@ -212,6 +230,8 @@ macro_rules! forward {
                     deserializer.disable_recursion_limit();
                     deserializer.$method($($name,)* visitor).map_err(|error| ArgsError::new(&error))
                 }
+                #[cfg(feature = "msgpack")]
+                Content::Msgpack(bytes) => msgpack::Reader::new(bytes).$method($($name,)* visitor),
                 Content::Value(value) => value.$method($($name,)* visitor),
             };
             result.map_err(|error| {

@@ -18,10 +18,15 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, EncodeError> 
     let mut json = Vec::new();
     let mut attachments = Vec::new();
     value.serialize(&mut Serializer::new(&mut json, &mut attachments))?;
+    read_back(json, &attachments)
+}
+
+/// The value of JSON that our serializer wrote.
+pub(crate) fn read_back(json: Vec<u8>, attachments: &[Bytes]) -> Result<Value, EncodeError> {
     // Only text written by a foreign `RawValue` can be unacceptable here.
     let json = String::from_utf8(json).map_err(|error| unwritable(&error))?;
-    let mut tokens = Tokens::new(&json, crate::ser::MAX_DEPTH);
-    build(&mut tokens, &attachments).map_err(|error| match error {
+    let mut tokens = Tokens::new(&json, crate::ser::MAX_DEPTH + 1);
+    build(&mut tokens, attachments).map_err(|error| match error {
         JsonError::TooDeep { .. } => EncodeError::TooDeep,
         JsonError::Syntax { reason, .. } => unwritable(&reason),
     })

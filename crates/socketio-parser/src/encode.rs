@@ -1,57 +1,43 @@
-//! Packets to text and attachments.
-//!
-//! The number of attachments stands in the head of a packet but is known only when its arguments
-//! are written. So the JSON is written behind room for the longest head, and the head then in
-//! front of it, right-aligned:
-//!
-//! ```text
-//!   | headroom | unused | 51-/chat,7 | ["photo",{"_placeholder":true,"num":0}] |
-//!                       ^ start      ^ JSON
-//! ```
-
-use std::fmt::Display;
+//! Packets to messages, by whichever parser the server has.
 
 use bytes::Bytes;
-use serde::ser::{self, Serialize};
+use serde::Serialize;
 
-use crate::args::ONE;
-use crate::ser::{Compound, Serializer};
-use crate::text::write_string;
-use crate::{EncodeError, PacketType, Revision, Value};
+use crate::check::is_within;
+use crate::draft::Draft;
+#[cfg(feature = "msgpack")]
+use crate::msgpack;
+use crate::parser::Kind;
+use crate::ser::MAX_DEPTH;
+use crate::{EncodeError, PacketType, Parser, Revision, Value};
 
-/// An encoded packet: the text is `buffer[start..]`, UTF-8, with at least the headroom asked for
-/// before it.
+/// An encoded packet: one message, or a text message and its attachments.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "plain parts, taken apart by the caller")]
-pub struct Encoded {
-    /// Holds the text.
-    pub buffer: Vec<u8>,
-    /// Where the text begins.
-    pub start: usize,
-    /// The binary messages that follow the text.
-    pub attachments: Vec<Bytes>,
+#[expect(clippy::exhaustive_enums, reason = "plain parts, taken apart by the caller")]
+pub enum Encoded {
+    /// A text message, and binary messages that follow it.
+    Text {
+        /// Holds the text.
+        buffer: Vec<u8>,
+        /// Where the text begins, which is UTF-8 and goes to the end of the buffer. At least the
+        /// headroom asked for lies before it.
+        start: usize,
+        /// The binary messages that follow the text.
+        attachments: Vec<Bytes>,
+    },
+    /// A binary message.
+    Binary(Bytes),
 }
 
-impl Encoded {
-    /// The text message.
-    #[must_use]
-    pub fn text(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
-    }
-}
-
-/// Turns packets into messages.
+/// Turns packets into messages. Made by [`Parser::encoder`].
+///
+/// Every method takes the headroom: how many bytes must be free in front of a text message.
 #[derive(Clone, Debug)]
-pub struct Encoder(());
+pub struct Encoder(pub(crate) Parser);
 
 impl Encoder {
-    /// The encoder of the protocols' own format.
-    #[must_use]
-    pub const fn json() -> Self {
-        Self(())
-    }
-
-    /// An event; with an id it asks for an acknowledgement.
+    /// An event; with an id it asks for an acknowledgement. It may go to clients of both
+    /// protocols.
     ///
     /// The name is not checked against the reserved ones.
     ///
@@ -65,11 +51,18 @@ impl Encoder {
         name: &str,
         args: &T,
     ) -> Result<Encoded, EncodeError> {
-        let mut draft = Draft::new(headroom, nsp, name.len() + USUAL_ARGUMENTS);
-        draft.buffer.push(b'[');
-        write_string(name, &mut draft.buffer);
-        draft.arguments(args, false)?;
-        Ok(draft.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
+        match &self.0.kind {
+            Kind::Json => {
+                let draft = Draft::event(headroom, nsp, name, args)?;
+                Ok(draft.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
+            }
+            #[cfg(feature = "msgpack")]
+            Kind::Msgpack => msgpack::event(nsp, id, name, args),
+            Kind::Custom(custom) => {
+                let data = Draft::event(0, nsp, name, args)?.into_value()?;
+                Ok(custom.encode(headroom, PacketType::Event, nsp, id, Some(data)))
+            }
+        }
     }
 
     /// The answer to an event.
@@ -83,10 +76,18 @@ impl Encoder {
         id: u64,
         args: &T,
     ) -> Result<Encoded, EncodeError> {
-        let mut draft = Draft::new(headroom, nsp, USUAL_ARGUMENTS);
-        draft.buffer.push(b'[');
-        draft.arguments(args, true)?;
-        Ok(draft.finish([PacketType::Ack, PacketType::BinaryAck], nsp, Some(id)))
+        match &self.0.kind {
+            Kind::Json => {
+                let draft = Draft::ack(headroom, nsp, args)?;
+                Ok(draft.finish([PacketType::Ack, PacketType::BinaryAck], nsp, Some(id)))
+            }
+            #[cfg(feature = "msgpack")]
+            Kind::Msgpack => msgpack::ack(nsp, id, args),
+            Kind::Custom(custom) => {
+                let data = Draft::ack(0, nsp, args)?.into_value()?;
+                Ok(custom.encode(headroom, PacketType::Ack, nsp, Some(id), Some(data)))
+            }
+        }
     }
 
     /// Tells a client that it has joined a namespace. Protocol 5 says with which socket id.
@@ -100,23 +101,19 @@ impl Encoder {
         sid: Option<&str>,
     ) -> Encoded {
         let sid = sid.filter(|_| revision == Revision::V5);
-        let mut draft = Draft::new(headroom, nsp, sid.map_or(0, |sid| sid.len() + 10));
-        if let Some(sid) = sid {
-            draft.buffer.extend_from_slice(br#"{"sid":"#);
-            write_string(sid, &mut draft.buffer);
-            draft.buffer.push(b'}');
-        }
-        draft.finish_plain(PacketType::Connect, nsp)
+        let content = sid.map(|sid| Content::Joined { sid });
+        self.control(headroom, PacketType::Connect, nsp, revision, content)
     }
 
     /// Tells a client that it has left a namespace.
     #[must_use]
-    pub fn disconnect(&self, headroom: usize, nsp: &str) -> Encoded {
-        Draft::new(headroom, nsp, 0).finish_plain(PacketType::Disconnect, nsp)
+    pub fn disconnect(&self, headroom: usize, nsp: &str, revision: Revision) -> Encoded {
+        self.control(headroom, PacketType::Disconnect, nsp, revision, None)
     }
 
     /// Tells a client that it may not join a namespace: in protocol 4 `data`, or without data the
-    /// message as text; in protocol 5 an object with both.
+    /// message as text; in protocol 5 an object with both. Data that is nested too deep is left
+    /// out.
     #[must_use]
     pub fn error(
         &self,
@@ -126,255 +123,55 @@ impl Encoder {
         message: &str,
         data: Option<&Value>,
     ) -> Encoded {
-        let mut draft = Draft::new(headroom, nsp, message.len() + USUAL_ARGUMENTS);
-        match (revision, data) {
-            (Revision::V4, None) => write_string(message, &mut draft.buffer),
-            (Revision::V4, Some(data)) => draft.value(data),
-            (Revision::V5, data) => {
-                draft.buffer.extend_from_slice(br#"{"message":"#);
-                write_string(message, &mut draft.buffer);
-                if let Some(data) = data {
-                    draft.buffer.extend_from_slice(br#","data":"#);
-                    draft.value(data);
-                }
-                draft.buffer.push(b'}');
+        let data = data.filter(|data| is_within(data, MAX_DEPTH - 1));
+        let content = match (revision, data) {
+            (Revision::V4, None) => Content::Text(message),
+            (Revision::V4, Some(data)) => Content::Value(data),
+            (Revision::V5, data) => Content::Refusal { message, data },
+        };
+        self.control(headroom, PacketType::ConnectError, nsp, revision, Some(content))
+    }
+
+    /// A packet that is no event and no acknowledgement.
+    #[cfg_attr(not(feature = "msgpack"), expect(unused_variables, reason = "JSON has one form"))]
+    fn control(
+        &self,
+        headroom: usize,
+        kind: PacketType,
+        nsp: &str,
+        revision: Revision,
+        content: Option<Content<'_>>,
+    ) -> Encoded {
+        match &self.0.kind {
+            Kind::Json => {
+                Draft::control(headroom, nsp, content.as_ref()).finish([kind; 2], nsp, None)
+            }
+            #[cfg(feature = "msgpack")]
+            Kind::Msgpack => match revision {
+                Revision::V4 => msgpack::text_control(headroom, kind, nsp, content.as_ref()),
+                Revision::V5 => msgpack::control(kind, nsp, content.as_ref())
+                    .expect("texts are shorter than 4 GiB, and the depth of data was checked"),
+            },
+            Kind::Custom(custom) => {
+                let data = content.and_then(|content| crate::to_value(&content).ok());
+                custom.encode(headroom, kind, nsp, None, data)
             }
         }
-        draft.finish_plain(PacketType::ConnectError, nsp)
     }
 }
 
-/// A packet whose head is not written yet.
-#[derive(Debug)]
-struct Draft {
-    buffer: Vec<u8>,
-    /// Where the JSON begins.
-    json: usize,
-    attachments: Vec<Bytes>,
+/// The payload of a packet without arguments.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Joined {
+        sid: &'a str,
+    },
+    Text(&'a str),
+    Value(&'a Value),
+    Refusal {
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a Value>,
+    },
 }
-
-impl Draft {
-    fn new(headroom: usize, nsp: &str, json_capacity: usize) -> Self {
-        let json = headroom + 1 + MAX_COUNT + nsp.len() + 1 + MAX_ID;
-        let mut buffer = Vec::with_capacity(json + json_capacity);
-        buffer.resize(json, 0);
-        Self { buffer, json, attachments: Vec::new() }
-    }
-
-    /// The arguments and the end of their array.
-    fn arguments<T: Serialize + ?Sized>(
-        &mut self,
-        args: &T,
-        empty: bool,
-    ) -> Result<(), EncodeError> {
-        let mut serializer = Serializer::new(&mut self.buffer, &mut self.attachments);
-        args.serialize(Arguments { serializer: &mut serializer, empty })?;
-        self.buffer.push(b']');
-        Ok(())
-    }
-
-    /// A value in a packet that cannot have attachments, or `null` if it cannot be written.
-    fn value(&mut self, value: &Value) {
-        let start = self.buffer.len();
-        let mut serializer = Serializer::new(&mut self.buffer, &mut self.attachments);
-        if value.serialize(&mut serializer).is_err() {
-            self.buffer.truncate(start);
-            self.buffer.extend_from_slice(b"null");
-        }
-    }
-
-    /// Writes the head of one of two types: without and with attachments.
-    fn finish(mut self, kinds: [PacketType; 2], nsp: &str, id: Option<u64>) -> Encoded {
-        let [plain, binary] = kinds;
-        let kind = if self.attachments.is_empty() { plain } else { binary };
-        let mut start = self.json;
-        if let Some(id) = id {
-            self.put_before(&mut start, itoa::Buffer::new().format(id));
-        }
-        if nsp != "/" {
-            self.put_before(&mut start, ",");
-            self.put_before(&mut start, nsp);
-        }
-        if !self.attachments.is_empty() {
-            self.put_before(&mut start, "-");
-            let count = self.attachments.len();
-            self.put_before(&mut start, itoa::Buffer::new().format(count));
-        }
-        start -= 1;
-        self.buffer[start] = kind.digit();
-        Encoded { buffer: self.buffer, start, attachments: self.attachments }
-    }
-
-    /// Writes the head of a packet that has neither attachments nor id.
-    fn finish_plain(mut self, kind: PacketType, nsp: &str) -> Encoded {
-        // Only an error's data can hold bytes. The protocol has no binary form of the packet, so
-        // they are lost; their placeholder stays.
-        self.attachments.clear();
-        self.finish([kind; 2], nsp, None)
-    }
-
-    fn put_before(&mut self, start: &mut usize, text: &str) {
-        let end = *start;
-        *start -= text.len();
-        self.buffer[*start..end].copy_from_slice(text.as_bytes());
-    }
-}
-
-/// Decides how many arguments a value is: the outermost layer of serialising.
-#[derive(Debug)]
-struct Arguments<'a, 'b> {
-    serializer: &'a mut Serializer<'b>,
-    /// Nothing stands before the next argument.
-    empty: bool,
-}
-
-impl<'a, 'b> Arguments<'a, 'b> {
-    /// Begins an argument.
-    fn next(&mut self) -> &mut Serializer<'b> {
-        if !self.empty {
-            self.serializer.push(b',');
-        }
-        self.empty = false;
-        self.serializer
-    }
-
-    /// Begins the only argument.
-    fn only(mut self) -> &'a mut Serializer<'b> {
-        self.next();
-        self.serializer
-    }
-}
-
-/// Methods whose value is one argument.
-macro_rules! one {
-    ($($method:ident($($name:ident: $type:ty),*) -> $ok:ty;)+) => {$(
-        fn $method(self, $($name: $type),*) -> Result<$ok, EncodeError> {
-            self.only().$method($($name),*)
-        }
-    )+};
-}
-
-impl<'a, 'b> ser::Serializer for Arguments<'a, 'b> {
-    type Ok = ();
-    type Error = EncodeError;
-    type SerializeSeq = Compound<'a, 'b>;
-    type SerializeTuple = Self;
-    type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Compound<'a, 'b>;
-    type SerializeMap = Compound<'a, 'b>;
-    type SerializeStruct = Compound<'a, 'b>;
-    type SerializeStructVariant = Compound<'a, 'b>;
-
-    fn serialize_unit(self) -> Result<(), EncodeError> {
-        Ok(())
-    }
-
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), EncodeError> {
-        Ok(())
-    }
-
-    fn serialize_tuple(self, _len: usize) -> Result<Self, EncodeError> {
-        Ok(self)
-    }
-
-    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Self, EncodeError> {
-        Ok(self)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
-        if name == ONE { value.serialize(self.only()) } else { value.serialize(self) }
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), EncodeError> {
-        value.serialize(self.only())
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        index: u32,
-        variant: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
-        self.only().serialize_newtype_variant(name, index, variant, value)
-    }
-
-    fn collect_str<T: Display + ?Sized>(self, text: &T) -> Result<(), EncodeError> {
-        self.only().collect_str(text)
-    }
-
-    one! {
-        serialize_bool(bool: bool) -> ();
-        serialize_i8(int: i8) -> ();
-        serialize_i16(int: i16) -> ();
-        serialize_i32(int: i32) -> ();
-        serialize_i64(int: i64) -> ();
-        serialize_i128(int: i128) -> ();
-        serialize_u8(int: u8) -> ();
-        serialize_u16(int: u16) -> ();
-        serialize_u32(int: u32) -> ();
-        serialize_u64(int: u64) -> ();
-        serialize_u128(int: u128) -> ();
-        serialize_f32(float: f32) -> ();
-        serialize_f64(float: f64) -> ();
-        serialize_char(char: char) -> ();
-        serialize_str(text: &str) -> ();
-        serialize_bytes(bytes: &[u8]) -> ();
-        serialize_none() -> ();
-        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str) -> ();
-        serialize_seq(len: Option<usize>) -> Compound<'a, 'b>;
-        serialize_map(len: Option<usize>) -> Compound<'a, 'b>;
-        serialize_struct(name: &'static str, len: usize) -> Compound<'a, 'b>;
-        serialize_tuple_variant(
-            name: &'static str,
-            index: u32,
-            variant: &'static str,
-            len: usize
-        ) -> Compound<'a, 'b>;
-        serialize_struct_variant(
-            name: &'static str,
-            index: u32,
-            variant: &'static str,
-            len: usize
-        ) -> Compound<'a, 'b>;
-    }
-}
-
-impl ser::SerializeTuple for Arguments<'_, '_> {
-    type Ok = ();
-    type Error = EncodeError;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        value.serialize(self.next())
-    }
-
-    fn end(self) -> Result<(), EncodeError> {
-        Ok(())
-    }
-}
-
-impl ser::SerializeTupleStruct for Arguments<'_, '_> {
-    type Ok = ();
-    type Error = EncodeError;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), EncodeError> {
-        value.serialize(self.next())
-    }
-
-    fn end(self) -> Result<(), EncodeError> {
-        Ok(())
-    }
-}
-
-/// Digits of a `u64`, the longest id.
-const MAX_ID: usize = 20;
-
-/// Digits of a count of attachments (memory holds no more) and its dash.
-const MAX_COUNT: usize = 11;
-
-/// Bytes reserved for arguments, so that a usual event is one allocation.
-const USUAL_ARGUMENTS: usize = 96;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why a message of the peer is no packet. The connection cannot go on after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The message has no byte.
@@ -26,7 +26,16 @@ pub enum DecodeError {
         /// What is wrong there.
         reason: &'static str,
     },
-    /// The payload is JSON, but not of the shape that the packet type has.
+    /// The message is not msgpack, or holds what no argument can be.
+    InvalidMsgpack {
+        /// Offset in the message, in bytes.
+        at: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// The field of a packet is missing or cannot have such a value.
+    InvalidField(&'static str),
+    /// The payload can be read, but is not of the shape that the packet type has.
     InvalidPayload,
     /// Arrays and objects are nested too deep.
     TooDeep {
@@ -61,11 +70,21 @@ pub enum DecodeError {
         /// The limit, in bytes.
         max: usize,
     },
+    /// What a custom parser says, see [`DecodeError::custom`].
+    Custom(Box<str>),
+}
+
+impl DecodeError {
+    /// An error of a custom parser's own; long texts are cut.
+    #[must_use]
+    pub fn custom(message: impl fmt::Display) -> Self {
+        Self::Custom(shortened(message.to_string()))
+    }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
+        match self {
             Self::Empty => f.write_str("empty packet"),
             Self::UnknownType(kind) => write!(f, "unknown packet type {kind:?}"),
             // The words of the reference, which users may match on.
@@ -75,6 +94,10 @@ impl fmt::Display for DecodeError {
             Self::InvalidJson { at, reason } => {
                 write!(f, "invalid payload: {reason} at byte {at}")
             }
+            Self::InvalidMsgpack { at, reason } => {
+                write!(f, "invalid packet: {reason} at byte {at}")
+            }
+            Self::InvalidField(name) => write!(f, "invalid packet: {name} missing or wrong"),
             Self::InvalidPayload => f.write_str("invalid payload"),
             Self::TooDeep { max } => write!(f, "nesting too deep (limit {max})"),
             Self::TooManyArguments { max } => write!(f, "too many arguments (limit {max})"),
@@ -85,6 +108,7 @@ impl fmt::Display for DecodeError {
             Self::UnexpectedBinary => f.write_str("binary message without packet"),
             Self::UnexpectedText => f.write_str("text message while attachments are awaited"),
             Self::TooLarge { max } => write!(f, "packet too large (limit {max} bytes)"),
+            Self::Custom(message) => f.write_str(message),
         }
     }
 }
@@ -144,6 +168,8 @@ pub enum EncodeError {
     TooDeep,
     /// The key of a map is neither text, integer, `char`, `bool` nor a unit variant.
     Key,
+    /// Text or bytes of 4 GiB or more, which msgpack does not have.
+    TooLarge,
     /// What the `Serialize` of the value said.
     Message(Box<str>),
 }
@@ -153,6 +179,7 @@ impl fmt::Display for EncodeError {
         match self {
             Self::TooDeep => f.write_str("value nested too deep"),
             Self::Key => f.write_str("key of a map is not text"),
+            Self::TooLarge => f.write_str("value too large"),
             Self::Message(message) => f.write_str(message),
         }
     }

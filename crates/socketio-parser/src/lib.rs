@@ -1,19 +1,21 @@
 //! The Socket.IO protocols 4 and 5 without I/O: text and binary messages in, packets out, and back.
 //!
-//! This crate knows the packets' grammar and JSON with binary attachments; it knows no namespace,
-//! no socket and no transport, and keeps no state but the packet whose attachments are awaited.
+//! This crate knows the packets' grammar in three forms, JSON with binary attachments, msgpack
+//! (feature `msgpack`) and those of custom parsers. It knows no namespace, no socket and no
+//! transport, and keeps no state but the packet whose attachments are awaited.
 //!
 //! ```text
 //!   message -> Decoder -> Decoded { Args } -> typed values of a handler
-//!   values  -> Encoder -> Encoded (text behind headroom, attachments)
+//!   values  -> Encoder -> Encoded (text behind headroom and attachments, or binary)
 //! ```
 //!
+//! - [`Parser`]: the form that a server has chosen. It makes the other two.
 //! - [`Decoder`]: one per connection. One iterative pass validates a packet and bounds its depth
 //!   and its number of arguments; nothing is built from it.
-//! - [`Args`]: the arguments, still JSON text, read when a handler asks for types.
-//! - [`Encoder`]: any [`Serialize`](serde::Serialize) type to a packet, bytes at any depth as
-//!   attachments.
+//! - [`Encoder`]: any [`Serialize`](serde::Serialize) type to a packet, bytes at any depth.
+//! - [`Args`]: the arguments, still in their form, read when a handler asks for types.
 //! - [`Value`]: JSON plus bytes, where no type is at hand.
+//! - [`CustomParser`]: a form of one's own.
 //!
 //! # How values become arguments
 //!
@@ -23,14 +25,22 @@
 
 mod args;
 mod args_de;
+mod arguments;
 mod binary;
 mod build;
+mod check;
+mod custom;
 mod decode;
+mod draft;
 mod encode;
 mod error;
 mod json;
 mod limits;
+#[cfg(feature = "msgpack")]
+mod msgpack;
 mod packet;
+mod parser;
+mod pending;
 mod scan;
 mod ser;
 mod text;
@@ -43,10 +53,12 @@ mod tests;
 pub use args::{Args, One, Spread};
 pub use binary::Binary;
 pub use build::{from_value, to_value};
+pub use custom::{CustomDecoder, CustomParser, Messages, Packet};
 pub use decode::{Decoded, Decoder};
 pub use encode::{Encoded, Encoder};
 pub use error::{ArgsError, DecodeError, EncodeError};
 pub use indexmap::IndexMap;
 pub use limits::Limits;
 pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};
+pub use parser::Parser;
 pub use value::Value;

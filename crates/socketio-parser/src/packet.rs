@@ -1,4 +1,5 @@
-//! The head of a packet: everything before the payload.
+//! What packets of all parsers have in common, and the head of a packet of the JSON parser:
+//! everything before the payload.
 //!
 //! ```text
 //!   <type>[<attachments>-][<namespace>,][<id>][<JSON>]
@@ -29,21 +30,27 @@ pub enum PacketType {
 }
 
 impl PacketType {
+    /// The type of this number; `None`: there is none.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Connect,
+            1 => Self::Disconnect,
+            2 => Self::Event,
+            3 => Self::Ack,
+            4 => Self::ConnectError,
+            5 => Self::BinaryEvent,
+            6 => Self::BinaryAck,
+            _ => return None,
+        })
+    }
+
     pub(crate) const fn digit(self) -> u8 {
         b'0' + self as u8
     }
 
-    const fn from_char(char: char) -> Option<Self> {
-        Some(match char {
-            '0' => Self::Connect,
-            '1' => Self::Disconnect,
-            '2' => Self::Event,
-            '3' => Self::Ack,
-            '4' => Self::ConnectError,
-            '5' => Self::BinaryEvent,
-            '6' => Self::BinaryAck,
-            _ => return None,
-        })
+    fn from_char(char: char) -> Option<Self> {
+        char.to_digit(10).and_then(|digit| Self::from_number(digit as u8))
     }
 
     const fn is_binary(self) -> bool {
@@ -76,8 +83,8 @@ pub fn is_reserved_event(name: &str) -> bool {
 pub(crate) struct Header<'a> {
     pub(crate) kind: PacketType,
     pub(crate) attachments: usize,
+    /// The namespace, and in protocol 4 possibly a query behind it.
     pub(crate) nsp: &'a str,
-    pub(crate) query: Option<&'a str>,
     pub(crate) id: Option<u64>,
     pub(crate) payload: &'a str,
 }
@@ -102,9 +109,9 @@ impl<'a> Header<'a> {
         if kind.is_binary() {
             (attachments, rest) = parse_attachments(rest, revision, limits)?;
         }
-        let (nsp, query, rest) = parse_namespace(rest, kind, revision, limits)?;
+        let (nsp, rest) = parse_namespace(rest);
         let (id, payload) = parse_id(rest)?;
-        Ok(Some(Self { kind, attachments, nsp, query, id, payload }))
+        Ok(Some(Self { kind, attachments, nsp, id, payload }))
     }
 }
 
@@ -131,28 +138,10 @@ fn parse_attachments<'a>(
     Ok((count, rest))
 }
 
-/// Reads `<namespace>,`, which may also end with the text: name, query, the rest.
-// Socket.IO v5: packet encoding. Protocol 4: CONNECT may carry `?query` behind the name.
-fn parse_namespace<'a>(
-    text: &'a str,
-    kind: PacketType,
-    revision: Revision,
-    limits: &Limits,
-) -> Result<(&'a str, Option<&'a str>, &'a str), DecodeError> {
-    if !text.starts_with('/') {
-        return Ok(("/", None, text));
-    }
-    let (nsp, rest) = text.split_once(',').unwrap_or((text, ""));
-    if kind == PacketType::Connect {
-        return Ok(match (revision, nsp.split_once('?')) {
-            (Revision::V4, Some((nsp, query))) => (nsp, Some(query), rest),
-            _ => (nsp, None, rest),
-        });
-    }
-    if nsp.len() > limits.max_namespace_len {
-        return Err(DecodeError::NamespaceTooLong { max: limits.max_namespace_len });
-    }
-    Ok((nsp, None, rest))
+/// Reads `<namespace>,`, which may also end with the text: the name, the rest.
+// Socket.IO v5: packet encoding
+fn parse_namespace(text: &str) -> (&str, &str) {
+    if text.starts_with('/') { text.split_once(',').unwrap_or((text, "")) } else { ("/", text) }
 }
 
 /// Reads `<id>`. The JSON follows at once: the reference reads blanks here as the id 0.

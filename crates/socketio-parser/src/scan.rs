@@ -3,36 +3,75 @@
 //! After it the text is known to be JSON within the limits, so that later readers need no depth
 //! limit of their own. Objects are looked at only where they can be placeholders.
 
+use std::borrow::Cow;
+
+use crate::check::{First, Payload, Shape};
 use crate::json::{JsonError, Token, Tokens};
 use crate::text::Text;
-use crate::{DecodeError, Limits};
+use crate::{Args, DecodeError, Limits};
 
 /// What the pass found.
 #[derive(Debug)]
-pub(crate) struct Scan<'a> {
-    pub(crate) shape: Shape,
+struct Scan<'a> {
+    shape: Shape,
     /// The first element of the array, if it is a string.
-    pub(crate) first_text: Option<Text<'a>>,
+    first_text: Option<Text<'a>>,
     /// Elements of the array.
-    pub(crate) count: usize,
+    count: usize,
     /// Offsets of the first and the second element, and of the closing bracket.
-    pub(crate) first: usize,
-    pub(crate) second: usize,
-    pub(crate) end: usize,
+    first: usize,
+    second: usize,
+    end: usize,
     /// Whether the text contains an escape that no Rust string can hold.
-    pub(crate) lone_surrogate: bool,
+    lone_surrogate: bool,
 }
 
-/// The outermost value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Array,
-    Object,
-    Other,
+/// The payload of a packet, scanned.
+#[derive(Debug)]
+pub(crate) struct Json<'a> {
+    text: &'a str,
+    scan: Scan<'a>,
+}
+
+impl<'a> Json<'a> {
+    pub(crate) fn scan(
+        text: &'a str,
+        attachments: usize,
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        Ok(Self { text, scan: scan(text, attachments, limits)? })
+    }
+}
+
+impl<'a> Payload<'a> for Json<'a> {
+    fn shape(&self) -> Shape {
+        self.scan.shape
+    }
+
+    fn len(&self) -> usize {
+        self.scan.count
+    }
+
+    fn take_name(&mut self) -> Option<Cow<'a, str>> {
+        self.scan.first_text.map(Text::unescape)
+    }
+
+    fn elements(self, first: First) -> Args<'a> {
+        let Scan { count, first: start, second, end, lone_surrogate, .. } = self.scan;
+        let (start, len) = match first {
+            First::Element => (start, count),
+            First::BehindName => (second, count.saturating_sub(1)),
+        };
+        Args::from_json(self.text, start, end, len, lone_surrogate)
+    }
+
+    fn whole(self) -> Args<'a> {
+        Args::from_json(self.text, 0, self.text.len(), 1, self.scan.lone_surrogate)
+    }
 }
 
 /// Validates `payload`; placeholders only if the packet has attachments.
-pub(crate) fn scan<'a>(
+fn scan<'a>(
     payload: &'a str,
     attachments: usize,
     limits: &Limits,

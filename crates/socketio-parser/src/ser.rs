@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::ser::{self, Serialize};
 
 use crate::EncodeError;
+use crate::arguments::Separate;
 use crate::binary::attachment;
 use crate::text::{write_escaped, write_string};
 
@@ -32,7 +33,7 @@ impl<'a> Serializer<'a> {
         Self { out, attachments, depth: 0, raw: false }
     }
 
-    pub(crate) fn push(&mut self, byte: u8) {
+    fn push(&mut self, byte: u8) {
         self.out.push(byte);
     }
 
@@ -65,6 +66,12 @@ impl<'a> Serializer<'a> {
         self.push(b':');
         self.write(contents);
         Ok(())
+    }
+}
+
+impl Separate for Serializer<'_> {
+    fn separate(&mut self) {
+        self.push(b',');
     }
 }
 
@@ -266,7 +273,7 @@ impl<'a, 'b> ser::Serializer for &'a mut Serializer<'b> {
         name: &'static str,
         _len: usize,
     ) -> Result<Compound<'a, 'b>, EncodeError> {
-        if name == RAW_VALUE || name == RAW_NUMBER {
+        if is_raw(name) {
             self.open("")?;
             return Ok(Compound { raw: true, ..Compound::new(self, "") });
         }
@@ -403,6 +410,8 @@ impl fmt::Write for Escaped<'_> {
     }
 }
 
-/// As these serde_json hands out a `RawValue`, and numbers if its `arbitrary_precision` is on.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
-const RAW_NUMBER: &str = "$serde_json::private::Number";
+/// Whether a struct of this name has JSON text as its only field: so serde_json hands out a
+/// `RawValue`, and numbers if its `arbitrary_precision` is on.
+pub(crate) fn is_raw(name: &str) -> bool {
+    name == "$serde_json::private::RawValue" || name == "$serde_json::private::Number"
+}

@@ -2,6 +2,7 @@
 //!
 //! Bytes answer whatever a type may ask for them: bytes, or a sequence of numbers (`Vec<u8>`).
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
@@ -27,7 +28,7 @@ impl<'de> Deserializer<'de> for Value {
             Self::Binary(bytes) => visitor.visit_byte_buf(bytes.into()),
             Self::Array(items) => visit_seq(items.into_iter(), visitor),
             Self::Object(members) => {
-                let members = members.into_iter().map(|(key, value)| (Key(key), value));
+                let members = members.into_iter().map(|(key, value)| (Key::new(key.into()), value));
                 let mut members = MapDeserializer::new(members);
                 let value = visitor.visit_map(&mut members)?;
                 members.end()?;
@@ -144,24 +145,37 @@ where
 }
 
 /// The name of a member, which a type may want as a number or a `bool`.
-struct Key(String);
+pub(crate) struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Key<'de> {
+    pub(crate) const fn new(text: Cow<'de, str>) -> Self {
+        Self(text)
+    }
+
+    fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.0 {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+}
 
 macro_rules! parsed_key {
     ($($method:ident: $type:ty => $visit:ident;)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
             match <$type>::from_str(&self.0) {
                 Ok(parsed) => visitor.$visit(parsed),
-                Err(_) => visitor.visit_string(self.0),
+                Err(_) => self.visit(visitor),
             }
         }
     )+};
 }
 
-impl<'de> Deserializer<'de> for Key {
+impl<'de> Deserializer<'de> for Key<'de> {
     type Error = ArgsError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        visitor.visit_string(self.0)
+        self.visit(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
@@ -182,7 +196,7 @@ impl<'de> Deserializer<'de> for Key {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ArgsError> {
-        visitor.visit_enum(Variant { name: self.0, value: None })
+        visitor.visit_enum(Variant { name: self.0.into_owned(), value: None })
     }
 
     parsed_key! {
@@ -205,7 +219,7 @@ impl<'de> Deserializer<'de> for Key {
     }
 }
 
-impl IntoDeserializer<'_, ArgsError> for Key {
+impl<'de> IntoDeserializer<'de, ArgsError> for Key<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -227,7 +241,7 @@ impl<'de> EnumAccess<'de> for Variant {
         self,
         seed: S,
     ) -> Result<(S::Value, Contents), ArgsError> {
-        Ok((seed.deserialize(Key(self.name))?, Contents(self.value)))
+        Ok((seed.deserialize(Key(self.name.into()))?, Contents(self.value)))
     }
 }
 

@@ -11,6 +11,7 @@ use engineio::{
     TransportKind,
 };
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
+use socketio_parser::Parser;
 
 use crate::bundle::ClientFiles;
 use crate::limits::Limits;
@@ -37,6 +38,7 @@ pub struct Builder {
     engine: Options,
     adapter: Option<Arc<dyn AdapterFactory>>,
     files: ClientFiles,
+    parser: Parser,
     limits: Limits,
     state: http::Extensions,
     connect_timeout: Duration,
@@ -51,6 +53,7 @@ impl Default for Builder {
             engine,
             adapter: None,
             files: ClientFiles::default(),
+            parser: Parser::json(),
             limits: Limits::default(),
             state: http::Extensions::new(),
             connect_timeout: Duration::from_secs(45),
@@ -80,6 +83,13 @@ impl Builder {
         self
     }
 
+    /// How packets are written (JSON). All clients must use the same parser.
+    // seed: parser
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.parser = parser;
+        self
+    }
+
     /// Which origins may connect (any).
     // seed: server.origins
     pub fn origins(mut self, origins: Origins) -> Self {
@@ -89,15 +99,15 @@ impl Builder {
 
     /// Decides about each handshake, instead of `origins` (none).
     // seed: allowRequest
-    pub fn allow_request(mut self, allow: impl AllowRequest) -> Self {
-        self.engine.allow_request = Some(Arc::new(allow));
+    pub fn allow_request<M: 'static>(mut self, allow: impl AllowRequest<M>) -> Self {
+        self.engine.set_allow_request(allow);
         self
     }
 
     /// Makes the ids of connections (120 random bits).
     // seed: server.engine.generateId
-    pub fn generate_id(mut self, generate: impl GenerateId) -> Self {
-        self.engine.generate_id = Some(Arc::new(generate));
+    pub fn generate_id<M: 'static>(mut self, generate: impl GenerateId<M>) -> Self {
+        self.engine.set_generate_id(generate);
         self
     }
 
@@ -238,12 +248,13 @@ impl Builder {
     /// # Errors
     /// [`BuildError`] names the first option that makes no sense.
     pub fn build(self) -> Result<Server, BuildError> {
-        let Self { engine, adapter, files, limits, state, connect_timeout } = self;
+        let Self { engine, adapter, files, parser, limits, state, connect_timeout } = self;
         if connect_timeout.is_zero() {
             return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
         }
         for (name, value) in [
             ("max_namespaces", limits.max_namespaces),
+            ("max_dynamic_namespaces", limits.max_dynamic_namespaces),
             ("max_rooms", limits.max_rooms),
             ("max_pending_acks", limits.max_pending_acks),
             ("max_pending_handlers", limits.max_pending_handlers),
@@ -263,7 +274,15 @@ impl Builder {
         };
         let adapter = adapter.unwrap_or_else(local);
         let engine = engineio::Server::new(engine)?;
-        Ok(Server::from_parts(Parts { engine, adapter, files, limits, state, connect_timeout }))
+        Ok(Server::from_parts(Parts {
+            engine,
+            adapter,
+            files,
+            parser,
+            limits,
+            state,
+            connect_timeout,
+        }))
     }
 }
 

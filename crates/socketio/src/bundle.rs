@@ -134,7 +134,9 @@ impl Files {
         let is_known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
             let etags = value.to_str().unwrap_or_default().split(',').map(str::trim);
             // RFC 9110 13.1.2: compared weakly
-            etags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag)).any(|tag| tag == "*" || tag == self.etag)
+            etags
+                .map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+                .any(|tag| tag == "*" || tag == self.etag)
         });
         let mut answer = match is_known {
             true => {

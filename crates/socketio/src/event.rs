@@ -65,7 +65,11 @@ impl<'a> EventContext<'a> {
         let Some(id) = self.ack_id else { return Ack(None) };
         let socket = self.socket;
         let ack = self.ack.get_or_insert_with(|| {
-            Ack(Some(Arc::new(AckState { socket: socket.clone(), id, sent: AtomicBool::new(false) })))
+            Ack(Some(Arc::new(AckState {
+                socket: socket.clone(),
+                id,
+                sent: AtomicBool::new(false),
+            })))
         });
         ack.clone()
     }

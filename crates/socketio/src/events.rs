@@ -26,23 +26,82 @@ struct Listener {
 }
 
 /// The handlers of one event; most events have one.
+#[derive(Default)]
 pub(crate) struct Found {
-    pub(crate) first: Option<SharedHandler>,
-    pub(crate) rest: Vec<SharedHandler>,
+    first: Option<SharedHandler>,
+    rest: Vec<SharedHandler>,
+}
+
+impl Found {
+    fn push(&mut self, handler: SharedHandler) {
+        match &self.first {
+            None => self.first = Some(handler),
+            Some(_) => self.rest.push(handler),
+        }
+    }
+
+    /// These, then those.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        other.into_iter().for_each(|handler| self.push(handler));
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
+impl IntoIterator for Found {
+    type Item = SharedHandler;
+    type IntoIter =
+        std::iter::Chain<std::option::IntoIter<SharedHandler>, std::vec::IntoIter<SharedHandler>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
 }
 
 impl Listeners {
     // seed: socket.on, socket.once
-    pub(crate) fn add(&mut self, event: Cow<'static, str>, once: bool, handler: SharedHandler) -> ListenerId {
-        self.last_id += 1;
-        let id = ListenerId(self.last_id);
-        self.list.push(Listener { event, id, once, handler });
+    pub(crate) fn add(
+        &mut self,
+        event: Cow<'static, str>,
+        once: bool,
+        handler: SharedHandler,
+    ) -> ListenerId {
+        let listener = self.listener(event, once, handler);
+        let id = listener.id;
+        self.list.push(listener);
         id
+    }
+
+    /// Adds a listener in front of all others.
+    pub(crate) fn prepend(
+        &mut self,
+        event: Cow<'static, str>,
+        once: bool,
+        handler: SharedHandler,
+    ) -> ListenerId {
+        let listener = self.listener(event, once, handler);
+        let id = listener.id;
+        self.list.insert(0, listener);
+        id
+    }
+
+    fn listener(
+        &mut self,
+        event: Cow<'static, str>,
+        once: bool,
+        handler: SharedHandler,
+    ) -> Listener {
+        self.last_id += 1;
+        Listener { event, id: ListenerId(self.last_id), once, handler }
     }
 
     // seed: socket.removeListener
     pub(crate) fn remove(&mut self, event: &str, id: ListenerId) -> Option<SharedHandler> {
-        let at = self.list.iter().position(|listener| listener.id == id && listener.event == event)?;
+        let at =
+            self.list.iter().position(|listener| listener.id == id && listener.event == event)?;
         Some(self.list.remove(at).handler)
     }
 
@@ -53,7 +112,9 @@ impl Listeners {
         let gone: Vec<Listener> = match event {
             None => std::mem::take(&mut self.list),
             Some(event) => {
-                let (gone, kept) = std::mem::take(&mut self.list).into_iter().partition(|listener| listener.event == event);
+                let (gone, kept) = std::mem::take(&mut self.list)
+                    .into_iter()
+                    .partition(|listener| listener.event == event);
                 self.list = kept;
                 gone
             }
@@ -79,15 +140,11 @@ impl Listeners {
 
     /// The handlers of an event that happens now; those for once are removed.
     pub(crate) fn find(&mut self, event: &str) -> Found {
-        let mut found = Found { first: None, rest: Vec::new() };
+        let mut found = Found::default();
         let mut once = false;
         for listener in self.list.iter().filter(|listener| listener.event == event) {
             once |= listener.once;
-            let handler = listener.handler.clone();
-            match &found.first {
-                None => found.first = Some(handler),
-                Some(_) => found.rest.push(handler),
-            }
+            found.push(listener.handler.clone());
         }
         if once {
             self.list.retain(|listener| !(listener.once && listener.event == event));

@@ -1,11 +1,12 @@
 //! Extractors: what a handler's arguments are made from.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use socketio_parser::{Spread, Value};
+use socketio_parser::{IndexMap, Spread, Value};
 
 use crate::error::BoxError;
 use crate::event::{Ack, EventContext};
@@ -29,7 +30,7 @@ use crate::socket::Socket;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of an event handler",
     note = "arguments are `Socket`, `Data<T>` (typed), `Args` (raw), `Ack`, `EventName`, \
-            `Reason`, `Auth<T>`, `State<T>`, `ErrorEvent`, or types of your own that implement `FromEvent`"
+            `Reason`, `Auth<T>`, `Query<T>`, `State<T>`, `ErrorEvent`, or types of your own that implement `FromEvent`"
 )]
 pub trait FromEvent: Sized {
     /// Makes the argument.
@@ -168,6 +169,42 @@ impl<T: DeserializeOwned> FromEvent for Auth<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
         let auth = event.socket().auth().cloned().unwrap_or_default();
         socketio_parser::from_value(auth).map(Auth).map_err(|error| ExtractError::new(event, error))
+    }
+}
+
+/// The parameters of the handshake as a type, see [`Handshake::query`]; numbers and booleans are
+/// read from their texts.
+///
+/// [`Handshake::query`]: crate::Handshake::query
+///
+/// ```
+/// # use socketio::{EmitError, Query, Server, Socket};
+/// #[derive(serde::Deserialize)]
+/// struct Visitor {
+///     name: String,
+///     age: Option<u32>,
+/// }
+///
+/// # fn example(io: Server) {
+/// io.on_connection(|socket: Socket, Query(visitor): Query<Visitor>| {
+///     socket.emit("welcome", (visitor.name, visitor.age))
+/// });
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromEvent for Query<T> {
+    fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        let handshake = event.socket().handshake();
+        // of a parameter that is given twice, the last counts
+        let pairs: IndexMap<Cow<'_, str>, Cow<'_, str>> = handshake.query().collect();
+        let pairs: Vec<_> = pairs.iter().collect();
+        let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
+        serde_urlencoded::from_str(&query)
+            .map(Query)
+            .map_err(|error| ExtractError::new(event, error))
     }
 }
 

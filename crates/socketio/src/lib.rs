@@ -30,6 +30,7 @@ mod ack;
 mod builder;
 mod bundle;
 mod client;
+mod dynamic;
 mod error;
 mod event;
 mod events;
@@ -41,6 +42,7 @@ mod middleware;
 mod namespace;
 mod operator;
 mod reason;
+mod registry;
 mod server;
 mod service;
 mod socket;
@@ -52,6 +54,7 @@ pub use ack::EmitWithAck;
 pub use builder::{BuildError, Builder};
 pub use bundle::ClientFiles;
 pub use client::Client;
+pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::{
     Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Detail,
     EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck, Origins,
@@ -60,7 +63,7 @@ pub use engineio::{
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};
 pub use events::ListenerId;
-pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, State};
+pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State};
 pub use handler::{Handler, IntoReply, Reply};
 pub use handshake::Handshake;
 pub use limits::Limits;
@@ -75,7 +78,10 @@ pub use socketio_adapter::{
     Adapter, AdapterError, AdapterFactory, Answers, IntoRooms, LocalAdapterFactory, Membership,
     Room, SocketId,
 };
-pub use socketio_parser::{Binary, IndexMap, One, Spread, Value};
+pub use socketio_parser::{
+    Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet, PacketType,
+    Parser, Revision, Spread, Value,
+};
 
 /// Locks a mutex; what a panicking holder left behind is whole, as all sections here are short
 /// and call no code of the user.

@@ -8,6 +8,8 @@ pub struct Limits {
     pub packet: socketio_parser::Limits,
     /// Namespaces that one connection may join (1,000), `/` included: each is a socket.
     pub max_namespaces: usize,
+    /// Dynamic namespaces at a time, of the whole server (10,000): clients make them.
+    pub max_dynamic_namespaces: usize,
     /// Rooms that one socket may join (16,384).
     pub max_rooms: usize,
     /// Acknowledgements that a socket's client may owe (10,000): beyond, the oldest is given up.
@@ -25,6 +27,7 @@ impl Default for Limits {
         Self {
             packet: socketio_parser::Limits::default(),
             max_namespaces: 1_000,
+            max_dynamic_namespaces: 10_000,
             max_rooms: 16_384,
             max_pending_acks: 10_000,
             max_pending_handlers: 1_000,

@@ -1,10 +1,11 @@
 //! The seed's `Namespace`: a pool of sockets under a name.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use engineio::{HEADROOM, Outgoing};
@@ -13,12 +14,13 @@ use socketio_adapter::{Adapter, AdapterError, Answers, BroadcastOptions, IntoRoo
 use socketio_parser::{Encoder, Revision};
 
 use crate::error::{ConnectError, EmitError};
-use crate::events::Listeners;
+use crate::events::{Found, Listeners};
 use crate::handler::{Handler, erase};
 use crate::limits::Limits;
 use crate::lock;
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::operator::BroadcastOperator;
+use crate::registry::Registry;
 use crate::socket::{Socket, outgoing};
 
 /// A namespace; a handle, cheap to clone.
@@ -33,9 +35,43 @@ struct Inner {
     /// Ids of acknowledgements, shared by all sockets, so that a broadcast can use one.
     // reference: the counter is the namespace's and starts at 0
     ack_ids: AtomicU64,
-    middleware: Mutex<Chain<ConnectMiddleware>>,
-    listeners: Mutex<Listeners>,
+    hooks: Hooks,
+    /// What the rule says that made it, if one did.
+    parent: Option<Arc<Hooks>>,
+    /// Where a dynamic namespace is to be removed from.
+    registry: Weak<Registry>,
     shared: Shared,
+}
+
+/// What is to be done with sockets and their events: of one namespace, or of a rule that makes
+/// namespaces.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    middleware: Mutex<Option<Chain<ConnectMiddleware>>>,
+    listeners: Mutex<Listeners>,
+    events: Mutex<Listeners>,
+    has_events: AtomicBool,
+}
+
+impl Hooks {
+    pub(crate) fn on<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
+        lock(&self.listeners).add(event.into(), false, erase(handler));
+    }
+
+    pub(crate) fn on_event<M: 'static>(&self, event: Cow<'static, str>, handler: impl Handler<M>) {
+        lock(&self.events).add(event, false, erase(handler));
+        self.has_events.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn use_fn<F, Fut, E>(&self, middleware: F)
+    where
+        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<ConnectError>,
+    {
+        let mut chain = lock(&self.middleware);
+        append(chain.get_or_insert_with(|| Arc::new([])), connect_middleware(middleware));
+    }
 }
 
 /// What a namespace has from its server.
@@ -47,14 +83,21 @@ pub(crate) struct Shared {
 }
 
 impl Namespace {
-    pub(crate) fn new(name: Arc<str>, adapter: Arc<dyn Adapter>, shared: Shared) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        adapter: Arc<dyn Adapter>,
+        shared: Shared,
+        parent: Option<Arc<Hooks>>,
+        registry: Weak<Registry>,
+    ) -> Self {
         Self(Arc::new(Inner {
             name,
             adapter,
             sockets: Mutex::default(),
             ack_ids: AtomicU64::new(0),
-            middleware: Mutex::new(Arc::new([])),
-            listeners: Mutex::default(),
+            hooks: Hooks::default(),
+            parent,
+            registry,
             shared,
         }))
     }
@@ -89,13 +132,32 @@ impl Namespace {
     /// nothing that the client sends.
     // seed: Event 'connection'
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
-        lock(&self.0.listeners).add("connection".into(), false, erase(handler));
+        self.0.hooks.on("connection", handler);
     }
 
     /// Like [`Namespace::on_connection`]; these listeners run before those.
     // seed: Event 'connect'
     pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
-        lock(&self.0.listeners).add("connect".into(), false, erase(handler));
+        self.0.hooks.on("connect", handler);
+    }
+
+    /// Adds a listener for an event of any socket of the namespace. It runs after those that the
+    /// socket has itself, and takes no memory per socket.
+    ///
+    /// ```
+    /// # use socketio::{Data, Server, Socket};
+    /// # fn example(io: Server) {
+    /// io.sockets().on_event("echo", |socket: Socket, Data(text): Data<String>| {
+    ///     socket.emit("echo", text)
+    /// });
+    /// # }
+    /// ```
+    pub fn on_event<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) {
+        self.0.hooks.on_event(event.into(), handler);
     }
 
     /// Adds a middleware that each socket passes before it is connected, one after the other in
@@ -116,7 +178,7 @@ impl Namespace {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<ConnectError>,
     {
-        append(&mut lock(&self.0.middleware), connect_middleware(middleware));
+        self.0.hooks.use_fn(middleware);
     }
 
     // ---- sending ----------------------------------------------------------------------------
@@ -196,12 +258,53 @@ impl Namespace {
         &self.0.shared.state
     }
 
-    pub(crate) fn listeners(&self) -> &Mutex<Listeners> {
-        &self.0.listeners
+    /// The rule's hooks, then its own.
+    fn all_hooks(&self) -> impl Iterator<Item = &Hooks> {
+        self.0.parent.as_deref().into_iter().chain([&self.0.hooks])
     }
 
-    pub(crate) fn middleware(&self) -> Chain<ConnectMiddleware> {
-        lock(&self.0.middleware).clone()
+    /// The listeners of `connect` or `connection`.
+    pub(crate) fn listeners(&self, event: &str) -> Found {
+        let found = self.all_hooks().map(|hooks| lock(&hooks.listeners).find(event));
+        found.fold(Found::default(), Found::and)
+    }
+
+    /// The listeners that all sockets have for an event.
+    pub(crate) fn event_listeners(&self, event: &str) -> Found {
+        let hooks = self.all_hooks().filter(|hooks| hooks.has_events.load(Ordering::Acquire));
+        hooks.map(|hooks| lock(&hooks.events).find(event)).fold(Found::default(), Found::and)
+    }
+
+    pub(crate) fn middleware(&self) -> Option<Chain<ConnectMiddleware>> {
+        let mut chains = self.all_hooks().filter_map(|hooks| lock(&hooks.middleware).clone());
+        match (chains.next(), chains.next()) {
+            (Some(first), Some(second)) => Some(first.iter().chain(&*second).cloned().collect()),
+            (chain, _) => chain,
+        }
+    }
+
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.0.parent.is_some()
+    }
+
+    pub(crate) fn is_child_of(&self, hooks: &Arc<Hooks>) -> bool {
+        self.0.parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, hooks))
+    }
+
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// Whether this handle is the only one, as asked under the lock of the registry that has it.
+    pub(crate) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// A socket gives its handle back for good.
+    pub(crate) fn release(self) {
+        if let Some(registry) = self.0.registry.upgrade() {
+            registry.release(self);
+        }
     }
 
     pub(crate) fn next_ack_id(&self) -> u64 {
@@ -256,7 +359,11 @@ impl Namespace {
         Ok(outgoing(encoded).droppable(true))
     }
 
-    pub(crate) fn encode_ack<T: Serialize + ?Sized>(&self, id: u64, args: &T) -> Result<Outgoing, EmitError> {
+    pub(crate) fn encode_ack<T: Serialize + ?Sized>(
+        &self,
+        id: u64,
+        args: &T,
+    ) -> Result<Outgoing, EmitError> {
         Ok(outgoing(self.0.shared.encoder.ack(HEADROOM, &self.0.name, id, args)?))
     }
 
@@ -265,8 +372,8 @@ impl Namespace {
         outgoing(self.0.shared.encoder.connect(HEADROOM, &self.0.name, revision, sid))
     }
 
-    pub(crate) fn encode_disconnect(&self) -> Outgoing {
-        outgoing(self.0.shared.encoder.disconnect(HEADROOM, &self.0.name))
+    pub(crate) fn encode_disconnect(&self, revision: Revision) -> Outgoing {
+        outgoing(self.0.shared.encoder.disconnect(HEADROOM, &self.0.name, revision))
     }
 }
 

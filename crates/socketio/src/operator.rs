@@ -205,7 +205,7 @@ impl SocketOperator {
     /// # Errors
     /// Those of [`Socket::emit`]; that a volatile event was dropped is none.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = self.socket.namespace().encode_event(None, event, &args)?;
+        let packet = self.socket.encode(None, event, &args)?;
         self.socket.push(&packet.compress(self.compress), self.volatile)
     }
 

@@ -1,12 +1,11 @@
 //! The seed's `Server`: the engine and the namespaces.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use engineio::{
@@ -15,17 +14,20 @@ use engineio::{
 };
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
-use socketio_parser::{Encoder, Revision};
+use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::builder::Builder;
 use crate::bundle::Files;
 use crate::client::Client;
+use crate::dynamic::{NamespaceRule, ParentNamespace};
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
 use crate::limits::Limits;
+use crate::lock;
 use crate::namespace::{Namespace, Shared};
 use crate::operator::BroadcastOperator;
+use crate::registry::Registry;
 use crate::service::SocketIoLayer;
 use crate::socket::Socket;
 use crate::task::Task;
@@ -39,11 +41,14 @@ pub struct Server(Arc<Inner>);
 
 struct Inner {
     engine: engineio::Server,
+    /// Further engines, closed with the server.
+    bound: Mutex<Vec<engineio::Server>>,
     root: Namespace,
-    namespaces: RwLock<HashMap<Arc<str>, Namespace>>,
+    registry: Arc<Registry>,
     adapter: Arc<dyn AdapterFactory>,
     files: Option<Arc<Files>>,
     shared: Shared,
+    parser: Parser,
     packet_limits: Arc<socketio_parser::Limits>,
     connect_timeout: Duration,
     detached: Arc<AtomicUsize>,
@@ -55,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) engine: engineio::Server,
     pub(crate) adapter: Arc<dyn AdapterFactory>,
     pub(crate) files: Option<Files>,
+    pub(crate) parser: Parser,
     pub(crate) limits: Limits,
     pub(crate) state: http::Extensions,
     pub(crate) connect_timeout: Duration,
@@ -76,44 +82,62 @@ impl Server {
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { engine, adapter, files, limits, state, connect_timeout } = parts;
+        let Parts { engine, adapter, files, parser, limits, state, connect_timeout } = parts;
         let packet_limits = Arc::new(limits.packet.clone());
-        let shared = Shared {
-            encoder: Encoder::json(),
-            limits: Arc::new(limits),
-            state: Arc::new(state),
-        };
-        let name: Arc<str> = "/".into();
-        let root = Namespace::new(Arc::clone(&name), adapter.create("/"), shared.clone());
+        let shared =
+            Shared { encoder: parser.encoder(), limits: Arc::new(limits), state: Arc::new(state) };
+        let registry = Registry::new(Arc::clone(&adapter), shared.clone());
         let server = Self(Arc::new(Inner {
+            bound: Mutex::default(),
             engine,
-            namespaces: RwLock::new(HashMap::from([(name, root.clone())])),
-            root,
+            root: registry.get_or_make("/"),
+            registry,
             adapter,
             files: files.map(Arc::new),
             shared,
+            parser,
             packet_limits,
             connect_timeout,
             detached: Arc::default(),
             panics: AtomicU64::new(0),
         }));
-        let weak: Weak<Inner> = Arc::downgrade(&server.0);
-        server.0.engine.on_connection(move |conn: &engineio::Socket| -> Box<dyn Application> {
-            match weak.upgrade() {
-                Some(inner) => Box::new(Self(inner).task(conn.clone())),
-                // no service, listener or handle is left that could have brought it
-                None => Box::new(Gone),
-            }
-        });
+        server.serve_engine(&server.0.engine);
         server
     }
 
-    fn task(&self, conn: engineio::Socket) -> Task {
+    fn serve_engine(&self, engine: &engineio::Server) -> bool {
+        // weak: the engine must not keep alive what keeps it alive
+        let weak: Weak<Inner> = Arc::downgrade(&self.0);
+        engine.on_connection(move |conn: &engineio::Socket| -> Box<dyn Application> {
+            match weak.upgrade() {
+                Some(inner) => Self(inner).onconnection(conn.clone()),
+                // no service, listener or handle is left that could have brought it
+                None => Box::new(Gone),
+            }
+        })
+    }
+
+    /// Serves the connections of another engine as well, as of one under another path. The server
+    /// must be kept alive, and closes the engine with itself. An engine that has a layer above it
+    /// already is left alone.
+    // seed: server.bind
+    pub fn bind(&self, engine: &engineio::Server) -> &Self {
+        if self.serve_engine(engine) {
+            lock(&self.0.bound).push(engine.clone());
+        }
+        self
+    }
+
+    /// Makes the client of an engine's connection: the application that the connection's task
+    /// calls. For advanced use; [`Server::bind`] does it for all connections of an engine.
+    // seed: server.onconnection
+    #[must_use]
+    pub fn onconnection(&self, conn: engineio::Socket) -> Box<dyn Application> {
         let revision = match conn.protocol() {
             Protocol::V3 => Revision::V4,
             Protocol::V4 => Revision::V5,
         };
-        Task::new(self.clone(), Client::new(conn, revision))
+        Box::new(Task::new(self.clone(), Client::new(conn, revision)))
     }
 
     // ---- namespaces -------------------------------------------------------------------------
@@ -130,30 +154,38 @@ impl Server {
     // seed: server.of
     #[must_use]
     pub fn of(&self, name: &str) -> Namespace {
-        let name: Arc<str> = match name {
-            "" => "/".into(),
-            name if name.starts_with('/') => name.into(),
-            name => format!("/{name}").into(),
-        };
-        if let Some(namespace) = self.namespace(&name) {
-            return namespace;
+        match name {
+            "" | "/" => self.0.root.clone(),
+            name if name.starts_with('/') => self.0.registry.get_or_make(name),
+            name => self.0.registry.get_or_make(&format!("/{name}")),
         }
-        // made before the lock: the adapter is code of others
-        let new = Namespace::new(
-            Arc::clone(&name),
-            self.0.adapter.create(&name),
-            self.0.shared.clone(),
-        );
-        let mut namespaces = self.0.namespaces.write().unwrap_or_else(|e| e.into_inner());
-        namespaces.entry(name).or_insert(new).clone()
     }
 
-    pub(crate) fn namespace(&self, name: &str) -> Option<Namespace> {
-        if name == "/" {
-            return Some(self.0.root.clone());
-        }
-        let namespaces = self.0.namespaces.read().unwrap_or_else(|e| e.into_inner());
-        namespaces.get(name).cloned()
+    /// Namespaces by a rule: one that does not exist is made when a client asks for a name that
+    /// the rule allows, and removed again when nobody has it any more. What is added to the result
+    /// concerns all of them.
+    ///
+    /// ```
+    /// # use socketio::{Candidate, Server, Socket};
+    /// # fn example(io: Server) {
+    /// // a pattern
+    /// io.of_matching("/game-*").on_connection(|socket: Socket| {
+    ///     socket.emit("welcome", socket.namespace().name())
+    /// });
+    /// // a function of the name
+    /// io.of_matching(|name: &str| name.len() == 37 && name.starts_with("/"));
+    /// // or one that may take its time
+    /// io.of_matching(async |candidate: Candidate| candidate.auth.is_some());
+    /// # }
+    /// ```
+    // reference: server.of with a regular expression or a function, 2.1 and later
+    pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
+        let hooks = self.0.registry.add_rule(rule);
+        ParentNamespace::new(hooks, Arc::clone(&self.0.registry))
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
     }
 
     // ---- ways in ----------------------------------------------------------------------------
@@ -224,6 +256,9 @@ impl Server {
     /// it.
     // seed: server.close
     pub fn close(&self) -> Closing {
+        for engine in lock(&self.0.bound).drain(..) {
+            drop(engine.close());
+        }
         self.0.engine.close()
     }
 
@@ -268,10 +303,7 @@ impl Server {
     /// A snapshot of the counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let namespaces: Vec<Namespace> = {
-            let namespaces = self.0.namespaces.read().unwrap_or_else(|e| e.into_inner());
-            namespaces.values().cloned().collect()
-        };
+        let namespaces = self.0.registry.all();
         let connected = || namespaces.iter().flat_map(|namespace| namespace.connected());
         Stats {
             engine: self.0.engine.stats(),
@@ -298,8 +330,8 @@ impl Server {
         &self.0.shared.limits
     }
 
-    pub(crate) fn packet_limits(&self) -> Arc<socketio_parser::Limits> {
-        Arc::clone(&self.0.packet_limits)
+    pub(crate) fn decoder(&self, revision: Revision) -> Decoder {
+        self.0.parser.decoder(revision, Arc::clone(&self.0.packet_limits))
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use engineio::{Gate, HEADROOM, Outgoing, Push, Request};
+use engineio::{Gate, Outgoing, Push, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{AdapterError, Delivery, IntoRooms, Member, Membership, Room, SocketId};
@@ -16,7 +17,7 @@ use socketio_parser::{Encoded, Value};
 use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::client::{Client, Command};
 use crate::error::{BoxError, ConnectError, EmitError};
-use crate::events::{ListenerId, Listeners};
+use crate::events::{Found, ListenerId, Listeners};
 use crate::handler::{Handler, erase};
 use crate::handshake::Handshake;
 use crate::lock;
@@ -32,7 +33,8 @@ pub struct Socket(Arc<Inner>);
 
 struct Inner {
     id: SocketId,
-    namespace: Namespace,
+    /// `None` only while the last handle is dropped.
+    namespace: Option<Namespace>,
     client: Client,
     /// Open while the client is connected to the namespace: nothing goes out before the answer to
     /// its CONNECT nor after a DISCONNECT.
@@ -40,11 +42,21 @@ struct Inner {
     auth: Option<Value>,
     nsp_query: Option<Box<str>>,
     listeners: Mutex<Listeners>,
+    any: Mutex<Listeners>,
+    has_any: AtomicBool,
+    outgoing: Mutex<Vec<Watcher>>,
+    has_outgoing: AtomicBool,
     middleware: Mutex<Option<Chain<EventMiddleware>>>,
     acks: Mutex<Acks>,
     data: Mutex<Option<Box<Value>>>,
     extensions: Mutex<http::Extensions>,
 }
+
+/// Sees what is emitted to a socket.
+type Watcher = Arc<dyn Fn(&str, &[Value]) + Send + Sync>;
+
+/// The name under which catch-all listeners are kept.
+const ANY: &str = "*";
 
 /// What the client asked with, when it wanted to join.
 pub(crate) struct Credentials {
@@ -61,12 +73,16 @@ impl Socket {
     ) -> Self {
         Self(Arc::new(Inner {
             id,
-            namespace,
+            namespace: Some(namespace),
             client,
             gate: Gate::new(),
             auth: credentials.auth,
             nsp_query: credentials.nsp_query,
             listeners: Mutex::default(),
+            any: Mutex::default(),
+            has_any: AtomicBool::new(false),
+            outgoing: Mutex::default(),
+            has_outgoing: AtomicBool::new(false),
             middleware: Mutex::default(),
             acks: Mutex::default(),
             data: Mutex::default(),
@@ -98,8 +114,24 @@ impl Socket {
     /// arguments cannot be encoded.
     // seed: socket.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = self.0.namespace.encode_event(None, event, &args)?;
+        let packet = self.encode(None, event, &args)?;
         self.push(&packet, false)
+    }
+
+    /// Encodes an event for this socket alone, and shows it to who wants to see them.
+    pub(crate) fn encode<T: Serialize>(
+        &self,
+        id: Option<u64>,
+        event: &str,
+        args: &T,
+    ) -> Result<Outgoing, EmitError> {
+        let packet = self.namespace().encode_event(id, event, args)?;
+        if self.0.has_outgoing.load(Ordering::Acquire) {
+            let watchers = lock(&self.0.outgoing).clone();
+            let values = values_of(args)?;
+            watchers.iter().for_each(|watcher| watcher(event, &values));
+        }
+        Ok(packet)
     }
 
     /// Sends a `message` event.
@@ -131,8 +163,8 @@ impl Socket {
     where
         R: DeserializeOwned + Send + 'static,
     {
-        let id = self.0.namespace.next_ack_id();
-        let packet = self.0.namespace.encode_event(Some(id), event, &args);
+        let id = self.namespace().next_ack_id();
+        let packet = self.encode(Some(id), event, &args);
         EmitWithAck::new(self.clone(), packet.map(|packet| (id, packet.droppable(false))))
     }
 
@@ -179,7 +211,7 @@ impl Socket {
     // seed: Flag 'broadcast'
     #[must_use]
     pub fn broadcast(&self) -> BroadcastOperator {
-        BroadcastOperator::new(self.0.namespace.clone(), Some(self.0.id.clone()))
+        BroadcastOperator::new(self.namespace().clone(), Some(self.0.id.clone()))
     }
 
     /// The next emission is dropped unless it can leave at once: nothing else waits for the client,
@@ -218,6 +250,54 @@ impl Socket {
         handler: impl Handler<M>,
     ) -> ListenerId {
         lock(&self.0.listeners).add(event.into(), true, erase(handler))
+    }
+
+    /// Adds a listener in front of those that are there.
+    pub fn prepend_listener<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        lock(&self.0.listeners).prepend(event.into(), false, erase(handler))
+    }
+
+    /// Adds a listener in front of those that are there; it is removed before it runs.
+    pub fn prepend_once_listener<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        lock(&self.0.listeners).prepend(event.into(), true, erase(handler))
+    }
+
+    /// Adds a listener for all events that the client sends; it runs before those of the event.
+    /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
+    // reference: catch-all listeners, as 4.x
+    pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        let id = lock(&self.0.any).add(ANY.into(), false, erase(handler));
+        self.0.has_any.store(true, Ordering::Release);
+        id
+    }
+
+    /// Removes a listener that [`Socket::on_any`] added. False: there is none of that id.
+    pub fn off_any(&self, id: ListenerId) -> bool {
+        let gone = lock(&self.0.any).remove(ANY, id);
+        gone.is_some()
+    }
+
+    /// Adds a function that sees the name and the arguments of each event that is emitted to this
+    /// socket by itself, on the emitter's thread. Broadcasts pass it by: they are encoded once for
+    /// all receivers.
+    // reference: catch-all listeners for outgoing packets, as 4.x
+    pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
+        lock(&self.0.outgoing).push(Arc::new(f));
+        self.0.has_outgoing.store(true, Ordering::Release);
+    }
+
+    /// Removes all functions that [`Socket::on_any_outgoing`] added.
+    pub fn remove_all_outgoing(&self) {
+        let gone = std::mem::take(&mut *lock(&self.0.outgoing));
+        drop(gone);
     }
 
     /// Adds a listener for the disconnection; the rooms are left by then.
@@ -342,7 +422,7 @@ impl Socket {
     }
 
     pub(crate) fn disconnect_namespace(&self) {
-        let packet = self.0.namespace.encode_disconnect();
+        let packet = self.namespace().encode_disconnect(self.0.client.revision());
         if self.conn().close_gate(&self.0.gate, Some(&packet)) {
             self.0.client.command(Command::Disconnected(self.clone()));
         }
@@ -361,7 +441,7 @@ impl Socket {
     /// The namespace.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
-        &self.0.namespace
+        self.0.namespace()
     }
 
     /// The client, which other sockets may share.
@@ -424,7 +504,7 @@ impl Socket {
     // ---- for the crate ----------------------------------------------------------------------
 
     fn adapter(&self) -> &dyn socketio_adapter::Adapter {
-        self.0.namespace.adapter()
+        self.namespace().adapter()
     }
 
     pub(crate) fn auth(&self) -> Option<&Value> {
@@ -443,8 +523,18 @@ impl Socket {
         Arc::clone(&self.0) as Arc<dyn Member>
     }
 
-    pub(crate) fn listeners(&self) -> &Mutex<Listeners> {
-        &self.0.listeners
+    /// The handlers of one of the library's own events.
+    pub(crate) fn listeners(&self, event: &str) -> Found {
+        lock(&self.0.listeners).find(event)
+    }
+
+    /// The handlers of an event that the client sent.
+    pub(crate) fn event_listeners(&self, event: &str) -> Found {
+        let own = self.listeners(event).and(self.namespace().event_listeners(event));
+        match self.0.has_any.load(Ordering::Acquire) {
+            true => lock(&self.0.any).find(ANY).and(own),
+            false => own,
+        }
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {
@@ -460,7 +550,7 @@ impl Socket {
     }
 
     pub(crate) fn send_ack<T: Serialize>(&self, id: u64, args: &T) -> Result<(), EmitError> {
-        let packet = self.0.namespace.encode_ack(id, args)?;
+        let packet = self.namespace().encode_ack(id, args)?;
         self.push(&packet, false)
     }
 
@@ -472,7 +562,7 @@ impl Socket {
         timeout: Option<Duration>,
         waiter: Waiter,
     ) {
-        let limit = self.0.namespace.limits().max_pending_acks;
+        let limit = self.namespace().limits().max_pending_acks;
         let deadline = timeout.map(|timeout| tokio::time::Instant::now().into_std() + timeout);
         // before sending: the answer may be quicker than we are
         let rejected = lock(&self.0.acks).add(id, deadline, limit, waiter);
@@ -518,10 +608,13 @@ impl Socket {
 
     /// Drops what its handlers captured, which may be the socket itself.
     pub(crate) fn clear(&self) {
-        let listeners = lock(&self.0.listeners).remove_all(None);
+        let mut listeners = lock(&self.0.listeners).remove_all(None);
+        listeners.extend(lock(&self.0.any).remove_all(None));
+        let outgoing = std::mem::take(&mut *lock(&self.0.outgoing));
         let middleware = lock(&self.0.middleware).take();
         let extensions = std::mem::take(&mut *lock(&self.0.extensions));
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop((listeners, middleware, extensions))));
+        let dropped =
+            catch_unwind(AssertUnwindSafe(|| drop((listeners, outgoing, middleware, extensions))));
         if dropped.is_err() {
             tracing::error!(id = %self.0.id, "dropping a listener panicked");
         }
@@ -564,10 +657,34 @@ fn answer(waiter: Waiter, result: Result<&socketio_parser::Args<'_>, crate::AckE
     called.is_ok()
 }
 
+/// What arguments look like on the other side.
+fn values_of<T: Serialize>(args: &T) -> Result<Vec<Value>, EmitError> {
+    Ok(socketio_parser::Args::from_serialize(args)?.into_values())
+}
+
 /// The packet of a parser, ready for the wire.
 pub(crate) fn outgoing(encoded: Encoded) -> Outgoing {
-    debug_assert!(encoded.start >= HEADROOM, "the encoder was told the headroom");
-    Outgoing::message(encoded.buffer, encoded.start, encoded.attachments)
+    match encoded {
+        Encoded::Text { buffer, start, attachments } => {
+            Outgoing::message(buffer, start, attachments)
+        }
+        Encoded::Binary(bytes) => Outgoing::binary_message(bytes),
+    }
+}
+
+impl Inner {
+    fn namespace(&self) -> &Namespace {
+        self.namespace.as_ref().expect("taken only when no handle is left")
+    }
+}
+
+impl Drop for Inner {
+    /// A dynamic namespace goes with its last socket.
+    fn drop(&mut self) {
+        if let Some(namespace) = self.namespace.take().filter(Namespace::is_dynamic) {
+            namespace.release();
+        }
+    }
 }
 
 impl Member for Inner {
@@ -584,7 +701,7 @@ impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
             .field("id", &self.0.id)
-            .field("namespace", &self.0.namespace.name())
+            .field("namespace", &self.namespace().name())
             .field("connected", &self.is_connected())
             .finish_non_exhaustive()
     }

@@ -21,17 +21,17 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio::{Application, CloseReason, Detail, HEADROOM, Message};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision, Value};
 
 use crate::client::{Client, Command};
+use crate::dynamic::Candidate;
 use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
-use crate::lock;
 use crate::middleware::{Event, MiddlewareFuture, run_connect, run_event};
 use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
@@ -44,9 +44,10 @@ pub(crate) struct Task {
     server: Server,
     /// Taken out while what it decoded, which borrows from it, is handled.
     decoder: Option<Decoder>,
-    /// Sockets whose middleware runs.
-    connecting: Vec<Socket>,
-    joining: FuturesUnordered<Running<(Socket, Result<(), ConnectError>)>>,
+    /// Namespaces whose rule or middleware runs, each with the number of the attempt.
+    connecting: Vec<(u64, Box<str>)>,
+    attempts: u64,
+    joining: FuturesUnordered<Running<Joined>>,
     running: FuturesUnordered<Running<Finished>>,
     /// Namespaces that the server ended: what the client sent before it learned of that is dropped.
     left: Vec<Box<str>>,
@@ -58,6 +59,12 @@ pub(crate) struct Task {
 
 type Running<T> = Pin<Box<dyn Future<Output = std::thread::Result<T>> + Send>>;
 
+/// How an attempt to join a namespace ended.
+struct Joined {
+    attempt: u64,
+    result: Result<Socket, ConnectError>,
+}
+
 /// What a future of the running set was about.
 enum Finished {
     Handler(Socket, Result<(), BoxError>),
@@ -66,12 +73,13 @@ enum Finished {
 
 impl Task {
     pub(crate) fn new(server: Server, client: Client) -> Self {
-        let decoder = Decoder::new(client.revision(), server.packet_limits());
+        let decoder = server.decoder(client.revision());
         Self {
             client,
             server,
             decoder: Some(decoder),
             connecting: Vec::new(),
+            attempts: 0,
             joining: FuturesUnordered::new(),
             running: FuturesUnordered::new(),
             left: Vec::new(),
@@ -99,7 +107,7 @@ impl Task {
             }
             Decoded::Disconnect { nsp } => match self.socket_of(nsp) {
                 Some(socket) => self.end_socket(&socket, DisconnectReason::CLIENT_NAMESPACE, cx),
-                None => self.connecting.retain(|socket| socket.namespace().name() != nsp),
+                None => self.connecting.retain(|(_, name)| **name != *nsp),
             },
             Decoded::Event { nsp, id, name, args } => match self.socket_of(nsp) {
                 Some(socket) => self.on_event(&socket, &name, id, args, cx),
@@ -134,16 +142,17 @@ impl Task {
     /// A packet for a namespace that is not joined.
     // reference: EIO 3: ignored, EIO 4: closed
     fn on_stray(&mut self, nsp: &str) {
-        let crossed = self.left.iter().any(|left| **left == *nsp) || self.client.socket(nsp).is_some();
+        let crossed =
+            self.left.iter().any(|left| **left == *nsp) || self.client.socket(nsp).is_some();
         if self.revision() == Revision::V5 && !crossed {
             self.close(CloseReason::ForcedServerClose);
         }
     }
 
     /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
-    fn on_error(&mut self, error: DecodeError, cx: &mut Context<'_>) {
+    fn on_error(&mut self, error: &DecodeError, cx: &mut Context<'_>) {
         for socket in self.client.sockets() {
-            self.raise_error(&socket, error.into(), cx);
+            self.raise_error(&socket, error.clone().into(), cx);
         }
         self.close(CloseReason::ForcedClose);
     }
@@ -157,7 +166,7 @@ impl Task {
 
     fn on_connect(&mut self, nsp: &str, credentials: Credentials, cx: &mut Context<'_>) {
         let known = self.client.socket(nsp).is_some()
-            || self.connecting.iter().any(|socket| socket.namespace().name() == nsp);
+            || self.connecting.iter().any(|(_, name)| **name == *nsp);
         if known {
             // reference: a second CONNECT closes 4.x connections; never a second socket
             if self.revision() == Revision::V5 {
@@ -169,27 +178,36 @@ impl Task {
         let max = limits.packet.max_namespace_len;
         if nsp.len() > max {
             // an answer would have to repeat the name
-            return self.on_error(DecodeError::NamespaceTooLong { max }, cx);
+            return self.on_error(&DecodeError::NamespaceTooLong { max }, cx);
         }
         if self.client.count() + self.connecting.len() >= limits.max_namespaces {
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
-        let Some(namespace) = self.server.namespace(nsp) else {
+        let known_namespace = self.server.registry().get(nsp);
+        if known_namespace.is_none() && !self.server.registry().has_rules() {
             return self.refuse(nsp, &ConnectError::new("Invalid namespace"));
-        };
-        self.left.retain(|left| **left != *nsp);
-        let id = self.new_id(&namespace);
-        let socket = Socket::new(id, namespace.clone(), self.client.clone(), credentials);
-        let chain = namespace.middleware();
-        if chain.is_empty() {
-            return self.complete(&socket, Ok(()), cx);
         }
-        self.connecting.push(socket.clone());
-        let joining = AssertUnwindSafe(async move {
-            let result = run_connect(chain, socket.clone()).await;
-            (socket, result)
-        });
-        self.joining.push(Box::pin(joining.catch_unwind()));
+        self.left.retain(|left| **left != *nsp);
+        let no_middleware = |namespace: &Namespace| namespace.middleware().is_none();
+        if let Some(namespace) = known_namespace.as_ref().filter(|n| no_middleware(n)) {
+            let socket = self.new_socket(namespace.clone(), credentials);
+            return self.complete(&socket, cx);
+        }
+        self.attempts += 1;
+        self.connecting.push((self.attempts, nsp.into()));
+        let attempt = Attempt {
+            number: self.attempts,
+            nsp: nsp.to_owned(),
+            namespace: known_namespace,
+            server: self.server.clone(),
+            client: self.client.clone(),
+        };
+        self.joining.push(Box::pin(AssertUnwindSafe(attempt.join(credentials)).catch_unwind()));
+    }
+
+    fn new_socket(&self, namespace: Namespace, credentials: Credentials) -> Socket {
+        let id = new_id(&self.client, &namespace);
+        Socket::new(id, namespace, self.client.clone(), credentials)
     }
 
     fn poll_joining(&mut self, cx: &mut Context<'_>) {
@@ -199,29 +217,26 @@ impl Task {
         }
     }
 
-    /// Middleware came to an end.
-    fn on_joined(
-        &mut self,
-        joined: std::thread::Result<(Socket, Result<(), ConnectError>)>,
-        cx: &mut Context<'_>,
-    ) {
-        let Ok((socket, result)) = joined else {
+    /// A rule or middleware came to an end.
+    fn on_joined(&mut self, joined: std::thread::Result<Joined>, cx: &mut Context<'_>) {
+        let Ok(Joined { attempt, result }) = joined else {
             tracing::error!("a middleware of a namespace panicked");
+            self.server.count_panic();
             return self.close(CloseReason::ForcedServerClose);
         };
-        let Some(at) = self.connecting.iter().position(|other| other.is_same(&socket)) else {
+        let Some(at) = self.connecting.iter().position(|(number, _)| *number == attempt) else {
             return; // the client gave up meanwhile
         };
-        self.connecting.swap_remove(at);
-        self.complete(&socket, result, cx);
+        let (_, nsp) = self.connecting.swap_remove(at);
+        match result {
+            Ok(socket) => self.complete(&socket, cx),
+            Err(refusal) => self.refuse(&nsp, &refusal),
+        }
     }
 
-    fn complete(&mut self, socket: &Socket, result: Result<(), ConnectError>, cx: &mut Context<'_>) {
+    /// A socket was let in.
+    fn complete(&mut self, socket: &Socket, cx: &mut Context<'_>) {
         let namespace = socket.namespace();
-        if let Err(refusal) = result {
-            socket.clear();
-            return self.refuse(namespace.name(), &refusal);
-        }
         // A target first, then connected: what is sent in between goes nowhere, what is sent after
         // comes behind the answer.
         if namespace.adapter().add(socket.id(), socket.member()).is_err() {
@@ -241,9 +256,8 @@ impl Task {
         self.connect_by = None;
         let no_args = Args::from_values(Vec::new());
         for event in ["connect", "connection"] {
-            let found = lock(namespace.listeners()).find(event);
             let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
-            self.call_all(found, &mut context, cx);
+            self.call_all(namespace.listeners(event), &mut context, cx);
         }
     }
 
@@ -255,18 +269,16 @@ impl Task {
         let _ = self.client.conn().push(&outgoing(packet), false);
     }
 
-    // reference: socket.id
-    fn new_id(&self, namespace: &Namespace) -> SocketId {
-        match (self.revision(), namespace.name()) {
-            (Revision::V5, _) => engineio::random_id().into(),
-            (_, "/") => self.client.conn().id().into(),
-            (_, name) => format!("{name}#{}", self.client.conn().id()).into(),
-        }
-    }
-
     // ---- events -----------------------------------------------------------------------------
 
-    fn on_event(&mut self, socket: &Socket, name: &str, id: Option<u64>, args: Args<'_>, cx: &mut Context<'_>) {
+    fn on_event(
+        &mut self,
+        socket: &Socket,
+        name: &str,
+        id: Option<u64>,
+        args: Args<'_>,
+        cx: &mut Context<'_>,
+    ) {
         let Some(chain) = socket.middleware() else {
             return self.dispatch(socket, name, id, &args, cx);
         };
@@ -302,7 +314,8 @@ impl Task {
                 if self.revision() == Revision::V4 {
                     let nsp = socket.namespace().name();
                     let (message, data) = (refusal.message(), refusal.value());
-                    let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
+                    let packet =
+                        self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
                     let _ = socket.push(&outgoing(packet), false);
                 }
                 self.raise_error(socket, refusal.into(), cx);
@@ -310,20 +323,31 @@ impl Task {
         }
     }
 
-    fn dispatch(&mut self, socket: &Socket, name: &str, id: Option<u64>, args: &Args<'_>, cx: &mut Context<'_>) {
-        let found = lock(socket.listeners()).find(name);
+    fn dispatch(
+        &mut self,
+        socket: &Socket,
+        name: &str,
+        id: Option<u64>,
+        args: &Args<'_>,
+        cx: &mut Context<'_>,
+    ) {
         let mut context = EventContext::new(socket, name, Cause::Arguments(args)).with_ack(id);
-        self.call_all(found, &mut context, cx);
+        self.call_all(socket.event_listeners(name), &mut context, cx);
     }
 
     fn call_all(&mut self, found: Found, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
-        for handler in found.first.into_iter().chain(found.rest) {
+        for handler in found {
             self.call(&handler, context, cx);
         }
     }
 
     /// Calls a handler; what it leaves unfinished joins the running set.
-    fn call(&mut self, handler: &SharedHandler, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
+    fn call(
+        &mut self,
+        handler: &SharedHandler,
+        context: &mut EventContext<'_>,
+        cx: &mut Context<'_>,
+    ) {
         let polled = catch_unwind(AssertUnwindSafe(|| match handler.call(context) {
             Outcome::Done(result) => Ok(result),
             Outcome::Pending(mut future) => match future.as_mut().poll(cx) {
@@ -355,7 +379,9 @@ impl Task {
         match finished {
             Ok(Finished::Handler(_, Ok(()))) => {}
             Ok(Finished::Handler(socket, Err(error))) => self.raise_error(&socket, error, cx),
-            Ok(Finished::Middleware(socket, id, result)) => self.on_checked(&socket, id, result, cx),
+            Ok(Finished::Middleware(socket, id, result)) => {
+                self.on_checked(&socket, id, result, cx)
+            }
             Err(_) => {
                 tracing::error!("an async handler panicked");
                 self.server.count_panic();
@@ -366,8 +392,8 @@ impl Task {
 
     // seed: Event 'error'; without a listener it does no harm
     fn raise_error(&mut self, socket: &Socket, error: BoxError, cx: &mut Context<'_>) {
-        let found = lock(socket.listeners()).find("error");
-        if found.first.is_none() {
+        let found = socket.listeners("error");
+        if found.is_empty() {
             tracing::debug!(id = %socket.id(), %error, "error without a listener");
             return;
         }
@@ -405,10 +431,15 @@ impl Task {
         }
     }
 
-    fn tell(&mut self, socket: &Socket, event: &str, reason: DisconnectReason, cx: &mut Context<'_>) {
-        let found = lock(socket.listeners()).find(event);
+    fn tell(
+        &mut self,
+        socket: &Socket,
+        event: &str,
+        reason: DisconnectReason,
+        cx: &mut Context<'_>,
+    ) {
         let mut context = EventContext::new(socket, event, Cause::Disconnect(reason));
-        self.call_all(found, &mut context, cx);
+        self.call_all(socket.listeners(event), &mut context, cx);
     }
 
     fn take_commands(&mut self, cx: &mut Context<'_>) {
@@ -446,7 +477,7 @@ impl Application for Task {
         match decoded {
             Ok(Some(decoded)) => self.on_decoded(decoded, cx),
             Ok(None) => {}
-            Err(error) => self.on_error(error, cx),
+            Err(error) => self.on_error(&error, cx),
         }
         self.decoder = Some(decoder);
     }
@@ -489,14 +520,61 @@ impl Application for Task {
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);
         }
-        for socket in self.connecting.drain(..) {
-            socket.clear();
-        }
+        self.connecting.clear();
         let running = std::mem::take(&mut self.running);
         self.server.detach(running.len(), async move {
             // their errors have nobody to be told to
             let _ = running.map(drop).count().await;
         });
+    }
+}
+
+/// A client on its way into a namespace.
+struct Attempt {
+    number: u64,
+    nsp: String,
+    /// `None`: the rules for dynamic namespaces are to be asked.
+    namespace: Option<Namespace>,
+    server: Server,
+    client: Client,
+}
+
+impl Attempt {
+    async fn join(self, credentials: Credentials) -> Joined {
+        let attempt = self.number;
+        Joined { attempt, result: self.result(credentials).await }
+    }
+
+    async fn result(self, credentials: Credentials) -> Result<Socket, ConnectError> {
+        let Self { nsp, namespace, server, client, .. } = self;
+        let namespace = match namespace {
+            Some(namespace) => namespace,
+            None => {
+                let auth = credentials.auth.clone();
+                let candidate = Candidate { name: nsp, auth, conn: client.conn().clone() };
+                let limit = server.limits().max_dynamic_namespaces;
+                let made = server.registry().make_dynamic(candidate, limit).await;
+                made.ok_or_else(|| ConnectError::new("Invalid namespace"))?
+            }
+        };
+        let chain = namespace.middleware();
+        let socket = Socket::new(new_id(&client, &namespace), namespace, client, credentials);
+        if let Some(chain) = chain {
+            if let Err(refusal) = run_connect(chain, socket.clone()).await {
+                socket.clear();
+                return Err(refusal);
+            }
+        }
+        Ok(socket)
+    }
+}
+
+// reference: socket.id
+fn new_id(client: &Client, namespace: &Namespace) -> SocketId {
+    match (client.revision(), namespace.name()) {
+        (Revision::V5, _) => engineio::random_id().into(),
+        (_, "/") => client.conn().id().into(),
+        (_, name) => format!("{name}#{}", client.conn().id()).into(),
     }
 }
 

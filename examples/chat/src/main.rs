@@ -143,7 +143,9 @@ async fn main() -> Result<(), socketio::BoxError> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let server = io.attach_service(listener, io.fallback(page::Page))?;
     println!("The chat is open: http://{}/", server.local_addr());
-    println!("It takes Socket.IO clients 1.x to 4.x, by WebSocket and by long polling. Ctrl-C ends it.");
+    println!(
+        "It takes Socket.IO clients 1.x to 4.x, by WebSocket and by long polling. Ctrl-C ends it."
+    );
 
     tokio::signal::ctrl_c().await?;
     io.close().within(Duration::from_secs(5)).await;

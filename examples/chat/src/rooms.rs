@@ -40,8 +40,9 @@ impl Rooms {
         let room = named(room, 32).ok_or("A room's name has 1 to 32 characters.")?;
         let mut rooms = self.lock();
         let members = &mut rooms.entry(room.clone()).or_default().members;
-        let is_taken =
-            |(other, name): &(SocketId, String)| other != id && name.eq_ignore_ascii_case(&nickname);
+        let is_taken = |(other, name): &(SocketId, String)| {
+            other != id && name.eq_ignore_ascii_case(&nickname)
+        };
         if members.iter().any(is_taken) {
             return Err(format!("{nickname} is in {room} already: choose another nickname."));
         }

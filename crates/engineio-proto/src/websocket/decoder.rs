@@ -95,7 +95,7 @@ impl Decoder {
     }
 
     /// Takes the next bytes of the connection. The events must be drained: what is left in the
-    /// buffer when [`Messages`] is dropped is lost.
+    /// buffer when [`Messages`] is dropped is lost, but for what [`Messages::rest`] gives back.
     pub fn feed<'d, 'b>(&'d mut self, input: &'b mut [u8]) -> Messages<'d, 'b> {
         Messages { decoder: self, input, current: None }
     }
@@ -288,6 +288,12 @@ impl Messages<'_, '_> {
             Some(Complete::Control(Opcode::Close, payload)) => Event::Close(close::parse(payload)?),
             Some(Complete::Control(_, _)) => Event::Pong,
         }))
+    }
+
+    /// Stops between two events: the bytes that were not looked at, to be fed again later.
+    #[must_use]
+    pub fn rest(&self) -> &[u8] {
+        self.input
     }
 
     fn end(&mut self) {

@@ -16,11 +16,13 @@ use crate::socket::Socket;
 pub(crate) struct Polling {
     parked: Option<Poll>,
     base64: bool,
+    /// An answer met no request any more: what was in it is lost.
+    lost: bool,
 }
 
 impl Polling {
     pub(crate) fn new(base64: bool) -> Self {
-        Self { parked: None, base64 }
+        Self { parked: None, base64, lost: false }
     }
 
     /// Parks a poll. The mailbox admits one at a time.
@@ -32,9 +34,14 @@ impl Polling {
         self.parked.is_some()
     }
 
-    /// Whether the client of the parked poll is gone.
+    /// Whether the client of the parked poll, or of the last one, is gone.
     pub(crate) fn is_abandoned(&mut self, cx: &mut Context<'_>) -> bool {
-        self.parked.as_mut().is_some_and(|poll| poll.reply.poll_closed(cx).is_ready())
+        self.lost || self.parked.as_mut().is_some_and(|poll| poll.reply.poll_closed(cx).is_ready())
+    }
+
+    /// Whether an answer met no request any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Answers the parked poll with what waits, if both are there.
@@ -78,7 +85,6 @@ impl Polling {
         let content_type = payload::encode(socket.protocol(), base64, &packets, &mut payload);
         // before the answer: the client's next poll may come at once
         socket.shared().mailbox.poll_answered();
-        // A client that is gone ends the session in the driver's next turn.
-        let _ = poll.reply.send(PollAnswer { payload, content_type, compress });
+        self.lost |= poll.reply.send(PollAnswer { payload, content_type, compress }).is_err();
     }
 }

@@ -83,6 +83,15 @@ impl WebSocket {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
+    /// Takes back what was read last and not used: the next read gives it again.
+    pub(crate) fn unread(&mut self, mut bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        bytes.extend_from_slice(&self.read_ahead);
+        self.read_ahead = bytes.into();
+    }
+
     /// Waits until a plain TCP stream is writable; other streams say so when they are written.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.stream {
@@ -141,11 +150,6 @@ impl WebSocket {
             }
         }
         self.poll_flush(cx)
-    }
-
-    /// Whether `out` is written.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.out.is_empty()
     }
 
     /// Ends a WebSocket that is no session's transport, with a close frame if the peer takes it at

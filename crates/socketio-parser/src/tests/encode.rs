@@ -7,44 +7,55 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
-use super::{decode, decoder, show};
-use crate::{Args, Binary, Decoded, EncodeError, Encoded, Encoder, One, Revision, Spread, Value};
+use super::{decode, decoder, encoder, show};
+use crate::{Args, Binary, Decoded, EncodeError, Encoded, One, Revision, Spread, Value};
 
 fn text(encoded: &Encoded) -> &str {
-    std::str::from_utf8(encoded.text()).expect("packets are UTF-8")
+    let Encoded::Text { buffer, start, .. } = encoded else { panic!("JSON is text") };
+    std::str::from_utf8(&buffer[*start..]).expect("packets are UTF-8")
+}
+
+fn start(encoded: &Encoded) -> usize {
+    let Encoded::Text { start, .. } = encoded else { panic!("JSON is text") };
+    *start
+}
+
+fn attached(encoded: &Encoded) -> &[Bytes] {
+    let Encoded::Text { attachments, .. } = encoded else { panic!("JSON is text") };
+    attachments
 }
 
 /// An event `e` in `/` whose arguments are `args`: what stands between name and bracket.
 #[track_caller]
 fn check<T: Serialize>(args: T, expected: &str) {
-    let encoded = Encoder::json().event(14, "/", None, "e", &args).expect("serialisable");
-    assert!(encoded.start >= 14);
+    let encoded = encoder().event(14, "/", None, "e", &args).expect("serialisable");
+    assert!(start(&encoded) >= 14);
     assert_eq!(text(&encoded), format!("2[\"e\"{expected}]"));
-    assert!(encoded.attachments.is_empty());
+    assert!(attached(&encoded).is_empty());
     // The acknowledgement has the same arguments, and what we say we understand.
-    let ack = Encoder::json().ack(14, "/", 7, &args).expect("serialisable");
+    let ack = encoder().ack(14, "/", 7, &args).expect("serialisable");
     assert_eq!(text(&ack), format!("37[{}]", expected.strip_prefix(',').unwrap_or("")));
     assert!(decode(Revision::V5, text(&ack), &[]).starts_with("ack / #7 "));
 }
 
 #[track_caller]
 fn binary<T: Serialize>(args: T, expected: &str, attachments: &[&'static [u8]]) {
-    let encoded = Encoder::json().event(0, "/", None, "e", &args).expect("serialisable");
+    let encoded = encoder().event(0, "/", None, "e", &args).expect("serialisable");
     assert_eq!(text(&encoded), expected);
-    assert_eq!(encoded.attachments, attachments);
+    assert_eq!(attached(&encoded), attachments);
 }
 
 #[track_caller]
 fn refused<T: Serialize>(args: T, expected: &EncodeError) {
-    assert_eq!(Encoder::json().event(0, "/", None, "e", &args).as_ref(), Err(expected));
+    assert_eq!(encoder().event(0, "/", None, "e", &args).as_ref(), Err(expected));
 }
 
 #[test]
 fn heads() {
-    let encoder = Encoder::json();
+    let encoder = encoder();
     let event = |nsp: &str, id: Option<u64>| {
         let encoded = encoder.event(14, nsp, id, "e", &1).unwrap();
-        assert!(encoded.start >= 14);
+        assert!(start(&encoded) >= 14);
         text(&encoded).to_owned()
     };
     assert_eq!(event("/", None), r#"2["e",1]"#);
@@ -57,7 +68,7 @@ fn heads() {
     let many = Spread(vec![bytes.clone(); 12]);
     let encoded = encoder.event(14, "/chat", Some(u64::MAX), "e", &many).unwrap();
     assert!(text(&encoded).starts_with(r#"512-/chat,18446744073709551615["e",{"#));
-    assert!(encoded.start >= 14);
+    assert!(start(&encoded) >= 14);
     let encoded = encoder.ack(14, "/chat", 7, &(1, bytes)).unwrap();
     assert_eq!(text(&encoded), r#"61-/chat,7[1,{"_placeholder":true,"num":0}]"#);
     assert_eq!(text(&encoder.ack(0, "/", 7, &()).unwrap()), "37[]");
@@ -67,15 +78,15 @@ fn heads() {
 
 #[test]
 fn control_packets() {
-    let encoder = Encoder::json();
+    let encoder = encoder();
     let data = Value::from_iter([("code", 7)]);
     for (encoded, expected) in [
         (encoder.connect(14, "/", Revision::V4, None), "0"),
         (encoder.connect(14, "/chat", Revision::V4, Some("x")), "0/chat,"),
         (encoder.connect(14, "/", Revision::V5, Some("x\"")), r#"0{"sid":"x\""}"#),
         (encoder.connect(14, "/chat", Revision::V5, Some("x")), r#"0/chat,{"sid":"x"}"#),
-        (encoder.disconnect(14, "/"), "1"),
-        (encoder.disconnect(14, "/chat"), "1/chat,"),
+        (encoder.disconnect(14, "/", Revision::V5), "1"),
+        (encoder.disconnect(14, "/chat", Revision::V5), "1/chat,"),
         (encoder.error(14, "/", Revision::V4, "no", None), r#"4"no""#),
         (encoder.error(14, "/chat", Revision::V4, "no", Some(&data)), r#"4/chat,{"code":7}"#),
         (encoder.error(14, "/chat", Revision::V5, "no", None), r#"4/chat,{"message":"no"}"#),
@@ -85,8 +96,8 @@ fn control_packets() {
         ),
     ] {
         assert_eq!(text(&encoded), expected);
-        assert!(encoded.start >= 14);
-        assert!(encoded.attachments.is_empty());
+        assert!(start(&encoded) >= 14);
+        assert!(attached(&encoded).is_empty());
     }
 }
 
@@ -210,9 +221,9 @@ fn strings() {
     fn string(text: &str) {
         // serde_json writes the same escapes.
         check(text, &format!(",{}", serde_json::to_string(text).unwrap()));
-        let encoded = Encoder::json().event(0, "/", None, "e", text).unwrap();
+        let encoded = encoder().event(0, "/", None, "e", text).unwrap();
         let mut decoder = decoder(Revision::V5);
-        let decoded = decoder.text(std::str::from_utf8(encoded.text()).unwrap());
+        let decoded = decoder.text(self::text(&encoded));
         let Ok(Some(Decoded::Event { args, .. })) = decoded else { panic!("{decoded:?}") };
         assert_eq!(args.to_values(), [Value::from(text)]);
         assert_eq!(args.deserialize::<String>().as_deref(), Ok(text));
@@ -261,17 +272,16 @@ fn own_bytes_are_not_copied() {
     let bytes = Bytes::from(vec![7; 100]);
     let value = Value::from(vec![bytes.clone()]);
     for encoded in [
-        Encoder::json().event(0, "/", None, "e", &Binary(bytes.clone())).unwrap(),
-        Encoder::json().event(0, "/", None, "e", &value).unwrap(),
+        encoder().event(0, "/", None, "e", &Binary(bytes.clone())).unwrap(),
+        encoder().event(0, "/", None, "e", &value).unwrap(),
     ] {
-        assert_eq!(encoded.attachments[0].as_ptr(), bytes.as_ptr());
+        assert_eq!(attached(&encoded)[0].as_ptr(), bytes.as_ptr());
     }
     // Others are, whatever lay there before.
-    let encoded =
-        Encoder::json().event(0, "/", None, "e", &(Binary(bytes.clone()), &bytes)).unwrap();
-    assert_eq!(encoded.attachments[0].as_ptr(), bytes.as_ptr());
-    assert_ne!(encoded.attachments[1].as_ptr(), bytes.as_ptr());
-    assert_eq!(encoded.attachments[1], bytes);
+    let encoded = encoder().event(0, "/", None, "e", &(Binary(bytes.clone()), &bytes)).unwrap();
+    assert_eq!(attached(&encoded)[0].as_ptr(), bytes.as_ptr());
+    assert_ne!(attached(&encoded)[1].as_ptr(), bytes.as_ptr());
+    assert_eq!(attached(&encoded)[1], bytes);
 }
 
 #[test]
@@ -289,10 +299,11 @@ fn errors_of_the_value() {
 fn one_allocation() {
     // The buffer never grew: a usual event fits what was reserved.
     let args = ("general", Point { x: 1, y: Some(2.5) }, vec![1, 2, 3]);
-    let encoded = Encoder::json().event(14, "/chat", Some(7), "message", &args).unwrap();
+    let encoded = encoder().event(14, "/chat", Some(7), "message", &args).unwrap();
     let front = 14 + 1 + 11 + "/chat,".len() + 20;
-    assert_eq!(encoded.buffer.capacity(), front + "message".len() + 96);
-    assert_eq!(encoded.attachments.capacity(), 0);
+    let Encoded::Text { buffer, attachments, .. } = encoded else { panic!() };
+    assert_eq!(buffer.capacity(), front + "message".len() + 96);
+    assert_eq!(attachments.capacity(), 0);
 }
 
 #[test]
@@ -304,7 +315,7 @@ fn received_and_sent_again() {
     let decoded = decoder.binary(Bytes::from_static(b"\x02")).unwrap();
     let shown = show(decoded.clone());
     let Some(Decoded::Event { nsp, id, name, args }) = decoded else { panic!("{shown}") };
-    let encoded = Encoder::json().event(0, nsp, id, &name, &args).unwrap();
+    let encoded = encoder().event(0, nsp, id, &name, &args).unwrap();
     assert_eq!(self::text(&encoded), text);
-    assert_eq!(encoded.attachments, [&b"\x01"[..], b"\x02"]);
+    assert_eq!(attached(&encoded), [&b"\x01"[..], b"\x02"]);
 }

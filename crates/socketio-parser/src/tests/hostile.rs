@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::decode;
-use crate::{Decoded, Decoder, EncodeError, Encoder, Limits, Revision, Spread, Value};
+use super::{decode, encoder};
+use crate::{Decoded, Decoder, EncodeError, Encoded, Limits, Parser, Revision, Spread, Value};
 
 /// Text and attachments beyond the given limits.
 fn limited(change: impl FnOnce(&mut Limits)) -> Decoder {
     let mut limits = Limits::default();
     change(&mut limits);
-    Decoder::new(Revision::V5, Arc::new(limits))
+    Parser::json().decoder(Revision::V5, Arc::new(limits))
 }
 
 fn nested(depth: usize) -> String {
@@ -67,8 +67,9 @@ fn the_deepest_value_fits_a_small_stack() {
         args.deserialize::<Untagged>().unwrap();
         let value: Value = args.deserialize().unwrap();
         assert_eq!(value, args.to_values()[0]);
-        let encoded = Encoder::json().event(0, "/", None, "e", &args).unwrap();
-        assert_eq!(encoded.text(), text.as_bytes());
+        let encoded = encoder().event(0, "/", None, "e", &args).unwrap();
+        let Encoded::Text { buffer, start, .. } = encoded else { panic!() };
+        assert_eq!(&buffer[start..], text.as_bytes());
         assert_eq!(value.clone(), crate::to_value(&value).unwrap());
         crate::from_value::<Tree>(value).unwrap();
     };
@@ -81,9 +82,9 @@ fn depth_of_what_is_sent() {
     for _ in 0..1_024 {
         value = Value::Array(vec![value]);
     }
-    assert!(Encoder::json().event(0, "/", None, "e", &Spread(vec![value.clone()])).is_ok());
+    assert!(encoder().event(0, "/", None, "e", &Spread(vec![value.clone()])).is_ok());
     let value = Value::Array(vec![value]);
-    let encoded = Encoder::json().event(0, "/", None, "e", &Spread(vec![value]));
+    let encoded = encoder().event(0, "/", None, "e", &Spread(vec![value]));
     assert_eq!(encoded, Err(EncodeError::TooDeep));
 }
 

@@ -4,21 +4,29 @@ mod args;
 mod decode;
 mod encode;
 mod hostile;
+#[cfg(feature = "msgpack")]
+mod msgpack;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Args, Decoded, Decoder, Encoded, Encoder, Limits, Revision, Value};
+use crate::{Args, Decoded, Decoder, Encoded, Encoder, Limits, Parser, Revision, Value};
 
 #[test]
 fn sendable() {
     fn check<T: Send + Sync>() {}
-    check::<(Decoder, Encoder, Encoded, Decoded<'_>, Args<'_>, Value)>();
+    check::<(Parser, Encoder, Encoded, Args<'_>, Value)>();
+    fn check_send<T: Send>() {}
+    check_send::<(Decoder, Decoded<'_>)>();
 }
 
 fn decoder(revision: Revision) -> Decoder {
-    Decoder::new(revision, Arc::new(Limits::default()))
+    Parser::json().decoder(revision, Arc::new(Limits::default()))
+}
+
+fn encoder() -> Encoder {
+    Parser::json().encoder()
 }
 
 /// What the decoder makes of a text and the binary messages after it, in one line.

@@ -1,0 +1,178 @@
+//! The end of a session: the application is told at once, the peer as its transport can.
+//!
+//! ```text
+//!   Open ──end──▶ Farewell ──▶ Over
+//!                  polling: a parked poll is answered with a last packet; for an orderly close
+//!                           the next poll is waited for
+//!                  websocket: what waits and a close frame are written, then the peer's end is
+//!                           waited for
+//!                  at the latest after `close_timeout`
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use engineio_proto::websocket::{Event, close};
+use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind};
+
+use super::{Driver, Stage, Transport};
+use crate::application::Application;
+use crate::outbox::Link;
+use crate::scratch;
+use crate::socket::Detail;
+use crate::transport::websocket::WebSocket;
+
+/// How the peer of an ended session learns of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Farewell {
+    pub(super) until: Instant,
+    /// The packet for a parked poll, and whether it is worth waiting for a poll.
+    pub(super) last: PacketType,
+    pub(super) wait: bool,
+    /// The WebSocket's end is not waited for: the peer closed first.
+    pub(super) answered: bool,
+}
+
+impl Driver {
+    pub(super) fn on_panic(&mut self, now: Instant, cx: &mut Context<'_>) {
+        tracing::error!(sid = self.socket.id(), "the application of a session panicked");
+        self.end(now, CloseReason::ForcedServerClose, Some(Detail::Panic), cx);
+    }
+
+    /// Calls the application; its panic ends this session only.
+    pub(super) fn with_application(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(&mut dyn Application, &mut Context<'_>),
+    ) {
+        let Some(application) = &mut self.application else { return };
+        let call = AssertUnwindSafe(|| call(application.as_mut(), cx));
+        if catch_unwind(call).is_err() {
+            self.on_panic(now, cx);
+        }
+    }
+
+    /// Ends the session: the application is told now, the peer as [`Farewell`] says.
+    pub(super) fn end(
+        &mut self,
+        now: Instant,
+        reason: CloseReason,
+        detail: Option<Detail>,
+        cx: &mut Context<'_>,
+    ) {
+        // reference: a close frame without a code
+        self.end_with(now, reason, detail, close::frame(None, ""), cx);
+    }
+
+    pub(super) fn end_with(
+        &mut self,
+        now: Instant,
+        reason: CloseReason,
+        detail: Option<Detail>,
+        close_frame: Vec<u8>,
+        cx: &mut Context<'_>,
+    ) {
+        if self.stage != Stage::Open {
+            return;
+        }
+        tracing::debug!(sid = self.socket.id(), %reason, ?detail, "closed");
+        // Who broke the protocol is not waited for; nor is anybody when the server goes.
+        let wait = matches!(reason, CloseReason::ForcedClose | CloseReason::ForcedServerClose)
+            && self.session.transport() == TransportKind::Polling;
+        self.stage = Stage::Farewell(Farewell {
+            until: now + self.engine.options.close_timeout,
+            // reference: a noop if the client closed, else a close packet
+            last: match reason {
+                CloseReason::TransportClose => PacketType::Noop,
+                _ => PacketType::Close,
+            },
+            wait,
+            answered: false,
+        });
+        self.session.close();
+        self.socket.set_closing();
+        self.engine.counters.session_closed(reason, detail);
+
+        if let Some(mut application) = self.application.take() {
+            let told = AssertUnwindSafe(|| {
+                application.on_close(reason, detail, cx);
+                drop(application); // which may run code of the user, too
+            });
+            if catch_unwind(told).is_err() {
+                tracing::error!(sid = self.socket.id(), "the application of a session panicked");
+            }
+        }
+        if let Some(probe) = self.probe.take() {
+            probe.refuse(cx);
+        }
+        let shared = self.socket.shared();
+        if detail == Some(Detail::SlowConsumer) {
+            // Nothing can be told to a peer that takes nothing.
+            self.lose_transport();
+        } else if self.session.transport() == TransportKind::WebSocket {
+            shared.outbox.close(Some(Outgoing::control_frame(close_frame)));
+        } else {
+            shared.outbox.close(None);
+        }
+        // The client of a request that is still being read or taken gets its answer now.
+        match self.post.take() {
+            Some(post) => post.answer(&self.socket),
+            None => self.socket.shared().mailbox.post_answered(),
+        }
+        if !wait {
+            self.engine.forget(&self.socket);
+        }
+    }
+
+    /// Tells the peer of an ended session, or waits until it can be told.
+    pub(super) fn say_farewell(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let Stage::Farewell(Farewell { until, last, wait, answered }) = self.stage else { return };
+        let outbox = &self.socket.shared().outbox;
+        let over = match &mut self.transport {
+            _ if until <= now => true,
+            Transport::Polling(polling) => {
+                if wait {
+                    // reference: what waits goes alone; clients drop packets beside a close packet
+                    polling.flush(&self.socket);
+                }
+                polling.answer_with(&self.socket, last) || !wait
+            }
+            Transport::WebSocket(_) if outbox.link() != Link::Idle => false,
+            Transport::WebSocket(websocket) => {
+                outbox.discard(); // with the write half, which ends the direction
+                let shut = websocket.poll_shutdown(cx).is_ready();
+                // What the peer says now does not matter, but its data must not meet a closed
+                // socket: the reset would overtake our close frame.
+                if answered { shut } else { poll_end(websocket, cx).is_ready() }
+            }
+            Transport::Gone => true,
+        };
+        if over {
+            self.stage = Stage::Over;
+        }
+    }
+}
+
+/// Reads and drops what a peer sends after the end, until it closes, too, or its stream ends.
+// RFC 6455 7.1.1
+fn poll_end(websocket: &mut WebSocket, cx: &mut Context<'_>) -> Poll<()> {
+    loop {
+        let is_closed = scratch::with_read_buffer(|buffer| {
+            let count = ready!(websocket.poll_read(cx, buffer)).unwrap_or(0);
+            let mut messages = websocket.decoder.feed(&mut buffer[..count]);
+            Poll::Ready(loop {
+                match messages.next() {
+                    // after a violation nothing can be told apart any more: its end is waited for
+                    Ok(None) | Err(_) => break count == 0,
+                    Ok(Some(Event::Close(_))) => break true,
+                    Ok(Some(_)) => {}
+                }
+            })
+        });
+        if ready!(is_closed) {
+            return Poll::Ready(());
+        }
+    }
+}

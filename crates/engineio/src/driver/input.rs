@@ -1,0 +1,317 @@
+//! What a client sends: bodies of POSTs, frames, and the frames of a WebSocket that probes.
+//!
+//! Messages are delivered while the application and the client itself (who must take the answers)
+//! are ready. What was read beyond that waits, a POST with its packets and a WebSocket with its
+//! bytes, and nothing more is read: so a client that sends faster than it is served is slowed
+//! down by its own transport.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use engineio_proto::websocket::{Event, close, frame};
+use engineio_proto::{
+    CloseReason, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind, Violation,
+};
+
+use super::{Driver, Stage, Transport};
+use crate::scratch;
+use crate::socket::Detail;
+use crate::stats::Counters;
+use crate::transport::websocket::WebSocket;
+
+/// What a read found.
+enum Read {
+    /// Nothing more for now.
+    Idle,
+    /// That many bytes; there may be more.
+    More(usize),
+    /// The stream ended or broke.
+    End,
+    Violation(Violation),
+}
+
+/// What became of a probe.
+enum Probed {
+    /// It goes on; true: there may be more to read.
+    Waits(bool),
+    Switched,
+    Ended,
+}
+
+impl Driver {
+    /// Whether the client may be read: the application takes messages, and the client takes its
+    /// answers.
+    pub(super) fn is_ready(&self, cx: &mut Context<'_>) -> bool {
+        self.application.as_ref().is_some_and(|application| application.is_ready())
+            && self.socket.shared().outbox.poll_writable(cx).is_ready()
+    }
+
+    /// Reads what there is, one buffer at most. True: there may be more.
+    pub(super) fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let mut more = self.read_probe(now, cx);
+        if let Transport::Polling(polling) = &mut self.transport {
+            if polling.is_abandoned(cx) {
+                self.end(now, CloseReason::TransportError, None, cx);
+            }
+        }
+        if !self.may_deliver(now, cx) {
+            return more;
+        }
+        if self.unread_since.take().is_some() {
+            self.session.on_reading(now, true);
+        }
+        self.take_post(now, cx);
+        let mut budget = scratch::READ;
+        while self.stage == Stage::Open && self.unread_since.is_none() && self.socket.is_open() {
+            // Taken out: handling what is read needs the rest of the driver.
+            let websocket = match std::mem::replace(&mut self.transport, Transport::Gone) {
+                Transport::WebSocket(websocket) => websocket,
+                other => {
+                    self.transport = other;
+                    break;
+                }
+            };
+            let (websocket, read) = self.read_frames(now, websocket, cx);
+            self.transport = Transport::WebSocket(websocket);
+            match read {
+                Read::Idle => break,
+                // A short read left nothing; the next one says so without a system call.
+                Read::More(count) if count < budget => budget -= count,
+                Read::More(_) => {
+                    more = true;
+                    break;
+                }
+                Read::End => {
+                    self.lose_transport();
+                    self.end(now, CloseReason::TransportClose, None, cx);
+                }
+                Read::Violation(violation) => self.on_violation(now, violation, cx),
+            }
+        }
+        more
+    }
+
+    /// Whether the next message may be delivered; if not, reading pauses.
+    fn may_deliver(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        if self.stage != Stage::Open || !self.socket.is_open() {
+            return false;
+        }
+        if self.is_ready(cx) {
+            return true;
+        }
+        if self.unread_since.is_none() {
+            self.unread_since = Some(now);
+            self.session.on_reading(now, false);
+        }
+        false
+    }
+
+    /// The stream ended or broke: nothing can be sent any more.
+    pub(super) fn lose_transport(&mut self) {
+        self.socket.shared().outbox.discard();
+        self.transport = Transport::Gone;
+    }
+
+    /// Takes the packets of a POST as long as they may be delivered.
+    fn take_post(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let Some(mut post) = self.post.take() else { return };
+        while self.may_deliver(now, cx) {
+            match post.packets.next() {
+                Some(Ok(packet)) => self.on_packet(now, packet, cx),
+                Some(Err(error)) => {
+                    tracing::debug!(sid = self.socket.id(), %error, "undecodable payload");
+                    self.end(now, CloseReason::ParseError, None, cx);
+                }
+                None => break,
+            }
+        }
+        match self.unread_since {
+            Some(_) if self.stage == Stage::Open => self.post = Some(post),
+            // reference: the answer is `ok` whatever was in it
+            _ => post.answer(&self.socket),
+        }
+    }
+
+    /// Reads one buffer of frames.
+    fn read_frames(
+        &mut self,
+        now: Instant,
+        mut websocket: Box<WebSocket>,
+        cx: &mut Context<'_>,
+    ) -> (Box<WebSocket>, Read) {
+        let read = scratch::with_read_buffer(|buffer| {
+            let count = match websocket.poll_read(cx, buffer) {
+                Poll::Pending => return Read::Idle,
+                Poll::Ready(Ok(count)) if count > 0 => count,
+                Poll::Ready(_) => return Read::End,
+            };
+            let mut messages = websocket.decoder.feed(&mut buffer[..count]);
+            loop {
+                let packet = match messages.next() {
+                    Ok(None) => return Read::More(count),
+                    Err(violation) => return Read::Violation(violation),
+                    Ok(Some(Event::Text(text))) => Packet::from_text(self.session.protocol(), text),
+                    Ok(Some(Event::Binary(bytes))) => {
+                        Packet::from_binary(self.session.protocol(), bytes)
+                    }
+                    Ok(Some(Event::Ping(payload))) => {
+                        self.on_ping(payload);
+                        continue;
+                    }
+                    Ok(Some(Event::Pong)) => continue,
+                    Ok(Some(Event::Close(status))) => {
+                        self.on_close_frame(now, status.map(|(code, _)| code), cx);
+                        return Read::Idle;
+                    }
+                };
+                match packet {
+                    Ok(packet) => self.on_packet(now, packet, cx),
+                    Err(error) => {
+                        tracing::debug!(sid = self.socket.id(), %error, "undecodable packet");
+                        self.end(now, CloseReason::ParseError, None, cx);
+                    }
+                }
+                if !self.may_deliver(now, cx) {
+                    let rest = messages.rest().to_vec();
+                    websocket.unread(rest);
+                    return Read::Idle;
+                }
+            }
+        });
+        (websocket, read)
+    }
+
+    fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
+        match self.session.on_packet(now, packet.kind) {
+            Step::Deliver => {
+                Counters::add(&self.socket.counters().messages_in);
+                self.with_application(now, cx, |application, cx| {
+                    application.on_message(packet.data, cx);
+                });
+            }
+            Step::Nothing => {}
+            Step::SendPong => {
+                let _ = self.socket.push(&Outgoing::packet(PacketType::Pong, ""), false);
+            }
+            Step::Close(reason) => self.end(now, reason, None, cx),
+        }
+    }
+
+    // RFC 6455 5.5.2
+    fn on_ping(&mut self, payload: &[u8]) {
+        let mut pong = Vec::with_capacity(2 + payload.len());
+        frame::write_frame(frame::Opcode::Pong, payload, &mut pong);
+        let todo = self.socket.shared().outbox.push_pong(Outgoing::control_frame(pong));
+        self.socket.see_to(todo);
+    }
+
+    // RFC 6455 5.5.1: the answer carries the code that was received
+    fn on_close_frame(&mut self, now: Instant, code: Option<u16>, cx: &mut Context<'_>) {
+        let frame = close::frame(code, "");
+        self.end_with(now, CloseReason::TransportClose, None, frame, cx);
+        if let Stage::Farewell(farewell) = &mut self.stage {
+            farewell.answered = true;
+        }
+    }
+
+    fn on_violation(&mut self, now: Instant, violation: Violation, cx: &mut Context<'_>) {
+        tracing::debug!(sid = self.socket.id(), %violation, "websocket protocol violated");
+        let detail = match violation.code() {
+            1009 => Detail::TooLarge,
+            code => Detail::WebSocket(code),
+        };
+        let frame = close::frame(Some(violation.code()), violation.message());
+        self.end_with(now, CloseReason::TransportError, Some(detail), frame, cx);
+    }
+
+    // ---- upgrade ----------------------------------------------------------------------------
+
+    /// Reads the probing WebSocket, if there is one. True: there may be more.
+    fn read_probe(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let Some(mut probe) = self.probe.take() else { return false };
+        match self.probe_frames(now, &mut probe, cx) {
+            Probed::Waits(more) => {
+                if !matches!(probe.poll_queued(cx), Poll::Ready(Err(_))) {
+                    self.probe = Some(probe);
+                    return more;
+                }
+            }
+            Probed::Switched => {
+                self.install(probe, cx);
+                return false;
+            }
+            Probed::Ended => {}
+        }
+        self.session.on_probe_end();
+        self.socket.shared().mailbox.probe_ended();
+        probe.refuse(cx);
+        false
+    }
+
+    fn probe_frames(
+        &mut self,
+        now: Instant,
+        probe: &mut WebSocket,
+        cx: &mut Context<'_>,
+    ) -> Probed {
+        scratch::with_read_buffer(|buffer| {
+            let count = match probe.poll_read(cx, buffer) {
+                Poll::Pending => return Probed::Waits(false),
+                Poll::Ready(Ok(count)) if count > 0 => count,
+                Poll::Ready(_) => return Probed::Ended,
+            };
+            let WebSocket { decoder, out, .. } = &mut *probe;
+            let mut messages = decoder.feed(&mut buffer[..count]);
+            loop {
+                let packet = match messages.next() {
+                    Ok(None) => return Probed::Waits(true),
+                    Ok(Some(Event::Text(text))) => Packet::from_text(self.session.protocol(), text),
+                    // A client has no reason to ping a WebSocket that only probes: no answer.
+                    Ok(Some(Event::Ping(_) | Event::Pong)) => continue,
+                    Ok(Some(Event::Binary(_) | Event::Close(_))) | Err(_) => return Probed::Ended,
+                };
+                let step = packet.map(|packet| self.session.on_probe_packet(now, &packet));
+                match step {
+                    Ok(ProbeStep::Answer) => {
+                        frame::write_frame(frame::Opcode::Text, b"3probe", out);
+                        self.release_poll();
+                    }
+                    Ok(ProbeStep::Switch) => {
+                        // What follows is read when the session has its new transport.
+                        let rest = messages.rest().to_vec();
+                        probe.unread(rest);
+                        return Probed::Switched;
+                    }
+                    Ok(ProbeStep::Refuse) | Err(_) => return Probed::Ended,
+                }
+            }
+        })
+    }
+
+    /// A probe asks: a parked poll is answered, so that the client's polling comes to rest.
+    pub(super) fn release_poll(&mut self) {
+        if let Transport::Polling(polling) = &mut self.transport {
+            polling.release(&self.socket);
+        }
+    }
+
+    /// The client decided for the probe: polling ends, whatever waits goes the new way.
+    fn install(&mut self, mut websocket: Box<WebSocket>, cx: &mut Context<'_>) {
+        if let Transport::Polling(polling) = &mut self.transport {
+            polling.answer_noop(&self.socket);
+        }
+        // A client that did not wait for `3probe`: it goes first. Errors show at the next write.
+        let _ = websocket.poll_queued(cx);
+        let outbox = &self.socket.shared().outbox;
+        if !websocket.out.is_empty() {
+            outbox.precede(std::mem::take(&mut websocket.out));
+        }
+        if let Some(half) = websocket.take_write_half() {
+            outbox.set_direct(half);
+        }
+        self.transport = Transport::WebSocket(websocket);
+        self.socket.set_transport(TransportKind::WebSocket);
+        Counters::add(&self.socket.counters().upgraded);
+        tracing::debug!(sid = self.socket.id(), "upgraded");
+    }
+}

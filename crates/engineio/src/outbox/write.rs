@@ -1,0 +1,179 @@
+//! Packets to as few writes as possible: small ones flattened into the thread's scratch buffer,
+//! large ones as slices of their own.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use engineio_proto::websocket::frame::{self, Opcode};
+use engineio_proto::{Outgoing, PacketType, Part, Protocol};
+
+use super::Wire;
+use crate::scratch;
+
+/// What a write took off a batch.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) bytes: usize,
+    pub(super) packets: usize,
+    pub(super) control_frames: usize,
+}
+
+/// Writes packets off the front of `batch` until it is empty or `write` fails; `offset` counts the
+/// bytes of the first packet that are written. `WouldBlock` is an error here.
+pub(super) fn write_packets(
+    batch: &mut VecDeque<Outgoing>,
+    offset: &mut usize,
+    wire: Wire,
+    written: &mut Written,
+    mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<()> {
+    while let Some(first) = batch.front() {
+        let count = match first.ready_frame() {
+            Some(frame) if batch.len() == 1 => write(&[IoSlice::new(&frame[*offset..])])?,
+            _ => write_some(batch, *offset, wire, &mut write)?,
+        };
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        *offset += count;
+        while let Some(first) = batch.front() {
+            let length = first.frames_len(wire.protocol, wire.base64);
+            if *offset < length {
+                break;
+            }
+            *offset -= length;
+            written.bytes += first.size();
+            written.packets += 1;
+            written.control_frames += usize::from(first.is_control_frame());
+            batch.pop_front();
+        }
+    }
+    Ok(())
+}
+
+/// One write of as many packets as fit.
+fn write_some(
+    batch: &VecDeque<Outgoing>,
+    offset: usize,
+    wire: Wire,
+    write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    scratch::with_write_buffer(|flat| {
+        let mut gather =
+            Gather { flat, pieces: [const { None }; PIECES], used: 0, total: 0, skip: offset };
+        for packet in batch {
+            gather.packet(packet, wire);
+            if gather.is_full() {
+                break;
+            }
+        }
+        let Gather { flat, pieces, used, .. } = gather;
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let mut start = 0;
+        for (slice, piece) in slices.iter_mut().zip(pieces.iter().flatten()) {
+            match piece {
+                Piece::Flat(end) => {
+                    *slice = IoSlice::new(&flat[start..*end]);
+                    start = *end;
+                }
+                Piece::Slice(bytes) => *slice = IoSlice::new(bytes),
+            }
+        }
+        write(&slices[..used])
+    })
+}
+
+/// A vectored write in the making.
+struct Gather<'f, 'p> {
+    flat: &'f mut Vec<u8>,
+    pieces: [Option<Piece<'p>>; PIECES],
+    used: usize,
+    total: usize,
+    /// Bytes that are written already and so left out.
+    skip: usize,
+}
+
+enum Piece<'p> {
+    /// The next bytes of the scratch buffer, up to this one.
+    Flat(usize),
+    /// Bytes that are written from where they are.
+    Slice(&'p [u8]),
+}
+
+impl<'p> Gather<'_, 'p> {
+    /// Adds a packet. The end of one that does not fit is left out: the next write has it.
+    fn packet(&mut self, packet: &'p Outgoing, wire: Wire) {
+        if let Some(frame) = packet.ready_frame() {
+            return self.bytes(frame);
+        }
+        if wire.base64 {
+            let start = self.flat.len();
+            packet.write_frames(wire.protocol, true, self.flat);
+            return self.flattened(start);
+        }
+        for part in packet.parts() {
+            let (opcode, bytes, is_typed) = match part {
+                Part::Text(bytes) => (Opcode::Text, bytes, false),
+                // Engine.IO v3: a byte 4 in front of binary messages
+                Part::Binary(bytes) => (Opcode::Binary, bytes, wire.protocol == Protocol::V3),
+            };
+            let start = self.flat.len();
+            let (header, length) =
+                frame::header(opcode, usize::from(is_typed) + bytes.len(), false);
+            self.flat.extend_from_slice(&header[..length]);
+            if is_typed {
+                self.flat.push(PacketType::Message as u8);
+            }
+            self.flattened(start);
+            self.bytes(bytes);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &'p [u8]) {
+        if self.skip >= bytes.len() {
+            self.skip -= bytes.len();
+            return;
+        }
+        let bytes = &bytes[std::mem::take(&mut self.skip)..];
+        if bytes.len() < LARGE {
+            let start = self.flat.len();
+            self.flat.extend_from_slice(bytes);
+            return self.flattened(start);
+        }
+        if !self.is_full() {
+            self.pieces[self.used] = Some(Piece::Slice(bytes));
+            self.used += 1;
+            self.total += bytes.len();
+        }
+    }
+
+    /// The scratch buffer grew from `start` on.
+    fn flattened(&mut self, start: usize) {
+        let skip = self.skip.min(self.flat.len() - start);
+        self.flat.drain(start..start + skip);
+        self.skip -= skip;
+        let end = self.flat.len();
+        let continues = self.used > 0 && matches!(self.pieces[self.used - 1], Some(Piece::Flat(_)));
+        if self.is_full() || end == start {
+            return self.flat.truncate(start);
+        }
+        if !continues {
+            self.used += 1;
+        }
+        self.pieces[self.used - 1] = Some(Piece::Flat(end));
+        self.total += end - start;
+    }
+
+    fn is_full(&self) -> bool {
+        self.used == PIECES || self.total >= ENOUGH
+    }
+}
+
+/// Slices of one write. More would not make it faster.
+const PIECES: usize = 16;
+
+/// From here on a copy costs more than a slice of its own.
+const LARGE: usize = 16 * 1024;
+
+/// One write takes about this much at most: a socket rarely takes more at a time.
+const ENOUGH: usize = 256 * 1024;

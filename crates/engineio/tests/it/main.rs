@@ -1,0 +1,15 @@
+//! Conversations with the server, byte for byte where it matters.
+//!
+//! Most run over streams in memory, on a clock that stands still; what differs by the kind of
+//! connection runs over each of them, see [`host::Road`].
+
+#[macro_use]
+mod host;
+
+mod closing;
+mod handshake;
+mod heartbeat;
+mod polling_v3;
+mod polling_v4;
+mod upgrade;
+mod websocket;

@@ -1,0 +1,140 @@
+//! The packets of the protocols' own format, written back to front.
+//!
+//! The number of attachments stands in the head of a packet but is known only when its arguments
+//! are written. So the JSON is written behind room for the longest head, and the head then in
+//! front of it, right-aligned:
+//!
+//! ```text
+//!   | headroom | unused | 51-/chat,7 | ["photo",{"_placeholder":true,"num":0}] |
+//!                       ^ start      ^ JSON
+//! ```
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::build::read_back;
+use crate::ser::Serializer;
+use crate::text::write_string;
+use crate::{EncodeError, Encoded, PacketType, Value};
+
+/// A packet whose head is not written yet.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    buffer: Vec<u8>,
+    /// Where the JSON begins.
+    json: usize,
+    attachments: Vec<Bytes>,
+}
+
+impl Draft {
+    /// An event.
+    pub(crate) fn event<T: Serialize + ?Sized>(
+        headroom: usize,
+        nsp: &str,
+        name: &str,
+        args: &T,
+    ) -> Result<Self, EncodeError> {
+        let mut draft = Self::new(headroom, nsp, name.len() + USUAL_ARGUMENTS);
+        draft.buffer.push(b'[');
+        write_string(name, &mut draft.buffer);
+        draft.arguments(args, 1)?;
+        Ok(draft)
+    }
+
+    /// The answer to an event.
+    pub(crate) fn ack<T: Serialize + ?Sized>(
+        headroom: usize,
+        nsp: &str,
+        args: &T,
+    ) -> Result<Self, EncodeError> {
+        let mut draft = Self::new(headroom, nsp, USUAL_ARGUMENTS);
+        draft.buffer.push(b'[');
+        draft.arguments(args, 0)?;
+        Ok(draft)
+    }
+
+    /// A packet without arguments. The protocol has no binary form of these: of bytes only their
+    /// placeholders are left.
+    pub(crate) fn control<T: Serialize + ?Sized>(
+        headroom: usize,
+        nsp: &str,
+        content: Option<&T>,
+    ) -> Self {
+        let mut draft = Self::new(headroom, nsp, content.map_or(0, |_| USUAL_ARGUMENTS));
+        if let Some(content) = content {
+            write_value(content, &mut draft.buffer);
+        }
+        draft
+    }
+
+    fn new(headroom: usize, nsp: &str, json_capacity: usize) -> Self {
+        let json = headroom + 1 + MAX_COUNT + nsp.len() + 1 + MAX_ID;
+        let mut buffer = Vec::with_capacity(json + json_capacity);
+        buffer.resize(json, 0);
+        Self { buffer, json, attachments: Vec::new() }
+    }
+
+    /// The arguments, behind `count` elements, and the end of their array.
+    fn arguments<T: Serialize + ?Sized>(
+        &mut self,
+        args: &T,
+        mut count: usize,
+    ) -> Result<(), EncodeError> {
+        let mut serializer = Serializer::new(&mut self.buffer, &mut self.attachments);
+        args.serialize(Arguments::new(&mut serializer, &mut count))?;
+        self.buffer.push(b']');
+        Ok(())
+    }
+
+    /// Writes the head of one of two types: without and with attachments.
+    pub(crate) fn finish(mut self, kinds: [PacketType; 2], nsp: &str, id: Option<u64>) -> Encoded {
+        let [plain, binary] = kinds;
+        let kind = if self.attachments.is_empty() { plain } else { binary };
+        let mut start = self.json;
+        if let Some(id) = id {
+            self.put_before(&mut start, itoa::Buffer::new().format(id));
+        }
+        if nsp != "/" {
+            self.put_before(&mut start, ",");
+            self.put_before(&mut start, nsp);
+        }
+        if !self.attachments.is_empty() {
+            self.put_before(&mut start, "-");
+            let count = self.attachments.len();
+            self.put_before(&mut start, itoa::Buffer::new().format(count));
+        }
+        start -= 1;
+        self.buffer[start] = kind.digit();
+        Encoded::Text { buffer: self.buffer, start, attachments: self.attachments }
+    }
+
+    fn put_before(&mut self, start: &mut usize, text: &str) {
+        let end = *start;
+        *start -= text.len();
+        self.buffer[*start..end].copy_from_slice(text.as_bytes());
+    }
+
+    /// The payload as a value, for parsers that write none themselves.
+    pub(crate) fn into_value(mut self) -> Result<Value, EncodeError> {
+        read_back(self.buffer.split_off(self.json), &self.attachments)
+    }
+}
+
+/// Appends a value without its bytes, or `null` if it cannot be written.
+pub(crate) fn write_value<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    let start = out.len();
+    if value.serialize(&mut Serializer::new(out, &mut Vec::new())).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"null");
+    }
+}
+
+/// Digits of a `u64`, the longest id.
+const MAX_ID: usize = 20;
+
+/// Digits of a count of attachments (memory holds no more) and its dash.
+const MAX_COUNT: usize = 11;
+
+/// Bytes reserved for arguments, so that a usual event is one allocation.
+pub(crate) const USUAL_ARGUMENTS: usize = 96;

@@ -1,0 +1,110 @@
+//! Packets to messages.
+
+use serde::Serialize;
+use serde::ser::Serializer as _;
+
+use crate::arguments::Arguments;
+use crate::draft::{USUAL_ARGUMENTS, write_value};
+use crate::msgpack::ser::{Kind, Serializer};
+use crate::text::write_string;
+use crate::{EncodeError, Encoded, PacketType};
+
+/// An event.
+pub(crate) fn event<T: Serialize + ?Sized>(
+    nsp: &str,
+    id: Option<u64>,
+    name: &str,
+    args: &T,
+) -> Result<Encoded, EncodeError> {
+    let mut out = begin(PacketType::Event, nsp, 3 + usize::from(id.is_some()))?;
+    arguments(&mut out, Some(name), args)?;
+    finish(out, nsp, id)
+}
+
+/// The answer to an event.
+pub(crate) fn ack<T: Serialize + ?Sized>(
+    nsp: &str,
+    id: u64,
+    args: &T,
+) -> Result<Encoded, EncodeError> {
+    let mut out = begin(PacketType::Ack, nsp, 4)?;
+    arguments(&mut out, None, args)?;
+    finish(out, nsp, Some(id))
+}
+
+/// A packet of another type as protocol 5 has it. Without content it has no `data`, which the
+/// clients take for `undefined`.
+pub(crate) fn control<T: Serialize + ?Sized>(
+    kind: PacketType,
+    nsp: &str,
+    content: Option<&T>,
+) -> Result<Encoded, EncodeError> {
+    let mut out = begin(kind, nsp, 2 + usize::from(content.is_some()))?;
+    if let Some(content) = content {
+        let mut serializer = Serializer::new(&mut out);
+        serializer.serialize_str("data")?;
+        content.serialize(&mut serializer)?;
+    }
+    finish(out, nsp, None)
+}
+
+/// A packet of another type as protocol 4 has it.
+pub(crate) fn text_control<T: Serialize + ?Sized>(
+    headroom: usize,
+    kind: PacketType,
+    nsp: &str,
+    content: Option<&T>,
+) -> Encoded {
+    let mut buffer = Vec::with_capacity(headroom + nsp.len() + USUAL_ARGUMENTS);
+    buffer.resize(headroom, 0);
+    buffer.extend_from_slice(br#"{"type":"#);
+    buffer.push(kind.digit());
+    buffer.extend_from_slice(br#","nsp":"#);
+    write_string(nsp, &mut buffer);
+    if let Some(content) = content {
+        buffer.extend_from_slice(br#","data":"#);
+        write_value(content, &mut buffer);
+    }
+    buffer.push(b'}');
+    Encoded::Text { buffer, start: headroom, attachments: Vec::new() }
+}
+
+/// A packet of so many fields, with its type.
+fn begin(kind: PacketType, nsp: &str, fields: usize) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::with_capacity(nsp.len() + USUAL_ARGUMENTS);
+    let mut serializer = Serializer::new(&mut out);
+    serializer.begin(Kind::Map, fields);
+    serializer.serialize_str("type")?;
+    serializer.serialize_u8(kind as u8)?;
+    Ok(out)
+}
+
+/// The data of an event, with its name, or of an acknowledgement.
+fn arguments<T: Serialize + ?Sized>(
+    out: &mut Vec<u8>,
+    name: Option<&str>,
+    args: &T,
+) -> Result<(), EncodeError> {
+    let mut serializer = Serializer::new(out);
+    serializer.serialize_str("data")?;
+    let mut count = usize::from(name.is_some());
+    // Most events have one argument.
+    let head = serializer.begin(Kind::Array, count + 1);
+    if let Some(name) = name {
+        serializer.serialize_str(name)?;
+    }
+    args.serialize(Arguments::new(&mut serializer, &mut count))?;
+    serializer.end(&head, count);
+    Ok(())
+}
+
+fn finish(mut out: Vec<u8>, nsp: &str, id: Option<u64>) -> Result<Encoded, EncodeError> {
+    let mut serializer = Serializer::new(&mut out);
+    serializer.serialize_str("nsp")?;
+    serializer.serialize_str(nsp)?;
+    if let Some(id) = id {
+        serializer.serialize_str("id")?;
+        serializer.serialize_u64(id)?;
+    }
+    Ok(Encoded::Binary(out.into()))
+}

@@ -1,0 +1,329 @@
+//! Events in both directions, and the listeners of a socket.
+
+use serde::Serialize;
+use serde_json::json;
+use socketio::{Binary, Data, EmitError, One, Server, Socket, Value};
+use testkit::Eio;
+
+use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
+
+#[tokio::test(start_paused = true)]
+async fn socket_emit() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let server = connector(&io);
+        let mut peer = Peer::join(&server, eio).await;
+        let mut other = Peer::join(&server, eio).await;
+        let socket = sockets.next().await;
+        #[derive(Serialize)]
+        struct Point {
+            x: i32,
+            y: Option<f64>,
+        }
+        // a tuple is several arguments, `()` none, anything else one
+        socket.emit("none", ()).unwrap();
+        peer.expect(r#"42["none"]"#).await;
+        socket.emit("one", "ü€😀\u{2028}\"").unwrap();
+        peer.expect("42[\"one\",\"ü€😀\u{2028}\\\"\"]").await;
+        socket.emit("two", (1, Point { x: -1, y: None })).unwrap();
+        peer.expect(r#"42["two",1,{"x":-1,"y":null}]"#).await;
+        socket.emit("list", vec![1, 2]).unwrap();
+        peer.expect(r#"42["list",[1,2]]"#).await;
+        socket.emit("array", One([1, 2])).unwrap();
+        peer.expect(r#"42["array",[1,2]]"#).await;
+        // what JSON lacks
+        socket.emit("null", (f64::NAN, f64::INFINITY)).unwrap();
+        peer.expect(r#"42["null",null,null]"#).await;
+        socket.emit("value", json!({"a": [true, null]})).unwrap();
+        peer.expect(r#"42["value",{"a":[true,null]}]"#).await;
+        other.silence().await;
+        leave_nothing(&io, [peer, other]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn binary_in_both_directions() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(&io.of("/chat"));
+        let mut peer = Peer::join_namespace(&connector(&io), eio, "/chat").await;
+        let socket = sockets.next().await;
+        let deep = json!({"a": [1]});
+        socket.emit("b", (Binary(vec![1, 2].into()), deep, [Some(Binary(vec![].into()))])).unwrap();
+        let packet = r#"452-/chat,["b",{"_placeholder":true,"num":0},{"a":[1]},[{"_placeholder":true,"num":1}]]"#;
+        peer.expect(packet).await;
+        peer.expect_binary(&[1, 2]).await;
+        peer.expect_binary(&[]).await;
+
+        socket.on("b", |socket: Socket, Data((n, b)): Data<(u32, Vec<Binary>)>| {
+            let lengths: Vec<usize> = b.iter().map(|b| b.0.len()).collect();
+            socket.emit("got", (n, lengths))
+        });
+        // the numbers decide, not the order
+        peer.send(
+            r#"452-/chat,["b",7,[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]]"#,
+        )
+        .await;
+        peer.send_binary(&[1, 2, 3]).await;
+        peer.send_binary(&[4]).await;
+        peer.expect(r#"42/chat,["got",7,[1,3]]"#).await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn socket_send() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let socket = sockets.next().await;
+        socket.send(("a", 1)).unwrap();
+        peer.expect(r#"42["message","a",1]"#).await;
+        socket.send(()).unwrap();
+        peer.expect(r#"42["message"]"#).await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reserved_names_are_not_emitted() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let socket = sockets.next().await;
+        let reserved = [
+            "connect",
+            "connect_error",
+            "disconnect",
+            "disconnecting",
+            "error",
+            "newListener",
+            "removeListener",
+        ];
+        for name in reserved {
+            let refused = socket.emit(name, ());
+            assert!(matches!(&refused, Err(EmitError::Reserved(n)) if n == name), "{refused:?}");
+            assert_eq!(
+                refused.unwrap_err().to_string(),
+                format!("{name:?} is a reserved event name")
+            );
+            socket.volatile().emit(name, ()).unwrap_err();
+            socket.broadcast().emit(name, ()).unwrap_err();
+            let answer = socket.emit_with_ack::<()>(name, ()).await;
+            assert!(matches!(answer, Err(socketio::AckError::Emit(EmitError::Reserved(_)))));
+        }
+        peer.silence().await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// Reserved names from a client never reach a handler.
+#[tokio::test(start_paused = true)]
+async fn reserved_names_are_not_received() {
+    for eio in BOTH {
+        for name in ["connect", "connect_error", "disconnect", "disconnecting", "newListener"] {
+            let io = Server::new();
+            let log = Log::default();
+            let logged = log.clone();
+            io.on_connection(move |socket: Socket| {
+                logged.watch_errors(&socket);
+                let logged = logged.clone();
+                socket.on(name, move |socketio::Args(args): socketio::Args| {
+                    logged.add(format!("{name} handler with {} arguments", args.len()));
+                });
+            });
+            let mut peer = Peer::join(&connector(&io), eio).await;
+            peer.send(&format!(r#"42["{name}","spoof"]"#)).await;
+            peer.closed().await;
+            let happened = log.take().await;
+            assert!(happened[0].starts_with("error: "), "{happened:?}");
+            let spoofed = happened.iter().any(|what| what.contains("with 1"));
+            assert!(!spoofed, "{happened:?}");
+            leave_nothing(&io, [peer]).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn emit_after_the_disconnection() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let socket = sockets.next().await;
+        socket.emit("before", 1).unwrap();
+        socket.disconnect(false);
+        assert!(matches!(socket.emit("after", 2), Err(EmitError::Closed)));
+        assert!(matches!(socket.volatile().emit("after", 2), Err(EmitError::Closed)));
+        io.emit("to all", ()).unwrap();
+        peer.expect(r#"42["before",1]"#).await;
+        peer.expect("41").await;
+        peer.silence().await;
+        leave_nothing(&io, [peer]).await;
+        assert!(matches!(socket.emit("after", 2), Err(EmitError::Closed)));
+    }
+}
+
+/// Values that cannot be encoded fail alone.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_encoded() {
+    struct Fails;
+    impl Serialize for Fails {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("no"))
+        }
+    }
+    let io = Server::new();
+    let mut sockets = arrivals(io.sockets());
+    let mut peer = Peer::join(&connector(&io), Eio::V4).await;
+    let socket = sockets.next().await;
+    assert!(matches!(socket.emit("bad", Fails), Err(EmitError::Encode(_))));
+    assert!(matches!(io.emit("bad", (1, Fails)), Err(EmitError::Encode(_))));
+    socket.emit("good", ()).unwrap();
+    peer.expect(r#"42["good"]"#).await;
+    leave_nothing(&io, [peer]).await;
+}
+
+/// Listeners run in order of registration; what nobody listens to is dropped.
+#[tokio::test(start_paused = true)]
+async fn socket_on() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        for n in 0..3 {
+            let log = log.clone();
+            let event = if n == 1 { String::from("other") } else { String::from("e") };
+            socket.on(event, move |Data(v): Data<u32>| log.add(format!("{n}: {v}")));
+        }
+        peer.send(r#"42["e",7]"#).await;
+        peer.send(r#"42["unknown",8]"#).await;
+        peer.send(r#"42["E",8]"#).await;
+        peer.send(r#"42["other",9]"#).await;
+        assert_eq!(log.take().await, ["0: 7", "2: 7", "1: 9"]);
+        // an event that nobody answers is never acknowledged
+        peer.send(r#"420["unknown"]"#).await;
+        peer.silence().await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn socket_once() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        let logged = log.clone();
+        socket.once("e", move |socket: Socket| {
+            // it is removed before it runs
+            logged.add(format!("once, {} left", socket.listener_count("e")));
+        });
+        let logged = log.clone();
+        socket.on("e", move || logged.add("on"));
+        assert_eq!(socket.listener_count("e"), 2);
+        peer.send_all(&[r#"42["e"]"#, r#"42["e"]"#]).await;
+        assert_eq!(log.take().await, ["once, 1 left", "on", "on"]);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn socket_remove_listener() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        let ids: Vec<_> = (0..3)
+            .map(|n| {
+                let log = log.clone();
+                socket.on("e", move || log.add(n.to_string()))
+            })
+            .collect();
+        assert!(!socket.remove_listener("other", ids[1]), "it listens to another event");
+        assert!(socket.remove_listener("e", ids[1]));
+        assert!(!socket.remove_listener("e", ids[1]), "it is gone");
+        let logged = log.clone();
+        let removed = ids[2];
+        socket.on("off", move |socket: Socket| {
+            logged.add(format!("removed: {}", socket.remove_listener("e", removed)));
+        });
+        peer.send_all(&[r#"42["e"]"#, r#"42["off"]"#, r#"42["e"]"#]).await;
+        assert_eq!(log.take().await, ["0", "2", "removed: true", "0"]);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn socket_remove_all_listeners() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        for event in ["a", "a", "b", "c"] {
+            let log = log.clone();
+            socket.on(event, move || log.add(event));
+        }
+        socket.remove_all_listeners(Some("a"));
+        peer.send_all(&[r#"42["a"]"#, r#"42["b"]"#]).await;
+        assert_eq!(log.take().await, ["b"]);
+        socket.remove_all_listeners(None);
+        peer.send_all(&[r#"42["b"]"#, r#"42["c"]"#]).await;
+        assert_eq!(log.take().await, [""; 0]);
+        assert_eq!(socket.event_names(), [""; 0]);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn socket_event_names() {
+    let io = Server::new();
+    let mut sockets = arrivals(io.sockets());
+    let peer = Peer::join(&connector(&io), Eio::V4).await;
+    let socket = sockets.next().await;
+    assert_eq!(socket.event_names(), [""; 0]);
+    let first = socket.on("b", || ());
+    socket.on("a", || ());
+    socket.on("b", || ());
+    socket.on_disconnect(|| ());
+    socket.once("c", || ());
+    // in order of first registration
+    assert_eq!(socket.event_names(), ["b", "a", "disconnect", "c"]);
+    socket.remove_listener("b", first);
+    assert_eq!(socket.event_names(), ["a", "b", "disconnect", "c"]);
+    leave_nothing(&io, [peer]).await;
+    assert_eq!(socket.event_names(), [""; 0], "listeners end with the socket");
+    socket.on("late", || ());
+    assert_eq!(socket.event_names(), [""; 0]);
+}
+
+/// Numbers keep their digits, and members their order.
+#[tokio::test(start_paused = true)]
+async fn values_come_back_as_they_were() {
+    for eio in BOTH {
+        let io = Server::new();
+        io.on_connection(|socket: Socket| {
+            socket.on("e", |socket: Socket, args: socketio::Args| socket.emit("r", args));
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        for args in [
+            "",
+            r#",1"#,
+            r#",{"z":1,"a":{"y":null,"b":[]}}"#,
+            r#",18446744073709551615,-9223372036854775808,1.5,"é\n",true,[[]]"#,
+        ] {
+            peer.send(&format!(r#"42["e"{args}]"#)).await;
+            peer.expect(&format!(r#"42["r"{args}]"#)).await;
+        }
+        let value = Value::from(vec![Value::Null]);
+        assert_eq!(value.as_array().map(<[_]>::len), Some(1));
+        leave_nothing(&io, [peer]).await;
+    }
+}

@@ -1,0 +1,147 @@
+//! The client's files, served below the path.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+use socketio::{ClientFiles, Server};
+use testkit::{Eio, Request, Response, request};
+
+use crate::support::{Peer, connector, leave_nothing};
+
+/// A directory that goes when the test ends.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn with(files: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("socketio-files-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        for (name, content) in files {
+            fs::write(path.join(name), content).unwrap();
+        }
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn serving(directory: &Directory) -> Server {
+    Server::builder().serve_client(ClientFiles::dir(&directory.0)).build().unwrap()
+}
+
+async fn ask(io: &Server, asked: Request) -> Response {
+    request(&connector(io), asked).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_serve_client() {
+    let directory = Directory::with(&[
+        ("socket.io.js", "/* the client */"),
+        ("socket.io.js.map", "{}"),
+        ("README.md", "no script"),
+    ]);
+    let io = serving(&directory);
+    assert!(io.serve_client());
+    let script = ask(&io, Request::get("/socket.io/socket.io.js")).await;
+    assert_eq!((script.status, script.text()), (200, "/* the client */"));
+    assert_eq!(script.header("content-type"), Some("application/javascript; charset=utf-8"));
+    assert_eq!(script.header("cache-control"), Some("public, max-age=0"));
+    let etag = script.header("etag").expect("an etag").to_owned();
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+    let map = ask(&io, Request::get("/socket.io/socket.io.js.map?x=1")).await;
+    assert_eq!((map.status, map.text()), (200, "{}"));
+    assert_eq!(map.header("content-type"), Some("application/json; charset=utf-8"));
+
+    // strong, weak, in a list, any
+    for known in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()] {
+        let get = Request::get("/socket.io/socket.io.js").header("If-None-Match", &known);
+        let known = ask(&io, get).await;
+        assert_eq!((known.status, known.body.len()), (304, 0));
+        assert_eq!(known.header("etag"), Some(&*etag));
+    }
+    let other = Request::get("/socket.io/socket.io.js").header("If-None-Match", "\"other\"");
+    assert_eq!(ask(&io, other).await.status, 200);
+    // sessions are served beside them
+    let peer = Peer::join(&connector(&io), Eio::V4).await;
+    leave_nothing(&io, [peer]).await;
+}
+
+/// GET and HEAD, and exact names; all else is the engine's.
+#[tokio::test(start_paused = true)]
+async fn only_files_that_are_there() {
+    let directory = Directory::with(&[("socket.io.js", "script"), ("secret.txt", "secret")]);
+    fs::create_dir(directory.0.join("sub")).unwrap();
+    fs::write(directory.0.join("sub").join("a.js"), "deeper").unwrap();
+    let io = serving(&directory);
+    let head = ask(&io, Request::new("HEAD", "/socket.io/socket.io.js")).await;
+    assert_eq!((head.status, head.header("content-length")), (200, Some("6")));
+    for path in [
+        "/socket.io/socket.io.jsfoo",
+        "/socket.io/secret.txt",
+        "/socket.io/sub/a.js",
+        "/socket.io/../socket.io/socket.io.js",
+        "/socket.io/%2e%2e/secret.txt",
+        "/socket.io//socket.io.js",
+        "/socket.io/SOCKET.IO.JS",
+        "/socket.io/",
+    ] {
+        let answer = ask(&io, Request::get(path)).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.json(), json!({"code": 0, "message": "Transport unknown"}), "{path}");
+    }
+    let post = ask(&io, Request::post("/socket.io/socket.io.js", "x")).await;
+    assert_eq!(post.status, 400);
+    // beside the path it is nobody's
+    assert_eq!(ask(&io, Request::get("/socket.io.js")).await.status, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn serve_client_off() {
+    let io = Server::builder().serve_client(false).build().unwrap();
+    assert!(!io.serve_client());
+    let answer = ask(&io, Request::get("/socket.io/socket.io.js")).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.json(), json!({"code": 0, "message": "Transport unknown"}));
+}
+
+/// They lie below the path, wherever that is.
+#[tokio::test(start_paused = true)]
+async fn files_lie_below_the_path() {
+    let directory = Directory::with(&[("socket.io.js", "script")]);
+    let files = ClientFiles::dir(&directory.0);
+    let io = Server::builder().path("/own").serve_client(files).build().unwrap();
+    assert_eq!(ask(&io, Request::get("/own/socket.io.js")).await.status, 200);
+    assert_eq!(ask(&io, Request::get("/socket.io/socket.io.js")).await.status, 404);
+}
+
+/// The embedded files, or a hint if they were not fetched when the crate was built.
+#[tokio::test(start_paused = true)]
+async fn embedded_files() {
+    for files in [ClientFiles::v4(), ClientFiles::v2()] {
+        let io = Server::builder().serve_client(files).build().unwrap();
+        let script = ask(&io, Request::get("/socket.io/socket.io.js")).await;
+        match script.status {
+            200 => assert!(script.text().contains("Socket.IO v")),
+            status => {
+                assert_eq!(status, 404);
+                assert!(script.text().contains("ClientFiles::dir"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_without_scripts_is_an_error() {
+    let directory = Directory::with(&[("README.md", "no script")]);
+    let files = ClientFiles::dir(&directory.0);
+    let error = Server::builder().serve_client(files).build().unwrap_err();
+    assert_eq!(error.to_string(), "option serve_client: no .js or .map file in it");
+}

@@ -1,0 +1,23 @@
+//! Wire tests: conversations with a server, frame by frame, over in-memory streams and a clock that
+//! stands still. Each item of the Socket.IO API has a test named after it.
+
+mod acks;
+mod axum;
+mod broadcast;
+mod client;
+mod connect;
+mod disconnect;
+mod events;
+mod files;
+mod handlers;
+mod hostile;
+mod hyper;
+mod middleware;
+mod namespace;
+mod order;
+mod panics;
+mod rooms;
+mod server;
+mod slow;
+mod socket;
+mod support;
