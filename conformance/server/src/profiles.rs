@@ -57,6 +57,7 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         }
         "no-deflate" => base.http_compression(None),
         "suite-sio5" => {
+            let base = base.allow_eio3(false);
             let builder =
                 base.ping_interval(ms(300)).ping_timeout(ms(200)).connect_timeout(ms(1000));
             return Ok(Chosen::Suite(builder.cookie(None).max_http_buffer_size(1_000_000)));
@@ -64,6 +65,7 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         "suite-eio3" | "suite-eio4" => {
             let mut options = Options::default();
             options.path = "/engine.io/".to_owned();
+            options.allow_eio3 = profile == "suite-eio3";
             options.ping_interval = ms(300);
             options.ping_timeout = ms(200);
             options.max_http_buffer_size = 1_000_000;
@@ -93,10 +95,12 @@ fn abuse(profile: &str) -> Result<Chosen, BoxError> {
     Ok(match profile {
         "abuse" => Chosen::Abuse(base, false),
         "abuse-cors" => {
-            let origins = Origins::list("https://ok.example")?;
+            let origins = Origins::list("https://ok.example")?.allow_missing(true);
             Chosen::Abuse(base.cors(Cors::FromOrigins).origins(origins), false)
         }
-        "abuse-origins" => Chosen::Abuse(base.origins(Origins::list("ok.example:443")?), false),
+        "abuse-origins" => {
+            Chosen::Abuse(base.origins(Origins::list("ok.example:443")?.allow_missing(true)), false)
+        }
         "abuse-fast" => Chosen::Abuse(fast(base), false),
         "abuse-app" => Chosen::Abuse(fast(base), true),
         "abuse-nov3" => Chosen::Abuse(base.allow_eio3(false), false),

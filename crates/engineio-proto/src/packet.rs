@@ -134,7 +134,6 @@ impl<'a> Packet<'a> {
     /// Protocol 3 only: no byte at all, or a first byte that is no type.
     pub fn from_binary(protocol: Protocol, mut bytes: Bytes) -> Result<Self, DecodeError> {
         let kind = match protocol {
-            Protocol::V4 if bytes.is_empty() => return Err(DecodeError::EmptyPacket),
             Protocol::V4 => PacketType::Message,
             Protocol::V3 => {
                 let first = *bytes.first().ok_or(DecodeError::EmptyPacket)?;
@@ -228,7 +227,7 @@ mod tests {
     #[test]
     fn binary_packets() {
         binary(Protocol::V4, &[4, 1], Ok((PacketType::Message, &[4, 1]))); // no type in protocol 4
-        binary(Protocol::V4, &[], Err(DecodeError::EmptyPacket));
+        binary(Protocol::V4, &[], Ok((PacketType::Message, &[])));
         binary(Protocol::V3, &[4, 1], Ok((PacketType::Message, &[1])));
         binary(Protocol::V3, &[4], Ok((PacketType::Message, &[])));
         binary(Protocol::V3, &[], Err(DecodeError::EmptyPacket));

@@ -244,6 +244,17 @@ impl Session {
         heartbeat.into_iter().chain(upgrade).min()
     }
 
+    /// Whether the peer's time is over, though nobody has said so yet.
+    #[must_use]
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        match self.heartbeat {
+            Heartbeat::Listen { until } | Heartbeat::Await { until, .. } => {
+                until <= now && self.paused_at.is_none()
+            }
+            Heartbeat::Rest { .. } => false,
+        }
+    }
+
     /// Takes the time; to be called again until it says [`Due::Nothing`].
     pub fn on_deadline(&mut self, now: Instant) -> Due {
         if !self.open {
@@ -262,13 +273,14 @@ impl Session {
         }
         match self.heartbeat {
             Heartbeat::Rest { ping_at } if ping_at <= now => {
-                let until = now + self.times.ping_timeout;
+                // From when the ping was due, so that lateness of ours does not add up; but a
+                // ping that is very late leaves some time to answer it.
+                let timeout = self.times.ping_timeout;
+                let until = (ping_at + timeout).max(now + timeout / 2);
                 self.heartbeat = Heartbeat::Await { until, prolonged: false };
                 Due::SendPing
             }
-            Heartbeat::Listen { until } | Heartbeat::Await { until, .. }
-                if until <= now && self.paused_at.is_none() =>
-            {
+            _ if self.is_overdue(now) => {
                 self.close();
                 Due::Close(CloseReason::PingTimeout)
             }
@@ -388,6 +400,16 @@ mod tests {
         c.due(849, Due::Nothing);
         c.due(850, Due::Close(CloseReason::PingTimeout));
         c.deadline(None);
+    }
+
+    #[test]
+    fn the_wait_for_a_pong_counts_from_when_the_ping_was_due() {
+        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
+        c.due(302, Due::SendPing);
+        c.deadline(Some(500));
+        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
+        c.due(1000, Due::SendPing); // very late: half the time is left
+        c.deadline(Some(1100));
     }
 
     #[test]

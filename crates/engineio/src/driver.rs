@@ -16,6 +16,7 @@
 //! ([`Stage::Farewell`]: a poll that must still come, a close frame that must still go out).
 
 use std::future::Future;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -188,6 +189,8 @@ impl Driver {
 
     fn on_mail(&mut self, now: Instant, mail: Mail, cx: &mut Context<'_>) {
         match mail {
+            // Too late: the session is over, and nobody has looked at the clock yet.
+            Mail::Poll(poll) if self.session.is_overdue(now) => drop(poll),
             Mail::Poll(poll) => match &mut self.transport {
                 Transport::Polling(polling) => polling.park(poll),
                 // It crossed the upgrade, or the end: dropped, which answers it.
@@ -308,6 +311,11 @@ impl Driver {
                     Poll::Ready(Ok(true)) => self.stalled = None,
                     Poll::Ready(Ok(false)) | Poll::Pending => {
                         self.stalled.get_or_insert_with(|| (now, outbox.written()));
+                    }
+                    // our own HTTP server's guard was quicker than we
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                        let detail = Some(Detail::SlowConsumer);
+                        self.end(now, CloseReason::TransportError, detail, cx);
                     }
                     Poll::Ready(Err(_)) => self.on_broken(now, cx),
                 }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::driver::Driver;
 use crate::functions::{self, Panicked};
-use crate::mailbox::{Mail, Poll};
+use crate::mailbox::Poll;
 use crate::request;
 use crate::requests::{self, Asked};
 use crate::server::{Engine, NotInserted};
@@ -251,22 +251,16 @@ fn probe(
         socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
     let (engine, socket) = (Arc::clone(engine), socket.clone());
     tokio::spawn(async move {
-        match upgraded(&engine, upgrade).await {
-            Some(websocket) if admitted => {
-                if socket.shared().mailbox.put(Mail::Probe(websocket)) {
-                    socket.wake();
-                }
-            }
-            Some(websocket) => {
-                let mut websocket = Some(websocket);
-                std::future::poll_fn(|cx| {
-                    websocket.take().into_iter().for_each(|websocket| websocket.refuse(cx));
-                    std::task::Poll::Ready(())
-                })
-                .await;
-            }
-            None if admitted => socket.shared().mailbox.probe_ended(),
-            None => {}
+        let websocket = upgraded(&engine, upgrade).await;
+        if admitted {
+            socket.probed(websocket);
+        } else if let Some(websocket) = websocket {
+            let mut websocket = Some(websocket);
+            std::future::poll_fn(|cx| {
+                websocket.take().into_iter().for_each(|websocket| websocket.refuse(cx));
+                std::task::Poll::Ready(())
+            })
+            .await;
         }
     });
     Ok(answers::switching_protocols(&accept))

@@ -38,6 +38,7 @@ mod cors;
 mod driver;
 mod functions;
 mod gate;
+mod guarded;
 mod handshake;
 mod id;
 mod layer;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,6 +11,7 @@ use std::task::{Context, Poll, ready as ready_or_return};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
+use crate::guarded::Guarded;
 use crate::lock;
 use crate::request::RemoteAddr;
 use crate::server::{Engine, Phase, Presence};
@@ -211,6 +212,9 @@ struct Accept<L, S> {
     connection: Arc<watch::Sender<()>>,
 }
 
+/// What a listener gives.
+type Accepted<L> = io::Result<(<L as Listener>::Io, SocketAddr)>;
+
 /// The place of a listener, which is taken out while it is polled.
 struct Slot<L> {
     listener: Option<L>,
@@ -280,7 +284,7 @@ pub(crate) async fn serve_connection<Io, S>(
         .timer(TokioTimer::new())
         .header_read_timeout(engine.options.header_timeout)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(io), service)
+        .serve_connection(TokioIo::new(Guarded::new(io, engine.options.write_timeout)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     loop {
@@ -321,16 +325,16 @@ impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S>
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.remote);
         let mut service = self.service.clone();
+        let is_upgrade = request.headers().contains_key(header::UPGRADE);
         Box::pin(async move {
             std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
-            service.call(request).await
+            let mut answer = service.call(request).await?;
+            if is_upgrade && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // What the client would send now is meant for another protocol.
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(answer)
         })
-    }
-}
-
-impl<L, S> fmt::Debug for Accept<L, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Accept").finish_non_exhaustive()
     }
 }
 
@@ -338,7 +342,7 @@ impl<L, S> fmt::Debug for Accept<L, S> {
 fn poll_accept<L: Listener>(
     slot: &Mutex<Slot<L>>,
     cx: &mut Context<'_>,
-) -> Poll<Option<io::Result<(L::Io, SocketAddr)>>> {
+) -> Poll<Option<Accepted<L>>> {
     let listener = lock(slot).listener.take();
     let Some(mut listener) = listener else { return Poll::Ready(None) };
     let accepted = listener.poll_accept(cx);

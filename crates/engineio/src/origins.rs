@@ -13,7 +13,10 @@ use crate::request::Request;
 /// Which origins may open a session. Checked at each handshake, on both transports.
 // seed: server.origins
 #[derive(Clone, Default)]
-pub struct Origins(Rule);
+pub struct Origins {
+    rule: Rule,
+    allow_missing: bool,
+}
 
 #[derive(Clone, Default)]
 enum Rule {
@@ -79,7 +82,7 @@ impl Origins {
     /// Every origin (the default).
     #[must_use]
     pub fn any() -> Self {
-        Self(Rule::Any)
+        Self::new(Rule::Any)
     }
 
     /// Origins from a list of patterns separated by blanks: `host:port`, `host:*`, `*:port`,
@@ -87,7 +90,7 @@ impl Origins {
     /// own: 443 for `https`, else 80. Hosts are compared without case and as a whole.
     ///
     /// A request without an origin (native clients) is `*`, and passes only with `*:*` or `*:80`
-    /// in the list.
+    /// in the list, or with [`Origins::allow_missing`].
     ///
     /// # Errors
     /// [`OptionsError::Origin`] with the pattern that is none.
@@ -97,7 +100,7 @@ impl Origins {
         if entries.is_empty() {
             return Err(OptionsError::Origin(patterns.to_owned()));
         }
-        Ok(Self(Rule::List(entries.into())))
+        Ok(Self::new(Rule::List(entries.into())))
     }
 
     /// Asks a function, which may take its time; see [`OriginCheck`] for its forms.
@@ -112,22 +115,39 @@ impl Origins {
     /// ```
     #[must_use]
     pub fn check<M: 'static>(check: impl OriginCheck<M>) -> Self {
-        Self(Rule::Check(check.shared()))
+        Self::new(Rule::Check(check.shared()))
+    }
+
+    /// Lets requests in that name no origin at all (false): programs outside of a browser, such as
+    /// mobile apps, whatever the list or the function says. Browsers always name one where it
+    /// counts, if only as `null`, which this does not let in.
+    #[must_use]
+    pub fn allow_missing(mut self, allow: bool) -> Self {
+        self.allow_missing = allow;
+        self
+    }
+
+    fn new(rule: Rule) -> Self {
+        Self { rule, allow_missing: false }
     }
 
     /// Whether every origin passes.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        matches!(self.0, Rule::Any)
+        matches!(self.rule, Rule::Any)
     }
 
     /// Whether a handshake passes.
     pub(crate) async fn allows(&self, request: &Request) -> Result<(), Refused> {
-        let origin = match request.header("origin").or_else(|| request.header("referer")) {
+        let named = request.header("origin").or_else(|| request.header("referer"));
+        if named.is_none() && self.allow_missing {
+            return Ok(());
+        }
+        let origin = match named {
             None | Some("null" | "") => "*",
             Some(origin) => origin,
         };
-        match &self.0 {
+        match &self.rule {
             Rule::Any => Ok(()),
             Rule::List(entries) if entries.iter().any(|entry| entry.matches(origin)) => Ok(()),
             Rule::List(_) => Err(Refused::forbidden()),
@@ -137,7 +157,7 @@ impl Origins {
 
     /// Whether the origin of any request passes, as far as can be said without asking a function.
     pub(crate) fn may_allow(&self, origin: &[u8]) -> bool {
-        match &self.0 {
+        match &self.rule {
             Rule::Any | Rule::Check(_) => true,
             Rule::List(entries) => std::str::from_utf8(origin).is_ok_and(|origin| {
                 let origin = if origin == "null" { "*" } else { origin };
@@ -149,7 +169,7 @@ impl Origins {
 
 impl fmt::Debug for Origins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.rule {
             Rule::Any => f.write_str("Any"),
             Rule::List(entries) => f.debug_tuple("List").field(entries).finish(),
             Rule::Check(_) => f.write_str("Check"),
@@ -225,7 +245,7 @@ mod tests {
 
     #[track_caller]
     fn check(list: &str, origin: &str, expected: bool) {
-        let Rule::List(entries) = Origins::list(list).unwrap().0 else { panic!("a list") };
+        let Rule::List(entries) = Origins::list(list).unwrap().rule else { panic!("a list") };
         assert_eq!(entries.iter().any(|entry| entry.matches(origin)), expected, "{list} {origin}");
     }
 

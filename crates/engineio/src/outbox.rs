@@ -167,13 +167,15 @@ impl Outbox {
         lock(&self.queue)
     }
 
-    /// Queues a packet if the gate, if there is one, is open. `batch`: a batch runs on this thread.
+    /// Queues a packet if the gate, if there is one, is open. `batch`: a batch runs on this thread;
+    /// `dropped` counts the older packets that had to go for it.
     pub(crate) fn push(
         &self,
         packet: &Outgoing,
         gate: Option<&Gate>,
         volatile: bool,
         batch: bool,
+        dropped: &mut u64,
     ) -> (Push, Todo) {
         let bounds = &self.bounds;
         let mut queue = self.lock();
@@ -186,7 +188,7 @@ impl Outbox {
         if queue.exceeds(packet, bounds) && packet.is_droppable() {
             match bounds.policy {
                 SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds) => {}
+                SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds, dropped) => {}
                 SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
                 SlowConsumer::Disconnect => {
                     let todo = queue.overflow();
@@ -278,7 +280,7 @@ impl Outbox {
                     }
                 });
             let mut queue = self.lock();
-            queue.put_back(batch, offset, written);
+            queue.put_back(batch, offset, &written);
             queue.flushing = false;
             if queue.discarded {
                 return Flushed::Wake; // the half is dropped, which ends the direction
@@ -314,7 +316,7 @@ impl Outbox {
             let result =
                 write_packets(&mut batch, &mut offset, self.wire, &mut written, &mut write);
             let mut queue = self.lock();
-            queue.put_back(batch, offset, written);
+            queue.put_back(batch, offset, &written);
             queue.flushing = false;
             let done = queue.packets.is_empty();
             self.relieve(queue);
@@ -457,7 +459,7 @@ impl Queue {
     }
 
     /// Drops whole events from the front, never the partly written head, until the packet fits.
-    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds) -> bool {
+    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds, dropped: &mut u64) -> bool {
         let mut at = usize::from(self.offset > 0);
         while self.exceeds(packet, bounds) {
             match self.packets.get(at) {
@@ -466,6 +468,7 @@ impl Queue {
                     self.bytes -= old.size();
                     self.count -= 1;
                     self.packets.remove(at);
+                    *dropped += 1;
                 }
                 Some(_) => at += 1,
             }
@@ -511,7 +514,7 @@ impl Queue {
         }
     }
 
-    fn put_back(&mut self, mut rest: VecDeque<Outgoing>, offset: usize, written: Written) {
+    fn put_back(&mut self, mut rest: VecDeque<Outgoing>, offset: usize, written: &Written) {
         if self.discarded {
             return;
         }

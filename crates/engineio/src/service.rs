@@ -26,6 +26,9 @@ pub struct EngineService<S> {
     inner: S,
 }
 
+/// The future of an answer.
+type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<Body<R>>, E>> + Send>>;
+
 /// Looks at requests below the path before the engine does, as for files that are served there.
 pub trait Intercept: Send + Sync + 'static {
     /// `rest` is the path behind the engine's own and the slash. `Some` answers the request.
@@ -54,7 +57,7 @@ where
 {
     type Response = Response<Body<R>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+    type Future = Answering<R, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -82,10 +85,7 @@ where
 }
 
 impl<S> EngineService<S> {
-    fn own<B, R, E>(
-        &self,
-        request: Request<B>,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Body<R>>, E>> + Send>>
+    fn own<B, R, E>(&self, request: Request<B>) -> Answering<R, E>
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,

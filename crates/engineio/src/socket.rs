@@ -16,6 +16,7 @@ use crate::outbox::{Bounds, Flushed, Outbox, Push, Todo, Wire};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
+use crate::transport::websocket::WebSocket;
 
 /// The handle of a session; cheap to clone. It stays valid when the session is over: what is sent
 /// then goes nowhere.
@@ -152,7 +153,11 @@ impl Socket {
 
     fn push_through(&self, packet: &Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
         let outbox = &self.0.outbox;
-        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active());
+        let mut dropped = 0;
+        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut dropped);
+        if dropped > 0 {
+            Counters::add_many(&self.0.counters.queue_dropped, dropped);
+        }
         match push {
             Push::Queued => Counters::add(&self.0.counters.packets_out),
             Push::Dropped if volatile => Counters::add(&self.0.counters.volatile_dropped),
@@ -194,6 +199,18 @@ impl Socket {
         self.set_closing();
         if self.0.mailbox.put(Mail::Close(reason, detail)) {
             self.wake();
+        }
+    }
+
+    /// Hands a WebSocket that was admitted to the session's task, if there is one.
+    pub(crate) fn probed(&self, websocket: Option<Box<WebSocket>>) {
+        match websocket {
+            None => self.0.mailbox.probe_ended(),
+            Some(websocket) => {
+                if self.0.mailbox.put(Mail::Probe(websocket)) {
+                    self.wake();
+                }
+            }
         }
     }
 

@@ -149,9 +149,8 @@ impl Rules<'_> {
             return self.invalid(DecodeError::InvalidPayload);
         }
         self.count(payload.len())?;
-        let Some(id) = id else {
-            return self.invalid(DecodeError::InvalidId);
-        };
+        // reference: an answer to nothing does no harm
+        let Some(id) = id else { return Ok(Decoded::Ignored) };
         Ok(Decoded::Ack { nsp, id, args: payload.elements(First::Element) })
     }
 

@@ -76,7 +76,7 @@ pub enum Decoded<'a> {
         nsp: &'a str,
         /// Given if the client asks for an acknowledgement.
         id: Option<u64>,
-        /// The event's name, none of [`RESERVED_EVENTS`] and not `error`.
+        /// The event's name, none of [`RESERVED_EVENTS`](crate::RESERVED_EVENTS) and not `error`.
         name: Cow<'a, str>,
         /// What follows the name.
         args: Args<'a>,

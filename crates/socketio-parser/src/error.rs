@@ -17,7 +17,7 @@ pub enum DecodeError {
         /// The limit.
         max: usize,
     },
-    /// The acknowledgement id does not fit 64 bits, or is missing where it must not be.
+    /// The acknowledgement id is no number, or does not fit 64 bits.
     InvalidId,
     /// The payload is not JSON.
     InvalidJson {

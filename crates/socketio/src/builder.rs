@@ -252,6 +252,10 @@ impl Builder {
         if connect_timeout.is_zero() {
             return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
         }
+        // the clock must be able to add it
+        if connect_timeout > Duration::from_secs(60 * 60 * 24 * 365) {
+            return Err(BuildError::Options(OptionsError::TooLong("connect_timeout")));
+        }
         for (name, value) in [
             ("max_namespaces", limits.max_namespaces),
             ("max_dynamic_namespaces", limits.max_dynamic_namespaces),

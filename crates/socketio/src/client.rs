@@ -22,8 +22,9 @@ struct Inner {
     revision: Revision,
     /// The connected sockets, in order of joining: one per namespace.
     sockets: Mutex<Vec<Socket>>,
-    /// What the connection's task is to do. Bounded by its senders: once per socket.
-    commands: Mutex<Vec<Command>>,
+    /// What the connection's task is to do. Bounded by its senders: once per socket. `None`: it
+    /// ended, and would not do it any more.
+    commands: Mutex<Option<Vec<Command>>>,
     /// The nearest time at which an acknowledgement is given up.
     ack_deadline: Mutex<Option<Instant>>,
 }
@@ -40,7 +41,7 @@ impl Client {
             conn,
             revision,
             sockets: Mutex::default(),
-            commands: Mutex::default(),
+            commands: Mutex::new(Some(Vec::new())),
             ack_deadline: Mutex::default(),
         }))
     }
@@ -108,12 +109,20 @@ impl Client {
     }
 
     pub(crate) fn command(&self, command: Command) {
-        lock(&self.0.commands).push(command);
+        match &mut *lock(&self.0.commands) {
+            Some(commands) => commands.push(command),
+            None => return,
+        }
         self.0.conn.wake();
     }
 
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        std::mem::take(&mut *lock(&self.0.commands))
+        lock(&self.0.commands).as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The last commands; there will be no more.
+    pub(crate) fn last_commands(&self) -> Vec<Command> {
+        lock(&self.0.commands).take().unwrap_or_default()
     }
 
     /// Has the task look at the acknowledgements at this time.

@@ -47,6 +47,8 @@ struct Inner {
     outgoing: Mutex<Vec<Watcher>>,
     has_outgoing: AtomicBool,
     middleware: Mutex<Option<Chain<EventMiddleware>>>,
+    /// What handlers captured was dropped: nothing is captured any more.
+    cleared: AtomicBool,
     acks: Mutex<Acks>,
     data: Mutex<Option<Box<Value>>>,
     extensions: Mutex<http::Extensions>,
@@ -84,6 +86,7 @@ impl Socket {
             outgoing: Mutex::default(),
             has_outgoing: AtomicBool::new(false),
             middleware: Mutex::default(),
+            cleared: AtomicBool::new(false),
             acks: Mutex::default(),
             data: Mutex::default(),
             extensions: Mutex::default(),
@@ -239,7 +242,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        lock(&self.0.listeners).add(event.into(), false, erase(handler))
+        let id = lock(&self.0.listeners).add(event.into(), false, erase(handler));
+        self.captured();
+        id
     }
 
     /// Adds a listener that is removed before it runs.
@@ -249,7 +254,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        lock(&self.0.listeners).add(event.into(), true, erase(handler))
+        let id = lock(&self.0.listeners).add(event.into(), true, erase(handler));
+        self.captured();
+        id
     }
 
     /// Adds a listener in front of those that are there.
@@ -258,7 +265,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        lock(&self.0.listeners).prepend(event.into(), false, erase(handler))
+        let id = lock(&self.0.listeners).prepend(event.into(), false, erase(handler));
+        self.captured();
+        id
     }
 
     /// Adds a listener in front of those that are there; it is removed before it runs.
@@ -267,7 +276,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        lock(&self.0.listeners).prepend(event.into(), true, erase(handler))
+        let id = lock(&self.0.listeners).prepend(event.into(), true, erase(handler));
+        self.captured();
+        id
     }
 
     /// Adds a listener for all events that the client sends; it runs before those of the event.
@@ -276,6 +287,7 @@ impl Socket {
     pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         let id = lock(&self.0.any).add(ANY.into(), false, erase(handler));
         self.0.has_any.store(true, Ordering::Release);
+        self.captured();
         id
     }
 
@@ -292,6 +304,7 @@ impl Socket {
     pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
         lock(&self.0.outgoing).push(Arc::new(f));
         self.0.has_outgoing.store(true, Ordering::Release);
+        self.captured();
     }
 
     /// Removes all functions that [`Socket::on_any_outgoing`] added.
@@ -368,8 +381,9 @@ impl Socket {
         Fut: Future<Output = Result<Event, E>> + Send + 'static,
         E: Into<ConnectError>,
     {
-        let mut chain = lock(&self.0.middleware);
-        append(chain.get_or_insert_with(|| Arc::new([])), event_middleware(middleware));
+        let middleware = event_middleware(middleware);
+        append(lock(&self.0.middleware).get_or_insert_with(|| Arc::new([])), middleware);
+        self.captured();
     }
 
     // ---- rooms ------------------------------------------------------------------------------
@@ -378,6 +392,10 @@ impl Socket {
     /// the adapter. A disconnected socket joins nothing.
     // seed: socket.join
     pub fn join(&self, rooms: impl IntoRooms) -> Membership {
+        // the client's next socket may have the same id
+        if !self.is_connected() {
+            return Membership::done();
+        }
         let joined = self.adapter().join(&self.0.id, &rooms.into_rooms());
         joined.unwrap_or_else(|error| AdapterError::from(error).into())
     }
@@ -386,6 +404,9 @@ impl Socket {
     /// the disconnection.
     // seed: socket.leave
     pub fn leave(&self, rooms: impl IntoRooms) -> Membership {
+        if !self.is_connected() {
+            return Membership::done();
+        }
         let mut left: Vec<Membership> =
             rooms.into_rooms().iter().map(|room| self.adapter().leave(&self.0.id, room)).collect();
         match left.len() {
@@ -498,7 +519,7 @@ impl Socket {
     /// Values of any types that belong to the socket until its disconnection.
     #[must_use]
     pub fn extensions(&self) -> Extensions<'_> {
-        Extensions(&self.0.extensions)
+        Extensions(self)
     }
 
     // ---- for the crate ----------------------------------------------------------------------
@@ -563,7 +584,9 @@ impl Socket {
         waiter: Waiter,
     ) {
         let limit = self.namespace().limits().max_pending_acks;
-        let deadline = timeout.map(|timeout| tokio::time::Instant::now().into_std() + timeout);
+        let now = tokio::time::Instant::now().into_std();
+        // a time beyond all clocks is none
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         // before sending: the answer may be quicker than we are
         let rejected = lock(&self.0.acks).add(id, deadline, limit, waiter);
         if let Some(Rejected { waiter, error }) = rejected {
@@ -606,8 +629,18 @@ impl Socket {
         }
     }
 
+    /// Something was put where [`Socket::clear`] looks. Who does so after it, as a handler that
+    /// goes on may, would make a circle that nobody opens.
+    fn captured(&self) {
+        if self.0.cleared.load(Ordering::SeqCst) {
+            self.clear();
+        }
+    }
+
     /// Drops what its handlers captured, which may be the socket itself.
     pub(crate) fn clear(&self) {
+        // before the locks: who puts something in after we looked sees it
+        self.0.cleared.store(true, Ordering::SeqCst);
         let mut listeners = lock(&self.0.listeners).remove_all(None);
         listeners.extend(lock(&self.0.any).remove_all(None));
         let outgoing = std::mem::take(&mut *lock(&self.0.outgoing));
@@ -628,23 +661,25 @@ impl Socket {
 
 /// Values of any types that belong to a socket, one of each; see [`Socket::extensions`].
 #[derive(Debug)]
-pub struct Extensions<'a>(&'a Mutex<http::Extensions>);
+pub struct Extensions<'a>(&'a Socket);
 
 impl Extensions<'_> {
     /// Puts a value in; the one of this type that was there is given back.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        lock(self.0).insert(value)
+        let old = lock(&self.0.0.extensions).insert(value);
+        self.0.captured();
+        old
     }
 
     /// A clone of the value of this type.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        lock(self.0).get().cloned()
+        lock(&self.0.0.extensions).get().cloned()
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Send + Sync + 'static>(&self) -> Option<T> {
-        lock(self.0).remove()
+        lock(&self.0.0.extensions).remove()
     }
 }
 

@@ -165,6 +165,10 @@ impl Task {
     // ---- connecting -------------------------------------------------------------------------
 
     fn on_connect(&mut self, nsp: &str, credentials: Credentials, cx: &mut Context<'_>) {
+        // The server disconnected it, and its client was quicker than the command to us.
+        if let Some(gone) = self.client.socket(nsp).filter(|socket| !socket.is_connected()) {
+            self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
+        }
         let known = self.client.socket(nsp).is_some()
             || self.connecting.iter().any(|(_, name)| **name == *nsp);
         if known {
@@ -180,7 +184,8 @@ impl Task {
             // an answer would have to repeat the name
             return self.on_error(&DecodeError::NamespaceTooLong { max }, cx);
         }
-        if self.client.count() + self.connecting.len() >= limits.max_namespaces {
+        // Attempts that the client gave up count too, while their middleware runs.
+        if self.client.count() + self.joining.len() >= limits.max_namespaces {
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
         let known_namespace = self.server.registry().get(nsp);
@@ -225,7 +230,11 @@ impl Task {
             return self.close(CloseReason::ForcedServerClose);
         };
         let Some(at) = self.connecting.iter().position(|(number, _)| *number == attempt) else {
-            return; // the client gave up meanwhile
+            // the client gave up meanwhile
+            if let Ok(socket) = result {
+                socket.clear();
+            }
+            return;
         };
         let (_, nsp) = self.connecting.swap_remove(at);
         match result {
@@ -241,6 +250,7 @@ impl Task {
         // comes behind the answer.
         if namespace.adapter().add(socket.id(), socket.member()).is_err() {
             tracing::warn!(id = %socket.id(), "a socket of this id is connected already");
+            socket.clear();
             return self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
         }
         namespace.add(socket);
@@ -251,6 +261,7 @@ impl Task {
             self.client.remove(socket);
             namespace.remove(socket);
             namespace.adapter().remove(socket.id());
+            socket.clear();
             return;
         }
         self.connect_by = None;
@@ -442,8 +453,8 @@ impl Task {
         self.call_all(socket.listeners(event), &mut context, cx);
     }
 
-    fn take_commands(&mut self, cx: &mut Context<'_>) {
-        for command in self.client.take_commands() {
+    fn obey(&mut self, commands: Vec<Command>, cx: &mut Context<'_>) {
+        for command in commands {
             match command {
                 Command::Disconnected(socket) => {
                     self.end_socket(&socket, DisconnectReason::SERVER_NAMESPACE, cx);
@@ -483,7 +494,7 @@ impl Application for Task {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
-        self.take_commands(cx);
+        self.obey(self.client.take_commands(), cx);
         self.poll_joining(cx);
         while !self.running.is_empty() {
             let Poll::Ready(Some(finished)) = self.running.poll_next_unpin(cx) else { break };
@@ -515,7 +526,7 @@ impl Application for Task {
     fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, cx: &mut Context<'_>) {
         self.ended = true;
         // what the server disconnected before the end has its own reason
-        self.take_commands(cx);
+        self.obey(self.client.last_commands(), cx);
         let reason = DisconnectReason::engine(reason, detail);
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);
@@ -560,12 +571,21 @@ impl Attempt {
         let chain = namespace.middleware();
         let socket = Socket::new(new_id(&client, &namespace), namespace, client, credentials);
         if let Some(chain) = chain {
-            if let Err(refusal) = run_connect(chain, socket.clone()).await {
-                socket.clear();
-                return Err(refusal);
-            }
+            let unfinished = Unfinished(&socket);
+            run_connect(chain, socket.clone()).await?;
+            std::mem::forget(unfinished);
         }
         Ok(socket)
+    }
+}
+
+/// A socket whose middleware runs: if it refuses, panics or is given up, what the socket's
+/// handlers captured is dropped.
+struct Unfinished<'a>(&'a Socket);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
     }
 }
 

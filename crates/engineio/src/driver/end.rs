@@ -78,8 +78,9 @@ impl Driver {
             return;
         }
         tracing::debug!(sid = self.socket.id(), %reason, ?detail, "closed");
-        // Who broke the protocol is not waited for; nor is anybody when the server goes.
-        let wait = matches!(reason, CloseReason::ForcedClose | CloseReason::ForcedServerClose)
+        // Only an orderly end is worth waiting for: not one that a client caused who broke the
+        // protocol or never joined, nor one of the whole server.
+        let wait = reason == CloseReason::ForcedClose
             && self.session.transport() == TransportKind::Polling;
         self.stage = Stage::Farewell(Farewell {
             until: now + self.engine.options.close_timeout,

@@ -14,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::guarded::Guarded;
+
 /// An upgraded connection.
 pub(crate) struct WebSocket {
     pub(crate) decoder: Decoder,
@@ -35,20 +37,29 @@ trait Io: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 
 impl WebSocket {
-    /// Takes the stream back from the HTTP server: our own, axum's (which wraps it once more), or
-    /// as it is. Its buffers are freed with it.
+    /// Takes the stream back from the HTTP server: our own, another hyper, axum's (which wraps it
+    /// once more), or as it is. Its buffers are freed with it.
     pub(crate) fn new(upgraded: Upgraded, max_message: usize, max_frames: usize) -> Self {
-        let (stream, read_ahead) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-                Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
-                Err(upgraded) => (Stream::Other(Box::pin(TokioIo::new(upgraded))), Bytes::new()),
-            },
-        };
+        let (stream, read_ahead) = Self::take_apart(upgraded);
         // exactly sized: the server's buffer is much larger than what is in it
         let read_ahead = Bytes::copy_from_slice(&read_ahead);
         let decoder = Decoder::new(max_message, max_frames);
         Self { decoder, stream, read_ahead, out: Vec::new() }
+    }
+
+    fn take_apart(upgraded: Upgraded) -> (Stream, Bytes) {
+        let upgraded = match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
+            Ok(parts) => return (Stream::tcp(parts.io.into_inner().into_inner()), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+        let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => return (Stream::tcp(parts.io.into_inner()), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+        match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
+            Err(upgraded) => (Stream::Other(Box::pin(TokioIo::new(upgraded))), Bytes::new()),
+        }
     }
 
     /// The write half of a plain TCP stream, once.
@@ -154,7 +165,7 @@ impl WebSocket {
 
     /// Ends a WebSocket that is no session's transport, with a close frame if the peer takes it at
     /// once.
-    pub(crate) fn refuse(mut self: Box<Self>, cx: &mut Context<'_>) {
+    pub(crate) fn refuse(mut self, cx: &mut Context<'_>) {
         self.out.extend_from_slice(&close::frame(None, ""));
         if let Poll::Ready(Ok(())) = self.poll_queued(cx) {
             let _ = self.poll_shutdown(cx);

@@ -75,15 +75,6 @@ impl Host {
         Self::memory(options, log.clone(), log.application(|_, _| {}))
     }
 
-    /// An application that notes and does what it is told with messages, over streams in memory.
-    pub(crate) fn with(
-        options: Options,
-        on_message: impl Fn(&Socket, Message<'_>) + Clone + Send + Sync + 'static,
-    ) -> Self {
-        let log = Log::default();
-        Self::memory(options, log.clone(), log.application(on_message))
-    }
-
     pub(crate) fn memory(options: Options, log: Log, application: impl IntoApplication) -> Self {
         let server = server(options, application);
         let engine = server.clone();
@@ -225,6 +216,11 @@ impl Log {
             None => format!("close: {reason}"),
             Some(detail) => format!("close: {reason}, {detail:?}"),
         });
+    }
+
+    /// The sessions that were opened, in order.
+    pub(crate) fn sockets(&self) -> Vec<Socket> {
+        self.0.sockets.lock().unwrap().clone()
     }
 
     pub(crate) fn take(&self) -> Vec<String> {

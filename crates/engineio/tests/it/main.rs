@@ -7,9 +7,15 @@
 mod host;
 
 mod closing;
+mod cors;
 mod handshake;
 mod heartbeat;
+mod listen;
+mod options;
+mod order;
 mod polling_v3;
 mod polling_v4;
+mod reading;
+mod slow_consumer;
 mod upgrade;
 mod websocket;

@@ -1,6 +1,7 @@
 //! Tables over the public interface: literal messages in, packets or errors out, and back.
 
 mod args;
+mod custom;
 mod decode;
 mod encode;
 mod hostile;

@@ -61,6 +61,7 @@ async fn socket_in() {
         let (mut peers, sockets) = three(&io, eio).await;
         sockets[0].in_room("a").emit("1", ()).unwrap();
         sockets[1].in_room("a").in_room("b").emit("2", ()).unwrap();
+        testkit::settle().await; // so that it can leave at once
         sockets[0].volatile().in_room("b").emit("3", ()).unwrap();
         expect_events(&mut peers, [&[], &["1"], &["1", "2", "3"]]).await;
         leave_nothing(&io, peers).await;

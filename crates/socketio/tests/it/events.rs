@@ -327,3 +327,81 @@ async fn values_come_back_as_they_were() {
         leave_nothing(&io, [peer]).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn socket_prepend_listener() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        let add = |name: &'static str| {
+            let log = log.clone();
+            move || log.add(name)
+        };
+        socket.on("e", add("on"));
+        socket.prepend_listener("e", add("first"));
+        socket.prepend_once_listener("e", add("once"));
+        peer.send_all(&[r#"42["e"]"#, r#"42["e"]"#]).await;
+        assert_eq!(log.take().await, ["once", "first", "on", "first", "on"]);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// Catch-all listeners: what comes, before its own listeners, and what goes.
+#[tokio::test(start_paused = true)]
+async fn socket_on_any() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        let logged = log.clone();
+        socket.on("e", move || logged.add("on"));
+        let logged = log.clone();
+        let any = socket.on_any(
+            move |socketio::EventName(name): socketio::EventName, args: socketio::Args| {
+                logged.add(format!("any {name} {}", args.0.len()));
+            },
+        );
+        let logged = log.clone();
+        socket.on_any_outgoing(move |name, args| logged.add(format!("out {name} {}", args.len())));
+        peer.send_all(&[r#"42["e",1]"#, r#"42["unknown"]"#]).await;
+        assert_eq!(log.take().await, ["any e 1", "on", "any unknown 0"]);
+        assert!(socket.off_any(any) && !socket.off_any(any));
+        peer.send(r#"42["e",1]"#).await;
+        socket.emit("x", (1, 2)).unwrap();
+        io.emit("to all", ()).unwrap();
+        assert_eq!(log.take().await, ["out x 2", "on"]);
+        socket.remove_all_outgoing();
+        socket.emit("y", ()).unwrap();
+        assert_eq!(log.take().await, [""; 0]);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// A listener for all sockets of a namespace runs after the socket's own.
+#[tokio::test(start_paused = true)]
+async fn namespace_on_event() {
+    for eio in BOTH {
+        let io = Server::new();
+        let log = Log::default();
+        let logged = log.clone();
+        io.of("/chat").on_event("e", move |socket: Socket, Data(n): Data<u32>| {
+            logged.add(format!("namespace {n}"));
+            socket.emit("seen", n)
+        });
+        let mut sockets = arrivals(&io.of("/chat"));
+        let server = connector(&io);
+        let mut peer = Peer::join_namespace(&server, eio, "/chat").await;
+        let logged = log.clone();
+        sockets.next().await.on("e", move || logged.add("own"));
+        let mut other = Peer::join_namespace(&server, eio, "/chat").await;
+        peer.send(r#"42/chat,["e",1]"#).await;
+        peer.expect(r#"42/chat,["seen",1]"#).await;
+        other.send(r#"42/chat,["e",2]"#).await;
+        other.expect(r#"42/chat,["seen",2]"#).await;
+        assert_eq!(log.take().await, ["own", "namespace 1", "namespace 2"]);
+        leave_nothing(&io, [peer, other]).await;
+    }
+}

@@ -196,6 +196,7 @@ async fn errors_without_a_listener() {
         socket.on("fails", || Err::<(), _>("failed"));
         socket.on("works", || Reply(1));
         peer.send(r#"42["fails"]"#).await;
+        testkit::settle().await;
         socket.on_error(|| Err::<(), _>("this too"));
         socket.on_error(|ErrorEvent(error): ErrorEvent, socket: Socket| {
             socket.emit("failed", error.to_string())

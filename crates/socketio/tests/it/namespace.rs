@@ -99,7 +99,8 @@ async fn namespace_clients() {
             peers.push(Peer::join_namespace(&server, eio, "/chat").await);
             sockets.next().await.join(rooms).await.unwrap();
         }
-        let ids = |of: &[usize]| of.iter().map(|i| SocketId::from(&peers[*i].id)).collect::<Vec<_>>();
+        let ids =
+            |of: &[usize]| of.iter().map(|i| SocketId::from(&peers[*i].id)).collect::<Vec<_>>();
         let clients = chat.clients().await.unwrap();
         assert_eq!(clients.items, ids(&[0, 1, 2, 3]));
         assert_eq!(clients.missing, [""; 0]);

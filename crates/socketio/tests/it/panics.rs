@@ -15,7 +15,7 @@ fn panicking() -> (Server, Log) {
         logged.watch(&socket);
         logged.watch_errors(&socket);
         socket.on("echo", |Data(n): Data<u32>| Reply(n));
-        socket.on("sync", || explode());
+        socket.on("sync", explode);
         socket.on("async at once", async || explode());
         socket.on("async later", async || {
             tokio::task::yield_now().await;
@@ -25,7 +25,7 @@ fn panicking() -> (Server, Log) {
         socket.on("serialize", |socket: Socket| socket.emit("x", Explosive));
         socket.on("drop", || drop(Explosive));
         socket.on("error handler", |socket: Socket| {
-            socket.on_error(|| explode());
+            socket.on_error(explode);
             Err::<(), _>("an error")
         });
         socket.on("ack", |socket: Socket| {
@@ -180,7 +180,7 @@ async fn a_panic_in_the_connection_handler() {
         let (io, log) = panicking();
         let logged = log.clone();
         io.of("/bad").on_connect(move |socket: Socket| logged.watch(&socket));
-        io.of("/bad").on_connection(|| explode());
+        io.of("/bad").on_connection(explode);
         let mut peer = Peer::join_namespace(&connector(&io), eio, "/bad").await;
         peer.closed().await;
         let happened = log.take().await;
@@ -202,7 +202,7 @@ async fn a_panic_in_a_disconnect_handler() {
             io.of("/bad").on_connection({
                 let log = log.clone();
                 move |socket: Socket| {
-                    socket.on(event, || explode());
+                    socket.on(event, explode);
                     log.watch(&socket);
                 }
             });

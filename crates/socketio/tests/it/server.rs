@@ -338,6 +338,63 @@ async fn server_attach() {
     leave_nothing(&io, [peer]).await;
 }
 
+/// Connections of a second engine, under a path of its own.
+#[tokio::test(start_paused = true)]
+async fn server_bind() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut options = engineio::Options::default();
+        options.path = "/second".to_owned();
+        let engine = engineio::Server::new(options).unwrap();
+        io.bind(&engine).bind(&engine);
+        let mut sockets = arrivals(io.sockets());
+        let server = over_engine(&engine, "/second/");
+        let mut peer = Peer::join(&server, eio).await;
+        let mut first = Peer::join(&connector(&io), eio).await;
+        sockets.next().await.broadcast().emit("to the other engine", ()).unwrap();
+        first.expect(r#"42["to the other engine"]"#).await;
+        peer.silence().await;
+        assert_eq!(engine.session_count(), 1);
+        // it is closed with the server
+        let closing = io.close();
+        peer.closed().await;
+        first.closed().await;
+        closing.await;
+        assert_eq!(engine.session_count(), 0);
+        nothing_left(&io).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_onconnection() {
+    for eio in BOTH {
+        let io = Server::new();
+        let engine = engineio::Server::new(engineio::Options::default()).unwrap();
+        let (taken, count) = (io.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&count);
+        engine.on_connection(move |conn: &engineio::Socket| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            taken.onconnection(conn.clone())
+        });
+        let mut peer = Peer::join(&over_engine(&engine, "/engine.io/"), eio).await;
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        io.emit("hello", ()).unwrap();
+        peer.expect(r#"42["hello"]"#).await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// The way to an engine of its own.
+fn over_engine(engine: &engineio::Server, path: &str) -> Connector {
+    let engine = engine.clone();
+    let server = Connector::new(move |stream| {
+        let (engine, service) = (engine.clone(), engine.service(socketio::NotFound));
+        let peer = ([127, 0, 0, 1], 40_000).into();
+        tokio::spawn(async move { engine.serve_connection(stream, peer, service).await });
+    });
+    server.with_path(path)
+}
+
 #[tokio::test(start_paused = true)]
 async fn server_close() {
     for eio in BOTH {
@@ -378,8 +435,10 @@ async fn server_close() {
             ]
         );
         nothing_left(&io).await;
-        let target = server.target(eio, "polling", "");
-        assert_eq!(request(&server, testkit::Request::get(&target)).await.status, 503);
+        // new connections are refused
+        let mut late = testkit::HttpConnection::open(&server);
+        late.send(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        assert_eq!(late.read_to_end().await, "");
     }
 }
 
