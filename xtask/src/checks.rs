@@ -99,7 +99,8 @@ fn packages() -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The sources below a folder, sorted.
+pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries(folder)? {
         if entry.is_dir() {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::checks;
 use crate::command::{Result, cargo, output_of, program, root, run};
+use crate::items::items;
 use crate::report::Report;
 use crate::setup::Browser;
 use crate::test::test;
@@ -14,6 +15,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     report.check("format", || run(cargo().args(["fmt", "--all", "--check"])));
     report.check("file lengths", checks::file_lengths);
     report.check("sans-IO", checks::sans_io);
+    report.check("items", items);
     report.check("clippy", || {
         let deny_warnings = ["--", "--deny", "warnings"];
         run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny_warnings))

@@ -14,6 +14,7 @@ mod ci;
 mod command;
 mod conformance;
 mod demo;
+mod items;
 mod report;
 mod setup;
 mod test;

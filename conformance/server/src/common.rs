@@ -183,7 +183,7 @@ fn who_am_i(socket: &Socket) {
             ("query", Value::Object(query)),
             ("auth", handshake.auth().cloned().unwrap_or_default()),
             ("xdomain", handshake.is_xdomain().into()),
-            ("secure", false.into()),
+            ("secure", handshake.is_secure().into()),
             ("xtest", optional(handshake.header("x-test"))),
             ("path", handshake.request().path().into()),
             ("address", optional(address.as_deref())),

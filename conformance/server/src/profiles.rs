@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use engineio::Options;
 use socketio::{
-    BoxError, Builder, Cookie, Cors, Origins, Parser, Refused, Request, Server, TransportKind,
+    BoxError, Builder, Cookie, Cors, Deflate, Origins, Parser, Refused, Request, Server,
+    TransportKind,
 };
 
 /// What a profile stands for.
@@ -74,7 +75,7 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         "bench" => return Ok(Chosen::Bench(base.cookie(None).max_http_buffer_size(10_000_000))),
         name if name.starts_with("abuse") => return abuse(name),
         "msgpack" => base.parser(Parser::msgpack()),
-        "deflate" => return Ok(Chosen::Unavailable),
+        "deflate" => base.per_message_deflate(Deflate::default()).http_compression(1024),
         _ => return Ok(Chosen::Unknown),
     };
     Ok(Chosen::Fixture(builder))
@@ -129,7 +130,12 @@ fn abuse(profile: &str) -> Result<Chosen, BoxError> {
             Chosen::Abuse(builder, false)
         }
         "abuse-msgpack" => Chosen::Abuse(base.parser(Parser::msgpack()), false),
-        "abuse-deflate" | "abuse-rec" | "abuse-redis" => Chosen::Unavailable,
+        "abuse-deflate" => {
+            let mut deflate = Deflate::default();
+            deflate.threshold = 0;
+            Chosen::Abuse(base.per_message_deflate(deflate), false)
+        }
+        "abuse-rec" | "abuse-redis" => Chosen::Unavailable,
         _ => Chosen::Unknown,
     })
 }

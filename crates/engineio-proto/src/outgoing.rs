@@ -11,15 +11,20 @@
 //!
 //! The WebSocket frame is the slice from `frame`, the packet of a polling payload the slice from
 //! `digit`. Both protocols have the same text, so one `Outgoing` serves all clients. Queues hold a
-//! pointer to it; nothing is copied per receiver until it is written.
+//! pointer to it; nothing is copied per receiver until it is written. A compressed form is made when
+//! the first receiver with the extension is written to, see [`Deflated`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use bytes::Bytes;
 
 use crate::packet::{BASE64, PacketType, Protocol};
 use crate::websocket::frame::{self, Opcode};
+
+mod deflated;
+
+pub use deflated::Deflated;
 
 /// Bytes that must be free in front of the text given to [`Outgoing::message`]: the longest
 /// WebSocket header of a server and the packet type.
@@ -35,6 +40,8 @@ struct Inner {
     attachments: Vec<Bytes>,
     droppable: bool,
     compress: bool,
+    /// The compressed form, and the one for protocol 3 where that differs.
+    deflated: [OnceLock<Option<Box<Deflated>>>; 2],
 }
 
 #[derive(Debug)]
@@ -47,6 +54,11 @@ enum Head {
     Binary(Bytes),
     /// A whole WebSocket control frame; no Engine.IO packet.
     Control(Vec<u8>),
+    /// The whole as WebSocket frames, for one connection; `size` is that of the packet it was.
+    Frames {
+        frames: Vec<u8>,
+        size: usize,
+    },
 }
 
 /// One Engine.IO packet of an [`Outgoing`].
@@ -104,7 +116,8 @@ impl Outgoing {
     }
 
     fn new(head: Head, attachments: Vec<Bytes>) -> Self {
-        Self(Arc::new(Inner { head, attachments, droppable: false, compress: true }))
+        let deflated = [OnceLock::new(), OnceLock::new()];
+        Self(Arc::new(Inner { head, attachments, droppable: false, compress: true, deflated }))
     }
 
     /// Says what a full queue may do with the packet: events may be dropped as a whole, packets
@@ -150,6 +163,7 @@ impl Outgoing {
             Head::Text { buffer, digit, .. } => buffer.len() - digit,
             Head::Binary(bytes) => bytes.len(),
             Head::Control(frame) => frame.len(),
+            Head::Frames { size, .. } => *size,
         };
         head + self.0.attachments.iter().map(Bytes::len).sum::<usize>()
     }
@@ -159,20 +173,20 @@ impl Outgoing {
         let head = match &self.0.head {
             Head::Text { buffer, digit, .. } => Some(Part::Text(&buffer[*digit..])),
             Head::Binary(bytes) => Some(Part::Binary(bytes)),
-            Head::Control(_) => None,
+            Head::Control(_) | Head::Frames { .. } => None,
         };
         head.into_iter().chain(self.0.attachments.iter().map(|bytes| Part::Binary(bytes)))
     }
 
     /// The whole as WebSocket frames if they lie ready as one slice: a text without attachments,
-    /// or a control frame.
+    /// or frames already.
     #[must_use]
     pub fn ready_frame(&self) -> Option<&[u8]> {
         match &self.0.head {
             Head::Text { buffer, frame, .. } if self.0.attachments.is_empty() => {
                 Some(&buffer[*frame..])
             }
-            Head::Control(frame) => Some(frame),
+            Head::Control(frames) | Head::Frames { frames, .. } => Some(frames),
             _ => None,
         }
     }
@@ -182,7 +196,7 @@ impl Outgoing {
     pub fn frames_len(&self, protocol: Protocol, base64: bool) -> usize {
         let text = match &self.0.head {
             Head::Text { buffer, frame, .. } => buffer.len() - frame,
-            Head::Control(frame) => frame.len(),
+            Head::Control(frames) | Head::Frames { frames, .. } => frames.len(),
             Head::Binary(_) => 0,
         };
         let binary = |bytes: &[u8]| match base64 {
@@ -203,7 +217,7 @@ impl Outgoing {
     pub fn write_frames(&self, protocol: Protocol, base64: bool, out: &mut Vec<u8>) {
         match &self.0.head {
             Head::Text { buffer, frame, .. } => out.extend_from_slice(&buffer[*frame..]),
-            Head::Control(frame) => out.extend_from_slice(frame),
+            Head::Control(frames) | Head::Frames { frames, .. } => out.extend_from_slice(frames),
             Head::Binary(_) => {}
         }
         for part in self.parts() {

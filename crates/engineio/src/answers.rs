@@ -6,6 +6,7 @@ use engineio_proto::payload::{ContentType, jsonp};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::handshake::Accepted;
 use crate::mailbox::PollAnswer;
 use crate::requests::{Accepts, Asked};
 
@@ -134,12 +135,16 @@ pub(crate) fn close_connection(mut answer: Response<Bytes>) -> Response<Bytes> {
 }
 
 // RFC 6455 4.2.2
-pub(crate) fn switching_protocols(accept: &str) -> Response<Bytes> {
+pub(crate) fn switching_protocols(accepted: &Accepted) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let accept = HeaderValue::from_str(accept).expect("base64 can stand in a header");
+    let accept = HeaderValue::from_str(&accepted.key).expect("base64 can stand in a header");
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Some(agreement) = &accepted.agreement {
+        let answer = HeaderValue::try_from(agreement.answer()).expect("tokens can stand, too");
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+    }
     with(StatusCode::SWITCHING_PROTOCOLS, headers, Bytes::new())
 }
 

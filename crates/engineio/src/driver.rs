@@ -162,8 +162,10 @@ impl Driver {
         );
         let _ = self.socket.push(&Outgoing::packet(PacketType::Open, &open), false);
         if let Transport::WebSocket(websocket) = &mut self.transport {
+            let outbox = &self.socket.shared().outbox;
+            outbox.set_encoding(websocket.encoding(&self.engine.options));
             if let Some(half) = websocket.take_write_half() {
-                self.socket.shared().outbox.set_direct(half);
+                outbox.set_direct(half);
             }
         }
         tracing::debug!(
@@ -379,4 +381,16 @@ impl Drop for Driver {
 /// The clock, read in the driver only; tests move it by hand.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The future of each session's task: memory per connection.
+    #[test]
+    fn the_task_is_small() {
+        assert!(size_of::<Driver>() <= 512, "{}", size_of::<Driver>());
+        assert!(size_of::<WebSocket>() <= 160, "{}", size_of::<WebSocket>());
+    }
 }

@@ -45,6 +45,12 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// });
 /// ```
 // seed: allowRequest
+#[diagnostic::on_unimplemented(
+    message = "this does not decide about handshakes",
+    label = "no function of a `Request` that gives `Result<(), Refused>`",
+    note = "a decision is `|request: Request| -> Result<(), Refused>`, or `async`; the types of its \
+            arguments are written out"
+)]
 pub trait AllowRequest<M: 'static = ObjectForm>: Send + Sync + 'static {
     /// Called once for each handshake, before the session exists.
     fn allow(&self, request: Request) -> BoxFuture<'_, Result<(), Refused>>;
@@ -64,6 +70,12 @@ pub trait AllowRequest<M: 'static = ObjectForm>: Send + Sync + 'static {
 /// A function that takes the origin and the [`Request`] and gives `Result<(), Refused>`, sync or
 /// async; or a type of one's own, by [`OriginCheck::check`].
 // seed: server.origins
+#[diagnostic::on_unimplemented(
+    message = "this does not decide about origins",
+    label = "no function of the origin and a `Request` that gives `Result<(), Refused>`",
+    note = "a decision is `|origin: String, request: Request| -> Result<(), Refused>`, or `async`; \
+            the types of its arguments are written out"
+)]
 pub trait OriginCheck<M: 'static = ObjectForm>: Send + Sync + 'static {
     /// `origin` is the `Origin` header, else the `Referer`, else `*`.
     fn check(&self, origin: String, request: Request) -> BoxFuture<'_, Result<(), Refused>>;
@@ -102,6 +114,12 @@ pub trait OriginCheck<M: 'static = ObjectForm>: Send + Sync + 'static {
 /// });
 /// ```
 // seed: server.engine.generateId
+#[diagnostic::on_unimplemented(
+    message = "this makes no session ids",
+    label = "no function of a `Request` that gives a `String`, or a `Result` with one",
+    note = "ids are made by `|request: Request| -> String`, or `async`, or with a `Result` of the \
+            id and any error that is `Display`; the types of its arguments are written out"
+)]
 pub trait GenerateId<M: 'static = ObjectForm>: Send + Sync + 'static {
     /// Called once for each session, and once more if its id is in use.
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<String, String>>;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio_proto::handshake::Query;
+use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::handshake as websocket;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -138,10 +139,10 @@ async fn open<B>(
     if asked.query.protocol == Protocol::V3 && !engine.options.allow_eio3 {
         return Err(HandshakeError::UnsupportedProtocol.into());
     }
-    let accept = match (transport, &upgrade) {
-        (TransportKind::WebSocket, Some(_)) => check_upgrade(&parts.headers)?,
+    let accepted = match (transport, &upgrade) {
+        (TransportKind::WebSocket, Some(_)) => Some(check_upgrade(engine, &parts.headers)?),
         (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest.into()),
-        _ => String::new(),
+        _ => None,
     };
     // before the application is bothered; it is looked at again when the session is there
     if engine.is_closing() {
@@ -151,7 +152,7 @@ async fn open<B>(
         return Err(unavailable(NotInserted::Full));
     }
     let accepts = requests::Accepts::new(&parts.headers);
-    let request = request::Request::new(parts);
+    let request = request::Request::new(parts, &engine.proxies);
     let allowed = match &engine.options.allow_request {
         Some(allow) => guarded(engine, async { allow.allow(request.clone()).await }).await?,
         None => guarded(engine, engine.options.origins.allows(&request)).await?,
@@ -159,7 +160,7 @@ async fn open<B>(
     allowed.map_err(crate::Refused::into_error)?;
 
     let socket = insert(engine, &asked.query, transport, request).await?;
-    let Some(upgrade) = upgrade else {
+    let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
         let admitted = socket.shared().mailbox.admit_poll(Poll { reply });
         debug_assert!(admitted.is_ok(), "the session is new");
@@ -174,15 +175,15 @@ async fn open<B>(
         }
         return Ok(answer);
     };
-    let engine = Arc::clone(engine);
+    let (engine, agreement) = (Arc::clone(engine), accepted.agreement);
     tokio::spawn(async move {
-        match upgraded(&engine, upgrade).await {
+        match upgraded(&engine, upgrade, agreement).await {
             // a task of its own, as small as can be: this one is as large as all that was above
             Some(websocket) => drop(tokio::spawn(Driver::websocket(engine, socket, websocket))),
             None => engine.session_gone(&socket),
         }
     });
-    Ok(answers::switching_protocols(&accept))
+    Ok(answers::switching_protocols(&accepted))
 }
 
 /// Makes the id and puts the session into the table.
@@ -245,13 +246,13 @@ fn probe(
     if engine.upgrades().is_empty() {
         return Err(HandshakeError::BadRequest.into());
     }
-    let accept = check_upgrade(headers)?;
+    let accepted = check_upgrade(engine, headers)?;
     // One that cannot become the transport is opened and closed at once, as the reference does.
     let admitted =
         socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
-    let (engine, socket) = (Arc::clone(engine), socket.clone());
+    let (engine, socket, agreement) = (Arc::clone(engine), socket.clone(), accepted.agreement);
     tokio::spawn(async move {
-        let websocket = upgraded(&engine, upgrade).await;
+        let websocket = upgraded(&engine, upgrade, agreement).await;
         if admitted {
             socket.probed(websocket);
         } else if let Some(websocket) = websocket {
@@ -263,15 +264,19 @@ fn probe(
             .await;
         }
     });
-    Ok(answers::switching_protocols(&accept))
+    Ok(answers::switching_protocols(&accepted))
 }
 
 /// The stream behind an upgrade, once the HTTP server has let go of it.
-async fn upgraded(engine: &Engine, upgrade: OnUpgrade) -> Option<Box<WebSocket>> {
+async fn upgraded(
+    engine: &Engine,
+    upgrade: OnUpgrade,
+    agreement: Option<Agreement>,
+) -> Option<Box<WebSocket>> {
     let options = &engine.options;
     let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await.ok()?.ok()?;
     let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
-    Some(Box::new(WebSocket::new(upgraded, max_message, max_frames)))
+    Some(Box::new(WebSocket::new(upgraded, max_message, max_frames, agreement)))
 }
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -281,15 +286,22 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The value for `Sec-WebSocket-Accept`, or the answer to a malformed request.
-fn check_upgrade(headers: &HeaderMap) -> Result<String, Refusal> {
+/// What the answer to an upgrade says.
+pub(crate) struct Accepted {
+    /// The value for `Sec-WebSocket-Accept`.
+    pub(crate) key: String,
+    pub(crate) agreement: Option<Agreement>,
+}
+
+/// What to answer, or the answer to a malformed request.
+fn check_upgrade(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Refusal> {
     let value = |name| joined(headers, &name);
     let upgrade = value(header::UPGRADE);
     let connection = value(header::CONNECTION);
     let version = value(header::SEC_WEBSOCKET_VERSION);
     let key = value(header::SEC_WEBSOCKET_KEY);
     let protocol = value(header::SEC_WEBSOCKET_PROTOCOL);
-    websocket::accept(&websocket::Headers {
+    let key = websocket::accept(&websocket::Headers {
         upgrade: upgrade.as_deref(),
         connection: connection.as_deref(),
         version: version.as_deref(),
@@ -306,7 +318,11 @@ fn check_upgrade(headers: &HeaderMap) -> Result<String, Refusal> {
             answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
         }
         Refusal::answer(answer)
-    })
+    })?;
+    let agreement = engine.options.per_message_deflate.as_ref().and_then(|deflate| {
+        Agreement::choose(&value(header::SEC_WEBSOCKET_EXTENSIONS)?, deflate.takeover())
+    });
+    Ok(Accepted { key, agreement })
 }
 
 /// The value of a header; several lines are one list.

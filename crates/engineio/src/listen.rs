@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use crate::guarded::Guarded;
 use crate::lock;
-use crate::request::RemoteAddr;
+use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
 
 /// Bytes of a request's head at most, also hyper's read buffer per connection.
@@ -48,6 +48,14 @@ pub trait Listener: Send + 'static {
     /// # Errors
     /// If it is not known.
     fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Whether its connections are encrypted (false), which [`Request::is_secure`] then says of
+    /// their requests.
+    ///
+    /// [`Request::is_secure`]: crate::Request::is_secure
+    fn is_secure(&self) -> bool {
+        false
+    }
 }
 
 impl Listener for TcpListener {
@@ -190,9 +198,11 @@ pub(crate) fn attach<L: Listener, S: Connect>(
     service: S,
 ) -> io::Result<Attached> {
     let local_addr = listener.local_addr()?;
+    let is_secure = listener.is_secure();
     let (connection, ended) = watch::channel(());
     let accept = Accept {
         listener: Arc::new(Mutex::new(Slot { listener: Some(listener), is_stopped: false })),
+        is_secure,
         service,
         presence: Presence::new(engine),
         engine: Arc::clone(engine),
@@ -206,6 +216,7 @@ pub(crate) fn attach<L: Listener, S: Connect>(
 struct Accept<L, S> {
     /// Shared with the engine, which drops it when it closes, so that the port is free at once.
     listener: Arc<Mutex<Slot<L>>>,
+    is_secure: bool,
     service: S,
     engine: Arc<Engine>,
     presence: Presence,
@@ -259,27 +270,31 @@ impl<L: Listener, S: Connect> Accept<L, S> {
         let connection = Arc::clone(&self.connection);
         let engine = Arc::clone(&self.engine);
         let service = self.service.clone();
+        let peer = Peer { addr, is_secure: self.is_secure };
         tokio::spawn(async move {
-            serve_connection(&engine, io, addr, service).await;
+            serve_connection(&engine, io, peer, service).await;
             drop(connection);
         });
     }
 }
 
+/// The other end of a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) is_secure: bool,
+}
+
 /// Serves one connection until it ends, is upgraded, or the server closes.
-pub(crate) async fn serve_connection<Io, S>(
-    engine: &Arc<Engine>,
-    io: Io,
-    addr: SocketAddr,
-    service: S,
-) where
+pub(crate) async fn serve_connection<Io, S>(engine: &Arc<Engine>, io: Io, peer: Peer, service: S)
+where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Connect,
 {
     let mut presence = Presence::new(engine);
     let phase = presence.phase();
-    let remote = RemoteAddr(SocketAddr::new(addr.ip().to_canonical(), addr.port()));
-    let service = PerConnection { service, remote };
+    let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
+    let service = PerConnection { service, peer: Peer { addr, ..peer } };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(engine.options.header_timeout)
@@ -311,10 +326,10 @@ pub(crate) async fn serve_connection<Io, S>(
     }
 }
 
-/// The service of one connection, for hyper: puts the peer's address into each request.
+/// The service of one connection, for hyper: puts what is known of the peer into each request.
 struct PerConnection<S> {
     service: S,
-    remote: RemoteAddr,
+    peer: Peer,
 }
 
 impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
@@ -323,7 +338,10 @@ impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S>
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.remote);
+        request.extensions_mut().insert(RemoteAddr(self.peer.addr));
+        if self.peer.is_secure {
+            request.extensions_mut().insert(Secure);
+        }
         let mut service = self.service.clone();
         let is_upgrade = request.headers().contains_key(header::UPGRADE);
         Box::pin(async move {

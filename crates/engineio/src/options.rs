@@ -7,8 +7,10 @@ use std::time::Duration;
 use engineio_proto::{Limits, Times, TransportKind};
 
 use crate::cors::Cors;
+use crate::deflate::Deflate;
 use crate::functions::{AllowRequest, GenerateId};
 use crate::origins::Origins;
+use crate::proxies::TrustedProxies;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
 #[derive(Clone, Debug)]
@@ -57,6 +59,15 @@ pub struct Options {
     pub body_timeout: Duration,
     /// Which origins may open a session (any).
     pub origins: Origins,
+    /// The reverse proxies that may say whom a request comes from: addresses and networks, as
+    /// `127.0.0.1` and `10.0.0.0/8` (none).
+    ///
+    /// If the TCP peer is one of them, the client's address is the rightmost in `X-Forwarded-For`
+    /// that is not a trusted proxy's, and `X-Forwarded-Proto` says whether its connection is
+    /// encrypted. Without `X-Forwarded-For`, `Forwarded` is read. A trusted proxy must write the
+    /// former, or remove it: it is read first, and may come from the client. What other peers say
+    /// is ignored.
+    pub trusted_proxies: Vec<String>,
     /// Decides about each handshake instead of `origins` (none); [`Options::set_allow_request`]
     /// takes a function.
     pub allow_request: Option<Arc<dyn AllowRequest>>,
@@ -67,6 +78,8 @@ pub struct Options {
     /// Bytes from which on answers to polls are compressed, if the client can (1024); `None`:
     /// never.
     pub http_compression: Option<usize>,
+    /// How WebSocket messages are compressed with clients that can (`None`: they are not).
+    pub per_message_deflate: Option<Deflate>,
     /// Makes the ids of sessions (120 random bits); [`Options::set_generate_id`] takes a function.
     pub generate_id: Option<Arc<dyn GenerateId>>,
 }
@@ -95,10 +108,12 @@ impl Default for Options {
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             origins: Origins::any(),
+            trusted_proxies: Vec::new(),
             allow_request: None,
             cors: Cors::default(),
             cookie: None,
             http_compression: Some(1024),
+            per_message_deflate: None,
             generate_id: None,
         }
     }
@@ -159,6 +174,10 @@ impl Options {
         if let Some(cookie) = &self.cookie {
             cookie.check()?;
         }
+        if let Some(deflate) = &self.per_message_deflate {
+            deflate.check()?;
+        }
+        TrustedProxies::parse(&self.trusted_proxies)?;
         Ok(())
     }
 
@@ -276,6 +295,10 @@ pub enum OptionsError {
     Origin(String),
     /// A cookie whose name or attributes cannot stand in a header.
     Cookie(String),
+    /// A trusted proxy that is neither an address nor a network.
+    TrustedProxies(String),
+    /// A level of compression that is not 1 to 9.
+    DeflateLevel(u8),
     /// An option that must not be zero or empty.
     Zero(&'static str),
     /// A time of more than a year.
@@ -294,6 +317,14 @@ impl fmt::Display for OptionsError {
                  with or without http:// or https:// in front"
             ),
             Self::Cookie(name) => write!(f, "option cookie: {name:?} cannot be set as a cookie"),
+            Self::TrustedProxies(text) => write!(
+                f,
+                "option trusted_proxies: {text:?} is neither an address nor a network such as \
+                 10.0.0.0/8"
+            ),
+            Self::DeflateLevel(level) => {
+                write!(f, "option per_message_deflate: level {level} is not one of 1 to 9")
+            }
             Self::Zero(name) => write!(f, "option {name} must not be zero or empty"),
             Self::TooLong(name) => write!(f, "option {name} must be at most a year"),
         }

@@ -27,8 +27,10 @@ use crate::gate::Gate;
 use crate::lock;
 use crate::options::SlowConsumer;
 
+mod encoding;
 mod write;
 
+pub(crate) use encoding::Encoding;
 use write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -74,6 +76,7 @@ struct Queue {
     /// Bytes of the first packet's wire form that are written already.
     offset: usize,
     sink: Sink,
+    encoding: Encoding,
     /// Somebody writes.
     flushing: bool,
     /// The socket took no more; the driver waits for it.
@@ -148,6 +151,7 @@ impl Outbox {
             count: 0,
             offset: 0,
             sink: Sink::Driver,
+            encoding: Encoding::Plain,
             flushing: false,
             blocked: false,
             broken: false,
@@ -257,7 +261,7 @@ impl Outbox {
     /// Writes what waits, if nobody else does and the socket can be written from here.
     pub(crate) fn flush(&self) -> Flushed {
         loop {
-            let (half, mut batch, mut offset) = {
+            let (half, mut batch, mut encoding, mut offset) = {
                 let mut queue = self.lock();
                 queue.listed = false;
                 if queue.flushing || queue.blocked || queue.packets.is_empty() {
@@ -269,18 +273,18 @@ impl Outbox {
                 };
                 let Some(half) = half else { return Flushed::Done };
                 queue.flushing = true;
-                (half, std::mem::take(&mut queue.packets), queue.offset)
+                let (batch, encoding) = queue.take();
+                (half, batch, encoding, queue.offset)
             };
             let mut written = Written::default();
+            let form = (self.wire, &mut encoding);
             let result =
-                write_packets(&mut batch, &mut offset, self.wire, &mut written, |slices| {
-                    match slices {
-                        [one] => half.try_write(one),
-                        many => half.try_write_vectored(many),
-                    }
+                write_packets(&mut batch, &mut offset, form, &mut written, |slices| match slices {
+                    [one] => half.try_write(one),
+                    many => half.try_write_vectored(many),
                 });
             let mut queue = self.lock();
-            queue.put_back(batch, offset, &written);
+            queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
             if queue.discarded {
                 return Flushed::Wake; // the half is dropped, which ends the direction
@@ -306,17 +310,18 @@ impl Outbox {
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         loop {
-            let (mut batch, mut offset) = {
+            let (mut batch, mut encoding, mut offset) = {
                 let mut queue = self.lock();
                 queue.listed = false;
                 queue.flushing = true;
-                (std::mem::take(&mut queue.packets), queue.offset)
+                let (batch, encoding) = queue.take();
+                (batch, encoding, queue.offset)
             };
             let mut written = Written::default();
-            let result =
-                write_packets(&mut batch, &mut offset, self.wire, &mut written, &mut write);
+            let form = (self.wire, &mut encoding);
+            let result = write_packets(&mut batch, &mut offset, form, &mut written, &mut write);
             let mut queue = self.lock();
-            queue.put_back(batch, offset, &written);
+            queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
             let done = queue.packets.is_empty();
             self.relieve(queue);
@@ -352,6 +357,14 @@ impl Outbox {
     /// No poll waits any more.
     pub(crate) fn unpark(&self) {
         self.lock().ready = false;
+    }
+
+    /// How packets are compressed from now on, before the first one is written to a WebSocket.
+    pub(crate) fn set_encoding(&self, encoding: Encoding) {
+        // with base64 binary is text, which has no compressed form
+        if !self.wire.base64 {
+            self.lock().encoding = encoding;
+        }
     }
 
     /// From now on whoever pushes writes.
@@ -486,6 +499,7 @@ impl Queue {
     fn discard(&mut self) {
         self.discarded = true;
         self.ready = false;
+        self.encoding = Encoding::Plain;
         self.packets = VecDeque::new();
         self.bytes = 0;
         self.count = 0;
@@ -514,10 +528,22 @@ impl Queue {
         }
     }
 
-    fn put_back(&mut self, mut rest: VecDeque<Outgoing>, offset: usize, written: &Written) {
+    /// What waits, for whoever is to write it.
+    fn take(&mut self) -> (VecDeque<Outgoing>, Encoding) {
+        (std::mem::take(&mut self.packets), std::mem::take(&mut self.encoding))
+    }
+
+    fn put_back(
+        &mut self,
+        mut rest: VecDeque<Outgoing>,
+        encoding: Encoding,
+        offset: usize,
+        written: &Written,
+    ) {
         if self.discarded {
             return;
         }
+        self.encoding = encoding;
         self.bytes -= written.bytes;
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;

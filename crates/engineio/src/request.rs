@@ -9,11 +9,20 @@ use std::time::SystemTime;
 use http::Extensions;
 use http::request::Parts;
 
+use crate::proxies::TrustedProxies;
+
 /// Where the peer's TCP connection comes from. Our own listener puts it into the extensions of
 /// each request; under another HTTP server a layer of the application does, if it is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a newtype")]
 pub struct RemoteAddr(pub SocketAddr);
+
+/// That the TCP connection is encrypted. Our own HTTP server puts it into the extensions of each
+/// request if its listener [says so](crate::Listener::is_secure); under another HTTP server a layer
+/// of the application does, if it is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a mark")]
+pub struct Secure;
 
 /// The request that opens a session: its head, and the extensions that layers put on it. A handle,
 /// cheap to clone.
@@ -27,11 +36,12 @@ struct Inner {
     head: Box<[u8]>,
     extensions: Extensions,
     remote_addr: Option<SocketAddr>,
+    is_secure: bool,
     issued: SystemTime,
 }
 
 impl Request {
-    pub(crate) fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts, proxies: &TrustedProxies) -> Self {
         let mut head = Vec::with_capacity(512);
         head.extend_from_slice(parts.method.as_str().as_bytes());
         head.push(b' ');
@@ -44,11 +54,16 @@ impl Request {
             head.extend_from_slice(value.as_bytes());
             head.push(b'\n');
         }
-        let remote_addr = parts.extensions.get::<RemoteAddr>().map(|addr| addr.0);
+        let peer = parts.extensions.get::<RemoteAddr>().map(|addr| addr.0);
+        let forwarded = peer.and_then(|peer| proxies.forwarded(peer, &parts.headers));
+        let remote_addr = forwarded.map(|said| said.addr).or(peer);
+        let is_secure = forwarded.and_then(|said| said.is_secure);
+        let is_secure = is_secure.unwrap_or_else(|| parts.extensions.get::<Secure>().is_some());
         Self(Arc::new(Inner {
             head: head.into_boxed_slice(),
             extensions: parts.extensions,
             remote_addr,
+            is_secure,
             issued: SystemTime::now(),
         }))
     }
@@ -98,10 +113,28 @@ impl Request {
         &self.0.extensions
     }
 
-    /// The address of the TCP peer, if the HTTP server tells it, see [`RemoteAddr`].
+    /// The address of the client: the one that a [trusted proxy] tells, with port 0 if it tells
+    /// none, else that of the TCP peer.
+    ///
+    /// [trusted proxy]: crate::Options::trusted_proxies
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.remote_addr
+    }
+
+    /// The address of the TCP peer, if the HTTP server tells it, see [`RemoteAddr`].
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.extensions().get::<RemoteAddr>().map(|addr| addr.0)
+    }
+
+    /// Whether the client's connection is encrypted: what a [trusted proxy] says, else whether the
+    /// TCP connection is, see [`Secure`].
+    ///
+    /// [trusted proxy]: crate::Options::trusted_proxies
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.0.is_secure
     }
 
     /// When the session was opened.
@@ -143,7 +176,7 @@ mod tests {
             .header("X-Empty", "")
             .body(())
             .unwrap();
-        let request = Request::new(request.into_parts().0);
+        let request = Request::new(request.into_parts().0, &TrustedProxies::parse(&[]).unwrap());
         assert_eq!(request.method(), "GET");
         assert_eq!(request.uri(), "/socket.io/?EIO=4&x=%20y");
         assert_eq!((request.path(), request.query()), ("/socket.io/", "EIO=4&x=%20y"));

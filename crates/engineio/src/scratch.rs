@@ -6,8 +6,9 @@
 
 use std::cell::Cell;
 
-/// One read takes at most this much: enough for a thousand small messages in a system call.
-pub(crate) const READ: usize = 64 * 1024;
+/// One read takes at most this much: thousands of small messages in a system call, and one of 64 KiB
+/// with its header, which a smaller buffer would always cut.
+pub(crate) const READ: usize = 128 * 1024;
 
 /// A write buffer that grew beyond this is not kept.
 const KEEP: usize = 512 * 1024;

@@ -17,9 +17,10 @@ use tokio::sync::{Notify, watch};
 
 use crate::application::{Application, Context, IntoApplication};
 use crate::layer::EngineLayer;
-use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound};
+use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::lock;
 use crate::options::{Options, OptionsError};
+use crate::proxies::TrustedProxies;
 use crate::service::EngineService;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};
@@ -30,6 +31,7 @@ pub struct Server(Arc<Engine>);
 
 pub(crate) struct Engine {
     pub(crate) options: Options,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
     sessions: Mutex<Sessions>,
     application: OnceLock<Box<dyn IntoApplication>>,
@@ -84,8 +86,10 @@ impl Server {
     /// The first option that makes no sense.
     pub fn new(options: Options) -> Result<Self, OptionsError> {
         options.check()?;
+        let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
             options,
+            proxies,
             counters: Arc::default(),
             sessions: Mutex::default(),
             application: OnceLock::new(),
@@ -140,7 +144,7 @@ impl Server {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Connect,
     {
-        listen::serve_connection(&self.0, io, peer, service).await;
+        listen::serve_connection(&self.0, io, Peer { addr: peer, is_secure: false }, service).await;
     }
 
     /// A tower service: requests below the path are the engine's, all others go to `inner`.

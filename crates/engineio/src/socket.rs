@@ -270,7 +270,7 @@ impl Socket {
         &self.0.request
     }
 
-    /// The address of the TCP peer, if the HTTP server tells it.
+    /// The address of the client, see [`Request::remote_addr`].
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.0.request.remote_addr()

@@ -28,7 +28,8 @@ pub trait IntoRooms {
     fn into_rooms(self) -> Vec<Room>;
 }
 
-// A blanket implementation for `T: Into<Room>` would overlap with those for lists.
+// A blanket implementation for `T: Into<Room>` would overlap with those for lists. That those for
+// lists are not recommended has the compiler speak of the list, instead of `Room: From<i32>`.
 macro_rules! single {
     ($($name:ty),*) => {$(
         impl IntoRooms for $name {
@@ -41,18 +42,21 @@ macro_rules! single {
 
 single!(&str, String, &String, Room, &Room, SocketId, &SocketId);
 
+#[diagnostic::do_not_recommend]
 impl<T: Into<Room>> IntoRooms for Vec<T> {
     fn into_rooms(self) -> Vec<Room> {
         self.into_iter().map(Into::into).collect()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Into<Room>, const N: usize> IntoRooms for [T; N] {
     fn into_rooms(self) -> Vec<Room> {
         self.into_iter().map(Into::into).collect()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, T> IntoRooms for &'a [T]
 where
     &'a T: Into<Room>,
@@ -62,6 +66,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, T> IntoRooms for &'a Vec<T>
 where
     &'a T: Into<Room>,
@@ -71,6 +76,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a, T, const N: usize> IntoRooms for &'a [T; N]
 where
     &'a T: Into<Room>,

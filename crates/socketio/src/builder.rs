@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engineio::{
-    AllowRequest, Cookie, Cors, GenerateId, Options, OptionsError, Origins, SlowConsumer,
+    AllowRequest, Cookie, Cors, Deflate, GenerateId, Options, OptionsError, Origins, SlowConsumer,
     TransportKind,
 };
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
@@ -97,6 +97,21 @@ impl Builder {
         self
     }
 
+    /// The reverse proxies that may say whom a request comes from: addresses and networks (none);
+    /// see [`Options::trusted_proxies`].
+    ///
+    /// ```
+    /// # use socketio::Server;
+    /// let io = Server::builder().trusted_proxies(["127.0.0.1", "::1", "10.0.0.0/8"]).build();
+    /// assert!(io.is_ok());
+    /// let error = Server::builder().trusted_proxies(["localhost"]).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("option trusted_proxies: \"localhost\""));
+    /// ```
+    pub fn trusted_proxies<T: Into<String>>(mut self, list: impl IntoIterator<Item = T>) -> Self {
+        self.engine.trusted_proxies = list.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Decides about each handshake, instead of `origins` (none).
     // seed: allowRequest
     pub fn allow_request<M: 'static>(mut self, allow: impl AllowRequest<M>) -> Self {
@@ -178,6 +193,22 @@ impl Builder {
     /// Bytes from which on answers to polls are compressed (1024); `None`: never.
     pub fn http_compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
         self.engine.http_compression = threshold.into();
+        self
+    }
+
+    /// How WebSocket messages are compressed with clients that can (`None`: they are not).
+    ///
+    /// ```
+    /// use socketio::{Deflate, Server};
+    ///
+    /// let mut deflate = Deflate::default();
+    /// deflate.threshold = 4096;
+    /// let io = Server::builder().per_message_deflate(deflate).build();
+    /// # assert!(io.is_ok());
+    /// ```
+    // seed: perMessageDeflate
+    pub fn per_message_deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.engine.per_message_deflate = deflate.into();
         self
     }
 

@@ -33,8 +33,9 @@ pub struct Candidate {
 ///
 /// [`Server::of_matching`]: crate::Server::of_matching
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not decide about namespaces",
-    note = "give a pattern such as \"/game-*\", a closure `|name: &str| -> bool`, or an async \
+    message = "this does not decide about namespaces",
+    label = "neither a pattern nor a function of a name or a `Candidate`",
+    note = "a rule is a pattern such as \"/game-*\", a closure `|name: &str| -> bool`, or an async \
             closure `async |candidate: Candidate| -> bool`"
 )]
 pub trait NamespaceRule<M>: Send + Sync + 'static {

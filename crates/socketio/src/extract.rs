@@ -168,7 +168,9 @@ pub struct Auth<T>(pub T);
 impl<T: DeserializeOwned> FromEvent for Auth<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
         let auth = event.socket().auth().cloned().unwrap_or_default();
-        socketio_parser::from_value(auth).map(Auth).map_err(|error| ExtractError::new(event, error))
+        socketio_parser::from_value(auth)
+            .map(Auth)
+            .map_err(|error| ExtractError::new(event, format!("auth: {error}")))
     }
 }
 
@@ -204,7 +206,7 @@ impl<T: DeserializeOwned> FromEvent for Query<T> {
         let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
         serde_urlencoded::from_str(&query)
             .map(Query)
-            .map_err(|error| ExtractError::new(event, error))
+            .map_err(|error| ExtractError::new(event, format!("query: {error}")))
     }
 }
 

@@ -21,13 +21,15 @@ use crate::extract::FromEvent;
 /// Sync closures are called by reference and may keep state in atomics or locks; async ones are
 /// cloned for each call, so that the future may own what they captured.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no handler of events",
-    label = "not a handler",
-    note = "a handler is a function or closure, sync or async, whose arguments implement \
-            `FromEvent` (`Socket`, `Data<T>`, `Args`, `Ack`, ...) with their types written out, \
-            and which returns `()`, `Reply(..)` or a `Result` of these",
-    note = "async closures must be `Clone` and their futures `Send`: clone what is captured, and \
-            hold no lock or `Rc` across an `.await`"
+    message = "this is no handler of events",
+    label = "an argument, the result or what is captured is of a type that handlers cannot have",
+    note = "arguments are `Socket`, `Data<T>` (what the client sent, as a type), `Args` (the same, \
+            raw), `Ack`, `EventName`, `State<T>`, ... (all that implement `FromEvent`), with their \
+            types written out: `|socket: Socket, Data(text): Data<String>|`",
+    note = "results are `()`, `Reply(answer)`, or a `Result` of one of these with any error; a \
+            closure that never returns, as of `todo!()`, needs one of these written out",
+    note = "what is captured is `Send` and `Sync` and, by async closures, `Clone`; `Rc` and locks \
+            are not held across an `.await`"
 )]
 pub trait Handler<M>: Send + Sync + 'static {
     /// Calls the handler.

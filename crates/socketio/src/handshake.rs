@@ -58,10 +58,19 @@ impl<'a> Handshake<'a> {
         self.socket.auth()
     }
 
-    /// The address of the TCP peer, if the HTTP server tells it.
+    /// The address of the client, if the HTTP server tells it: that of the TCP peer, or the one that
+    /// a [trusted proxy](crate::Builder::trusted_proxies) tells.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         self.request().remote_addr().map(|addr| addr.ip())
+    }
+
+    /// Whether the client's connection is encrypted, as far as the
+    /// [listener](crate::Listener::is_secure) or a
+    /// [trusted proxy](crate::Builder::trusted_proxies) says.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.request().is_secure()
     }
 
     /// Whether the request named an origin, as browsers do for requests across sites.

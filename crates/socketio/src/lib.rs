@@ -25,6 +25,7 @@
 //! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
 //! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
 //! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
+//! [`from_node`] lists the API of Socket.IO for Node with its counterparts here.
 
 mod ack;
 mod builder;
@@ -56,9 +57,9 @@ pub use bundle::ClientFiles;
 pub use client::Client;
 pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::{
-    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Detail,
+    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate, Detail,
     EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck, Origins,
-    Refused, RemoteAddr, Request, SlowConsumer, TransportKind,
+    Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};
@@ -82,6 +83,9 @@ pub use socketio_parser::{
     Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet, PacketType,
     Parser, Revision, Spread, Value,
 };
+
+#[doc = include_str!("docs/from-node.md")]
+pub mod from_node {}
 
 /// Locks a mutex; what a panicking holder left behind is whole, as all sections here are short
 /// and call no code of the user.

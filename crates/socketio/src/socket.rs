@@ -1,8 +1,8 @@
-//! The seed's `Socket`: one client in one namespace.
+//! The seed's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
-use std::borrow::Cow;
+mod listening;
+
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,17 +11,16 @@ use std::time::{Duration, Instant};
 use engineio::{Gate, Outgoing, Push, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio_adapter::{AdapterError, Delivery, IntoRooms, Member, Membership, Room, SocketId};
+use socketio_adapter::{AdapterError, Delivery, IntoRooms, JoinError, Member, Membership, Room, SocketId};
 use socketio_parser::{Encoded, Value};
 
 use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::client::{Client, Command};
-use crate::error::{BoxError, ConnectError, EmitError};
-use crate::events::{Found, ListenerId, Listeners};
-use crate::handler::{Handler, erase};
+use crate::error::{BoxError, EmitError};
+use crate::events::Listeners;
 use crate::handshake::Handshake;
 use crate::lock;
-use crate::middleware::{Chain, Event, EventMiddleware, append, event_middleware};
+use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};
 
@@ -50,6 +49,8 @@ struct Inner {
     /// What handlers captured was dropped: nothing is captured any more.
     cleared: AtomicBool,
     acks: Mutex<Acks>,
+    /// The rooms to be joined when the socket is let in; `None` from then on.
+    early_rooms: Mutex<Option<Vec<Room>>>,
     data: Mutex<Option<Box<Value>>>,
     extensions: Mutex<http::Extensions>,
 }
@@ -88,6 +89,7 @@ impl Socket {
             middleware: Mutex::default(),
             cleared: AtomicBool::new(false),
             acks: Mutex::default(),
+            early_rooms: Mutex::new(Some(Vec::new())),
             data: Mutex::default(),
             extensions: Mutex::default(),
         }))
@@ -232,169 +234,15 @@ impl Socket {
         SocketOperator::new(self.clone()).compress(compress)
     }
 
-    // ---- listening --------------------------------------------------------------------------
-
-    /// Adds a listener for an event. Listeners run in order of registration; events that nobody
-    /// listens to are dropped.
-    // seed: socket.on
-    pub fn on<M: 'static>(
-        &self,
-        event: impl Into<Cow<'static, str>>,
-        handler: impl Handler<M>,
-    ) -> ListenerId {
-        let id = lock(&self.0.listeners).add(event.into(), false, erase(handler));
-        self.captured();
-        id
-    }
-
-    /// Adds a listener that is removed before it runs.
-    // seed: socket.once
-    pub fn once<M: 'static>(
-        &self,
-        event: impl Into<Cow<'static, str>>,
-        handler: impl Handler<M>,
-    ) -> ListenerId {
-        let id = lock(&self.0.listeners).add(event.into(), true, erase(handler));
-        self.captured();
-        id
-    }
-
-    /// Adds a listener in front of those that are there.
-    pub fn prepend_listener<M: 'static>(
-        &self,
-        event: impl Into<Cow<'static, str>>,
-        handler: impl Handler<M>,
-    ) -> ListenerId {
-        let id = lock(&self.0.listeners).prepend(event.into(), false, erase(handler));
-        self.captured();
-        id
-    }
-
-    /// Adds a listener in front of those that are there; it is removed before it runs.
-    pub fn prepend_once_listener<M: 'static>(
-        &self,
-        event: impl Into<Cow<'static, str>>,
-        handler: impl Handler<M>,
-    ) -> ListenerId {
-        let id = lock(&self.0.listeners).prepend(event.into(), true, erase(handler));
-        self.captured();
-        id
-    }
-
-    /// Adds a listener for all events that the client sends; it runs before those of the event.
-    /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
-    // reference: catch-all listeners, as 4.x
-    pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
-        let id = lock(&self.0.any).add(ANY.into(), false, erase(handler));
-        self.0.has_any.store(true, Ordering::Release);
-        self.captured();
-        id
-    }
-
-    /// Removes a listener that [`Socket::on_any`] added. False: there is none of that id.
-    pub fn off_any(&self, id: ListenerId) -> bool {
-        let gone = lock(&self.0.any).remove(ANY, id);
-        gone.is_some()
-    }
-
-    /// Adds a function that sees the name and the arguments of each event that is emitted to this
-    /// socket by itself, on the emitter's thread. Broadcasts pass it by: they are encoded once for
-    /// all receivers.
-    // reference: catch-all listeners for outgoing packets, as 4.x
-    pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
-        lock(&self.0.outgoing).push(Arc::new(f));
-        self.0.has_outgoing.store(true, Ordering::Release);
-        self.captured();
-    }
-
-    /// Removes all functions that [`Socket::on_any_outgoing`] added.
-    pub fn remove_all_outgoing(&self) {
-        let gone = std::mem::take(&mut *lock(&self.0.outgoing));
-        drop(gone);
-    }
-
-    /// Adds a listener for the disconnection; the rooms are left by then.
-    // seed: Event 'disconnect'
-    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
-        self.on("disconnect", handler)
-    }
-
-    /// Adds a listener for the disconnection that runs while the rooms are still joined, until its
-    /// first `.await`.
-    // seed: Event 'disconnecting'
-    pub fn on_disconnecting<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
-        self.on("disconnecting", handler)
-    }
-
-    /// Adds a listener for errors: packets that cannot be decoded, events that middleware refused,
-    /// arguments of another type than a handler wants, and handlers that returned `Err`.
-    // seed: Event 'error'
-    pub fn on_error<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
-        self.on("error", handler)
-    }
-
-    /// Removes a listener. False: there is none of that id and event.
-    // seed: socket.removeListener
-    pub fn remove_listener(&self, event: &str, id: ListenerId) -> bool {
-        // dropped after the lock: it may hold anything
-        let gone = lock(&self.0.listeners).remove(event, id);
-        gone.is_some()
-    }
-
-    /// Removes all listeners, or those of one event.
-    // seed: socket.removeAllListeners
-    pub fn remove_all_listeners(&self, event: Option<&str>) {
-        let gone = lock(&self.0.listeners).remove_all(event);
-        drop(gone);
-    }
-
-    /// The names that have listeners, in order of first registration.
-    // seed: socket.eventNames
-    #[must_use]
-    pub fn event_names(&self) -> Vec<String> {
-        lock(&self.0.listeners).names()
-    }
-
-    /// The number of listeners of an event.
-    #[must_use]
-    pub fn listener_count(&self, event: &str) -> usize {
-        lock(&self.0.listeners).count(event)
-    }
-
-    /// Adds a middleware that sees each incoming event before its listeners do, and may change or
-    /// refuse it. It gets the event by value and gives it back.
-    ///
-    /// A refused event reaches no listener; it raises the socket's `error` event, and clients 1.x
-    /// and 2.x are told. A middleware that waits delays its event only: later ones overtake it.
-    ///
-    /// ```
-    /// # fn example(socket: socketio::Socket) {
-    /// socket.use_fn(async |event: socketio::Event| {
-    ///     if event.name == "doge" { Ok(event) } else { Err("not a doge error") }
-    /// });
-    /// # }
-    /// ```
-    // seed: socket.use
-    pub fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(Event) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<Event, E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        let middleware = event_middleware(middleware);
-        append(lock(&self.0.middleware).get_or_insert_with(|| Arc::new([])), middleware);
-        self.captured();
-    }
-
     // ---- rooms ------------------------------------------------------------------------------
 
     /// Joins a room or several. The local effect is there at once; awaiting the result waits for
-    /// the adapter. A disconnected socket joins nothing.
+    /// the adapter. What middleware joins takes effect when the socket is let in; a disconnected
+    /// socket joins nothing.
     // seed: socket.join
     pub fn join(&self, rooms: impl IntoRooms) -> Membership {
-        // the client's next socket may have the same id
         if !self.is_connected() {
-            return Membership::done();
+            return self.join_early(rooms.into_rooms());
         }
         let joined = self.adapter().join(&self.0.id, &rooms.into_rooms());
         joined.unwrap_or_else(|error| AdapterError::from(error).into())
@@ -404,7 +252,12 @@ impl Socket {
     /// the disconnection.
     // seed: socket.leave
     pub fn leave(&self, rooms: impl IntoRooms) -> Membership {
+        // the client's next socket may have the same id
         if !self.is_connected() {
+            let rooms = rooms.into_rooms();
+            if let Some(early) = &mut *lock(&self.0.early_rooms) {
+                early.retain(|room| !rooms.contains(room));
+            }
             return Membership::done();
         }
         let mut left: Vec<Membership> =
@@ -524,6 +377,24 @@ impl Socket {
 
     // ---- for the crate ----------------------------------------------------------------------
 
+    /// Remembers rooms until the socket is let in.
+    fn join_early(&self, mut rooms: Vec<Room>) -> Membership {
+        let limit = self.namespace().limits().max_rooms;
+        let mut early = lock(&self.0.early_rooms);
+        let Some(early) = &mut *early else { return Membership::done() };
+        rooms.retain(|room| !early.contains(room));
+        if early.len() + rooms.len() > limit {
+            return AdapterError::from(JoinError::TooManyRooms { limit }).into();
+        }
+        early.append(&mut rooms);
+        Membership::done()
+    }
+
+    /// The rooms that middleware joined; there are no more of them from now on.
+    pub(crate) fn take_early_rooms(&self) -> Vec<Room> {
+        lock(&self.0.early_rooms).take().unwrap_or_default()
+    }
+
     fn adapter(&self) -> &dyn socketio_adapter::Adapter {
         self.namespace().adapter()
     }
@@ -542,20 +413,6 @@ impl Socket {
 
     pub(crate) fn member(&self) -> Arc<dyn Member> {
         Arc::clone(&self.0) as Arc<dyn Member>
-    }
-
-    /// The handlers of one of the library's own events.
-    pub(crate) fn listeners(&self, event: &str) -> Found {
-        lock(&self.0.listeners).find(event)
-    }
-
-    /// The handlers of an event that the client sent.
-    pub(crate) fn event_listeners(&self, event: &str) -> Found {
-        let own = self.listeners(event).and(self.namespace().event_listeners(event));
-        match self.0.has_any.load(Ordering::Acquire) {
-            true => lock(&self.0.any).find(ANY).and(own),
-            false => own,
-        }
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {

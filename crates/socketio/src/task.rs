@@ -13,6 +13,8 @@
 //!
 //! Code of the user is called with no lock held, and its panic ends this connection only.
 
+mod joining;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -23,17 +25,14 @@ use std::time::Instant;
 use engineio::{Application, CloseReason, Detail, HEADROOM, Message};
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision, Value};
 
 use crate::client::{Client, Command};
-use crate::dynamic::Candidate;
 use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
-use crate::middleware::{Event, MiddlewareFuture, run_connect, run_event};
-use crate::namespace::Namespace;
+use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
 use crate::socket::{Credentials, Socket, outgoing};
@@ -47,7 +46,7 @@ pub(crate) struct Task {
     /// Namespaces whose rule or middleware runs, each with the number of the attempt.
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
-    joining: FuturesUnordered<Running<Joined>>,
+    joining: FuturesUnordered<Running<joining::Joined>>,
     running: FuturesUnordered<Running<Finished>>,
     /// Namespaces that the server ended: what the client sent before it learned of that is dropped.
     left: Vec<Box<str>>,
@@ -58,12 +57,6 @@ pub(crate) struct Task {
 }
 
 type Running<T> = Pin<Box<dyn Future<Output = std::thread::Result<T>> + Send>>;
-
-/// How an attempt to join a namespace ended.
-struct Joined {
-    attempt: u64,
-    result: Result<Socket, ConnectError>,
-}
 
 /// What a future of the running set was about.
 enum Finished {
@@ -160,124 +153,6 @@ impl Task {
     fn close(&mut self, reason: CloseReason) {
         self.ended = true;
         self.client.conn().close_with(reason);
-    }
-
-    // ---- connecting -------------------------------------------------------------------------
-
-    fn on_connect(&mut self, nsp: &str, credentials: Credentials, cx: &mut Context<'_>) {
-        // The server disconnected it, and its client was quicker than the command to us.
-        if let Some(gone) = self.client.socket(nsp).filter(|socket| !socket.is_connected()) {
-            self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
-        }
-        let known = self.client.socket(nsp).is_some()
-            || self.connecting.iter().any(|(_, name)| **name == *nsp);
-        if known {
-            // reference: a second CONNECT closes 4.x connections; never a second socket
-            if self.revision() == Revision::V5 {
-                self.close(CloseReason::ForcedServerClose);
-            }
-            return;
-        }
-        let limits = self.server.limits();
-        let max = limits.packet.max_namespace_len;
-        if nsp.len() > max {
-            // an answer would have to repeat the name
-            return self.on_error(&DecodeError::NamespaceTooLong { max }, cx);
-        }
-        // Attempts that the client gave up count too, while their middleware runs.
-        if self.client.count() + self.joining.len() >= limits.max_namespaces {
-            return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
-        }
-        let known_namespace = self.server.registry().get(nsp);
-        if known_namespace.is_none() && !self.server.registry().has_rules() {
-            return self.refuse(nsp, &ConnectError::new("Invalid namespace"));
-        }
-        self.left.retain(|left| **left != *nsp);
-        let no_middleware = |namespace: &Namespace| namespace.middleware().is_none();
-        if let Some(namespace) = known_namespace.as_ref().filter(|n| no_middleware(n)) {
-            let socket = self.new_socket(namespace.clone(), credentials);
-            return self.complete(&socket, cx);
-        }
-        self.attempts += 1;
-        self.connecting.push((self.attempts, nsp.into()));
-        let attempt = Attempt {
-            number: self.attempts,
-            nsp: nsp.to_owned(),
-            namespace: known_namespace,
-            server: self.server.clone(),
-            client: self.client.clone(),
-        };
-        self.joining.push(Box::pin(AssertUnwindSafe(attempt.join(credentials)).catch_unwind()));
-    }
-
-    fn new_socket(&self, namespace: Namespace, credentials: Credentials) -> Socket {
-        let id = new_id(&self.client, &namespace);
-        Socket::new(id, namespace, self.client.clone(), credentials)
-    }
-
-    fn poll_joining(&mut self, cx: &mut Context<'_>) {
-        while !self.joining.is_empty() {
-            let Poll::Ready(Some(joined)) = self.joining.poll_next_unpin(cx) else { break };
-            self.on_joined(joined, cx);
-        }
-    }
-
-    /// A rule or middleware came to an end.
-    fn on_joined(&mut self, joined: std::thread::Result<Joined>, cx: &mut Context<'_>) {
-        let Ok(Joined { attempt, result }) = joined else {
-            tracing::error!("a middleware of a namespace panicked");
-            self.server.count_panic();
-            return self.close(CloseReason::ForcedServerClose);
-        };
-        let Some(at) = self.connecting.iter().position(|(number, _)| *number == attempt) else {
-            // the client gave up meanwhile
-            if let Ok(socket) = result {
-                socket.clear();
-            }
-            return;
-        };
-        let (_, nsp) = self.connecting.swap_remove(at);
-        match result {
-            Ok(socket) => self.complete(&socket, cx),
-            Err(refusal) => self.refuse(&nsp, &refusal),
-        }
-    }
-
-    /// A socket was let in.
-    fn complete(&mut self, socket: &Socket, cx: &mut Context<'_>) {
-        let namespace = socket.namespace();
-        // A target first, then connected: what is sent in between goes nowhere, what is sent after
-        // comes behind the answer.
-        if namespace.adapter().add(socket.id(), socket.member()).is_err() {
-            tracing::warn!(id = %socket.id(), "a socket of this id is connected already");
-            socket.clear();
-            return self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
-        }
-        namespace.add(socket);
-        self.client.add(socket);
-        let answer = namespace.encode_connect(self.revision(), socket);
-        if !self.client.conn().open_gate(socket.gate(), &answer) {
-            // the connection ended: nobody learns of a socket that never was
-            self.client.remove(socket);
-            namespace.remove(socket);
-            namespace.adapter().remove(socket.id());
-            socket.clear();
-            return;
-        }
-        self.connect_by = None;
-        let no_args = Args::from_values(Vec::new());
-        for event in ["connect", "connection"] {
-            let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
-            self.call_all(namespace.listeners(event), &mut context, cx);
-        }
-    }
-
-    /// Tells the client that it may not join.
-    // reference: refusal by middleware
-    fn refuse(&self, nsp: &str, refusal: &ConnectError) {
-        let (message, data) = (refusal.message(), refusal.value());
-        let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
-        let _ = self.client.conn().push(&outgoing(packet), false);
     }
 
     // ---- events -----------------------------------------------------------------------------
@@ -537,64 +412,6 @@ impl Application for Task {
             // their errors have nobody to be told to
             let _ = running.map(drop).count().await;
         });
-    }
-}
-
-/// A client on its way into a namespace.
-struct Attempt {
-    number: u64,
-    nsp: String,
-    /// `None`: the rules for dynamic namespaces are to be asked.
-    namespace: Option<Namespace>,
-    server: Server,
-    client: Client,
-}
-
-impl Attempt {
-    async fn join(self, credentials: Credentials) -> Joined {
-        let attempt = self.number;
-        Joined { attempt, result: self.result(credentials).await }
-    }
-
-    async fn result(self, credentials: Credentials) -> Result<Socket, ConnectError> {
-        let Self { nsp, namespace, server, client, .. } = self;
-        let namespace = match namespace {
-            Some(namespace) => namespace,
-            None => {
-                let auth = credentials.auth.clone();
-                let candidate = Candidate { name: nsp, auth, conn: client.conn().clone() };
-                let limit = server.limits().max_dynamic_namespaces;
-                let made = server.registry().make_dynamic(candidate, limit).await;
-                made.ok_or_else(|| ConnectError::new("Invalid namespace"))?
-            }
-        };
-        let chain = namespace.middleware();
-        let socket = Socket::new(new_id(&client, &namespace), namespace, client, credentials);
-        if let Some(chain) = chain {
-            let unfinished = Unfinished(&socket);
-            run_connect(chain, socket.clone()).await?;
-            std::mem::forget(unfinished);
-        }
-        Ok(socket)
-    }
-}
-
-/// A socket whose middleware runs: if it refuses, panics or is given up, what the socket's
-/// handlers captured is dropped.
-struct Unfinished<'a>(&'a Socket);
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        self.0.clear();
-    }
-}
-
-// reference: socket.id
-fn new_id(client: &Client, namespace: &Namespace) -> SocketId {
-    match (client.revision(), namespace.name()) {
-        (Revision::V5, _) => engineio::random_id().into(),
-        (_, "/") => client.conn().id().into(),
-        (_, name) => format!("{name}#{}", client.conn().id()).into(),
     }
 }
 

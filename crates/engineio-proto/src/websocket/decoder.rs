@@ -13,10 +13,12 @@
 //! ```
 //!
 //! So an idle connection costs the few words of [`Decoder`]. The payload is unmasked, and text
-//! checked, as it arrives. Answers to pings and closes are up to the transport.
+//! checked, as it arrives; a compressed message is inflated, and then checked, when all of it is
+//! there. Answers to pings and closes are up to the transport.
 //!
 //! Invariants: sizes are checked when a header is complete, before its payload is waited for;
 //! nothing is reserved for announced bytes alone; nothing is yielded after a close or a violation.
+//! The limit of a compressed message holds twice: for its bytes on the wire, and inflated.
 
 use std::borrow::Cow;
 use std::mem;
@@ -24,6 +26,8 @@ use std::mem;
 use bytes::Bytes;
 
 use super::close;
+use super::deflate::{self, Inflater};
+use super::extensions::Agreement;
 use super::frame::{self, Opcode};
 use super::message::{Complete, INVALID_TEXT, Message};
 use crate::error::Violation;
@@ -34,7 +38,23 @@ pub struct Decoder {
     max_message: usize,
     max_frames: usize,
     cut: Option<Box<Cut>>,
+    inflation: Inflation,
+    /// The context of compressed messages, from the first one on.
+    context: Option<Box<Inflater>>,
     ended: bool,
+}
+
+/// How compressed messages are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inflation {
+    /// No extension is agreed on.
+    Off,
+    /// Each by itself.
+    Alone,
+    /// Each with those before it in mind.
+    InContext,
+    /// Not at all: they come out empty.
+    Skipped,
 }
 
 /// What is not complete at the end of a buffer.
@@ -56,6 +76,7 @@ struct Cut {
 struct Frame {
     opcode: Opcode,
     is_last: bool,
+    is_deflated: bool,
     mask: [u8; 4],
     len: usize,
     received: usize,
@@ -63,7 +84,7 @@ struct Frame {
 
 /// What a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the RFC has these, and no extension is negotiated")]
+#[expect(clippy::exhaustive_enums, reason = "the RFC has these, and the extension adds none")]
 pub enum Event<'a> {
     /// A text message.
     Text(&'a str),
@@ -91,7 +112,32 @@ impl Decoder {
     /// `max_frames` its frames.
     #[must_use]
     pub const fn new(max_message: usize, max_frames: usize) -> Self {
-        Self { max_message, max_frames, cut: None, ended: false }
+        Self {
+            max_message,
+            max_frames,
+            cut: None,
+            inflation: Inflation::Off,
+            context: None,
+            ended: false,
+        }
+    }
+
+    /// Takes compressed messages, too, as the handshake agreed.
+    #[must_use]
+    pub fn with_deflate(mut self, agreement: &Agreement) -> Self {
+        self.inflation = match agreement.takeover.client {
+            true => Inflation::InContext,
+            false => Inflation::Alone,
+        };
+        self
+    }
+
+    /// Saves the work, where nobody looks at messages any more: compressed ones come out empty.
+    pub fn stop_inflating(&mut self) {
+        if self.inflation != Inflation::Off {
+            self.inflation = Inflation::Skipped;
+            self.context = None;
+        }
     }
 
     /// Takes the next bytes of the connection. The events must be drained: what is left in the
@@ -138,7 +184,8 @@ impl Decoder {
                 (&joined[..old + new], old)
             }
         };
-        let Some((header, len)) = Header::parse(bytes)? else {
+        let deflates = self.inflation != Inflation::Off;
+        let Some((header, len)) = Header::parse(bytes, deflates)? else {
             let cut = self.cut();
             cut.header[..bytes.len()].copy_from_slice(bytes);
             cut.header_len = bytes.len();
@@ -154,7 +201,7 @@ impl Decoder {
 
     /// Checks a header against the message that it belongs to.
     fn begin(&mut self, header: Header) -> Result<Frame, Violation> {
-        let Header { opcode, is_last, mask, len } = header;
+        let Header { opcode, is_last, is_deflated, mask, len } = header;
         let message = self.cut.as_mut().and_then(|cut| cut.message.as_mut());
         // RFC 6455 5.4
         let (size, frames) = match (opcode, &message) {
@@ -183,7 +230,7 @@ impl Decoder {
             message.size = size;
             message.frames += 1;
         }
-        Ok(Frame { opcode, is_last, mask, len, received: 0 })
+        Ok(Frame { opcode, is_last, is_deflated, mask, len, received: 0 })
     }
 
     /// Reads the payload, or what there is of it.
@@ -219,6 +266,13 @@ impl Decoder {
                 let payload = mem::take(&mut cut.control);
                 return Ok(Some(Complete::Control(control, Cow::Owned(payload))));
             }
+            opcode if frame.is_deflated => {
+                let is_text = opcode == Opcode::Text;
+                if is_whole && is_last {
+                    return Complete::inflated(self.inflate(part)?, is_text).map(Some);
+                }
+                Message::deflated(is_text, frame.len)
+            }
             Opcode::Text if is_whole && is_last => {
                 // RFC 6455 8.1
                 let text = std::str::from_utf8(part).map_err(|_| INVALID_TEXT)?;
@@ -242,7 +296,20 @@ impl Decoder {
         if !is_last {
             return Ok(None);
         }
-        cut.message.take().map(Message::finish).transpose()
+        let message = cut.message.take();
+        message.map(|message| message.finish(|payload| self.inflate(payload))).transpose()
+    }
+
+    /// Inflates the payload of a message.
+    fn inflate(&mut self, payload: &[u8]) -> Result<Vec<u8>, Violation> {
+        match self.inflation {
+            Inflation::Off | Inflation::Skipped => Ok(Vec::new()),
+            Inflation::Alone => deflate::inflate(payload, self.max_message),
+            Inflation::InContext => {
+                let context = self.context.get_or_insert_with(|| Box::new(Inflater::new()));
+                context.message(payload, self.max_message)
+            }
+        }
     }
 
     /// Where to put what is cut off.
@@ -299,6 +366,7 @@ impl Messages<'_, '_> {
     fn end(&mut self) {
         self.decoder.ended = true;
         self.decoder.cut = None;
+        self.decoder.context = None;
     }
 }
 
@@ -307,6 +375,7 @@ impl Messages<'_, '_> {
 struct Header {
     opcode: Opcode,
     is_last: bool,
+    is_deflated: bool,
     mask: [u8; 4],
     len: u64,
 }
@@ -315,16 +384,22 @@ impl Header {
     /// The header and its length in bytes; `None` if it is cut off. What can be refused by the first
     /// two bytes is.
     // RFC 6455 5.2
-    fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {
+    fn parse(bytes: &[u8], deflates: bool) -> Result<Option<(Self, usize)>, Violation> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let is_last = first & frame::FIN != 0;
         let short = second & !frame::MASKED;
         let Some(opcode) = Opcode::from_first_byte(*first) else {
             return Err(Violation::protocol("unknown opcode"));
         };
-        if first & frame::RESERVED != 0 {
-            return Err(Violation::protocol("reserved bit without an extension"));
-        }
+        let is_deflated = match first & frame::RESERVED {
+            0 => false,
+            // RFC 7692 6.1: on the first frame of a message
+            frame::RSV1 if deflates && matches!(opcode, Opcode::Text | Opcode::Binary) => true,
+            frame::RSV1 if deflates => {
+                return Err(Violation::protocol("reserved bit on a frame that begins no message"));
+            }
+            _ => return Err(Violation::protocol("reserved bit without an extension")),
+        };
         // RFC 6455 5.1
         if second & frame::MASKED == 0 {
             return Err(Violation::protocol("frame without a mask"));
@@ -354,7 +429,8 @@ impl Header {
             return Err(Violation::protocol("length with its highest bit set"));
         }
         let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
-        Ok(Some((Self { opcode, is_last, mask: *mask, len }, bytes.len() - rest.len())))
+        let header = Self { opcode, is_last, is_deflated, mask: *mask, len };
+        Ok(Some((header, bytes.len() - rest.len())))
     }
 }
 

@@ -99,7 +99,7 @@ pub fn unmask(part: &mut [u8], mut mask: [u8; 4], offset: usize) {
 pub(super) const FIN: u8 = 0x80;
 /// First byte: the message is compressed, where that is negotiated.
 // RFC 7692 6
-const RSV1: u8 = 0x40;
+pub(super) const RSV1: u8 = 0x40;
 /// First byte: the bits that extensions may use.
 pub(super) const RESERVED: u8 = 0x70;
 /// Second byte: the payload is masked.

@@ -1,8 +1,9 @@
 //! The opening handshake: a request's headers in, the accept key out.
 //!
 //! Knows header values only, so that it needs no HTTP crate; method, HTTP version and the rest of
-//! the checks are the service's. It selects no subprotocol and no extension: a client that
-//! offers some gets an answer without, and goes on without (RFC 6455 4.2.2).
+//! the checks are the service's. It selects no subprotocol: a client that offers some
+//! gets an answer without, and goes on without (RFC 6455 4.2.2). Extensions are in
+//! [`super::extensions`].
 
 use std::fmt;
 
@@ -99,7 +100,7 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 }
 
 // RFC 9110 5.6.2
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let is_token_byte =
         |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_token_byte)

@@ -18,6 +18,19 @@ pub(super) enum Complete<'b> {
     Control(Opcode, Cow<'b, [u8]>),
 }
 
+impl Complete<'_> {
+    pub(super) fn inflated(mut message: Vec<u8>, is_text: bool) -> Result<Self, Violation> {
+        if is_text {
+            // RFC 6455 8.1
+            let text = String::from_utf8(message).map_err(|_| INVALID_TEXT)?;
+            return Ok(Self::Text(Cow::Owned(text)));
+        }
+        // it may be kept for long, unlike a text
+        message.shrink_to_fit();
+        Ok(Self::Binary(message.into()))
+    }
+}
+
 /// The frames of one message so far.
 #[derive(Debug)]
 pub(super) struct Message {
@@ -31,6 +44,11 @@ pub(super) struct Message {
 enum Content {
     Text(Text),
     Binary(Vec<u8>),
+    /// Still compressed, as it takes a context to inflate it: once, when all is there.
+    Deflated {
+        bytes: Vec<u8>,
+        is_text: bool,
+    },
 }
 
 /// Text whose last character may be cut off.
@@ -52,11 +70,16 @@ impl Message {
         Self { content: Content::Binary(Vec::new()), size, frames: 1 }
     }
 
+    /// A compressed message; `size` counts its bytes on the wire.
+    pub(super) const fn deflated(is_text: bool, size: usize) -> Self {
+        Self { content: Content::Deflated { bytes: Vec::new(), is_text }, size, frames: 1 }
+    }
+
     /// Appends payload, without its mask. `to_come` bytes follow at most, as far as it is known.
     pub(super) fn push(&mut self, part: &[u8], to_come: Option<usize>) -> Result<(), Violation> {
         match &mut self.content {
             Content::Text(text) => text.push(part, to_come),
-            Content::Binary(bytes) => {
+            Content::Binary(bytes) | Content::Deflated { bytes, .. } => {
                 let spare = bytes.capacity() - bytes.len();
                 bytes.reserve_exact(growth(bytes.len(), spare, part.len(), to_come));
                 bytes.extend_from_slice(part);
@@ -66,8 +89,12 @@ impl Message {
     }
 
     /// The message, after its last part.
-    pub(super) fn finish(self) -> Result<Complete<'static>, Violation> {
+    pub(super) fn finish(
+        self,
+        inflate: impl FnOnce(&[u8]) -> Result<Vec<u8>, Violation>,
+    ) -> Result<Complete<'static>, Violation> {
         match self.content {
+            Content::Deflated { bytes, is_text } => Complete::inflated(inflate(&bytes)?, is_text),
             Content::Text(Text { cut_len: 1.., .. }) => Err(INVALID_TEXT),
             Content::Text(text) => Ok(Complete::Text(Cow::Owned(text.whole))),
             Content::Binary(bytes) => Ok(Complete::Binary(bytes.into())),
@@ -79,7 +106,7 @@ impl Message {
     pub(super) fn capacity(&self) -> usize {
         match &self.content {
             Content::Text(text) => text.whole.capacity(),
-            Content::Binary(bytes) => bytes.capacity(),
+            Content::Binary(bytes) | Content::Deflated { bytes, .. } => bytes.capacity(),
         }
     }
 }

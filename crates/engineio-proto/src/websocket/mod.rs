@@ -5,13 +5,17 @@
 //! - [`frame`]: headers and small frames to send; masks. Messages to send are framed where they
 //!   are encoded, in [`crate::Outgoing`].
 //! - [`close`]: close codes and close frames.
+//! - [`extensions`]: the offers of permessage-deflate (RFC 7692) -> what is agreed on.
+//! - [`deflate`]: one message deflated, or inflated under a limit.
 //!
 //! Used by the WebSocket transport, which owns the stream and answers pings and closes; this module
-//! does neither I/O nor decides when to send. No extension is negotiated: an offer of
-//! `permessage-deflate` is left out of the answer, so a reserved bit in a frame is a violation.
+//! does neither I/O nor decides when to send. Without an agreed extension a reserved bit in a frame
+//! is a violation.
 
 pub mod close;
 mod decoder;
+pub mod deflate;
+pub mod extensions;
 pub mod frame;
 pub mod handshake;
 mod message;

@@ -159,6 +159,7 @@ impl Driver {
 /// Reads and drops what a peer sends after the end, until it closes, too, or its stream ends.
 // RFC 6455 7.1.1
 fn poll_end(websocket: &mut WebSocket, cx: &mut Context<'_>) -> Poll<()> {
+    websocket.decoder.stop_inflating();
     loop {
         let is_closed = scratch::with_read_buffer(|buffer| {
             let count = ready!(websocket.poll_read(cx, buffer)).unwrap_or(0);

@@ -145,13 +145,20 @@ impl Driver {
                 Poll::Ready(Ok(count)) if count > 0 => count,
                 Poll::Ready(_) => return Read::End,
             };
+            // What does not grow is bounded by the buffer.
+            let mut growth = websocket.agreement.is_some().then_some(MAX_GROWTH);
             let mut messages = websocket.decoder.feed(&mut buffer[..count]);
             loop {
+                let mut grow = |len| growth = growth.map(|growth| growth.saturating_sub(len));
                 let packet = match messages.next() {
                     Ok(None) => return Read::More(count),
                     Err(violation) => return Read::Violation(violation),
-                    Ok(Some(Event::Text(text))) => Packet::from_text(self.session.protocol(), text),
+                    Ok(Some(Event::Text(text))) => {
+                        grow(text.len());
+                        Packet::from_text(self.session.protocol(), text)
+                    }
                     Ok(Some(Event::Binary(bytes))) => {
+                        grow(bytes.len());
                         Packet::from_binary(self.session.protocol(), bytes)
                     }
                     Ok(Some(Event::Ping(payload))) => {
@@ -171,10 +178,11 @@ impl Driver {
                         self.end(now, CloseReason::ParseError, None, cx);
                     }
                 }
-                if !self.may_deliver(now, cx) {
+                let is_ready = self.may_deliver(now, cx);
+                if !is_ready || growth == Some(0) {
                     let rest = messages.rest().to_vec();
                     websocket.unread(rest);
-                    return Read::Idle;
+                    return if is_ready { Read::More(scratch::READ) } else { Read::Idle };
                 }
             }
         });
@@ -306,6 +314,7 @@ impl Driver {
         if !websocket.out.is_empty() {
             outbox.precede(std::mem::take(&mut websocket.out));
         }
+        outbox.set_encoding(websocket.encoding(&self.engine.options));
         if let Some(half) = websocket.take_write_half() {
             outbox.set_direct(half);
         }
@@ -315,3 +324,7 @@ impl Driver {
         tracing::debug!(sid = self.socket.id(), "upgraded");
     }
 }
+
+/// Bytes of messages that a connection with compression delivers in one turn, more or less: what was
+/// read may inflate to a thousand times its size.
+const MAX_GROWTH: usize = 512 * 1024;

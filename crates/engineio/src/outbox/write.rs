@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
+use engineio_proto::websocket::deflate::Deflation;
 use engineio_proto::websocket::frame::{self, Opcode};
-use engineio_proto::{Outgoing, PacketType, Part, Protocol};
+use engineio_proto::{Deflated, Outgoing, PacketType, Part, Protocol};
 
-use super::Wire;
+use super::{Encoding, Wire};
 use crate::scratch;
 
 /// What a write took off a batch.
@@ -23,21 +24,24 @@ pub(super) struct Written {
 pub(super) fn write_packets(
     batch: &mut VecDeque<Outgoing>,
     offset: &mut usize,
-    wire: Wire,
+    (wire, encoding): (Wire, &mut Encoding),
     written: &mut Written,
     mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
 ) -> io::Result<()> {
-    while let Some(first) = batch.front() {
-        let count = match first.ready_frame() {
+    let form = Form { wire, deflation: encoding.alone() };
+    loop {
+        encoding.prepare(batch, *offset, wire);
+        let Some(first) = batch.front() else { break };
+        let count = match form.ready_frame(first) {
             Some(frame) if batch.len() == 1 => write(&[IoSlice::new(&frame[*offset..])])?,
-            _ => write_some(batch, *offset, wire, &mut write)?,
+            _ => write_some(batch, *offset, form, &mut write)?,
         };
         if count == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         *offset += count;
         while let Some(first) = batch.front() {
-            let length = first.frames_len(wire.protocol, wire.base64);
+            let length = form.frames_len(first);
             if *offset < length {
                 break;
             }
@@ -51,18 +55,46 @@ pub(super) fn write_packets(
     Ok(())
 }
 
+/// The form of packets that need no context: it is the same whenever it is asked for.
+#[derive(Clone, Copy)]
+struct Form {
+    wire: Wire,
+    deflation: Option<Deflation>,
+}
+
+impl Form {
+    fn deflated(self, packet: &Outgoing) -> Option<&Deflated> {
+        self.deflation.and_then(|deflation| packet.deflated(self.wire.protocol, deflation))
+    }
+
+    /// The whole packet if it is one slice.
+    fn ready_frame(self, packet: &Outgoing) -> Option<&[u8]> {
+        match self.deflated(packet) {
+            Some(deflated) => deflated.ready_frame(),
+            None => packet.ready_frame(),
+        }
+    }
+
+    fn frames_len(self, packet: &Outgoing) -> usize {
+        match self.deflated(packet) {
+            Some(deflated) => deflated.len(),
+            None => packet.frames_len(self.wire.protocol, self.wire.base64),
+        }
+    }
+}
+
 /// One write of as many packets as fit.
 fn write_some(
     batch: &VecDeque<Outgoing>,
     offset: usize,
-    wire: Wire,
+    form: Form,
     write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
 ) -> io::Result<usize> {
     scratch::with_write_buffer(|flat| {
         let mut gather =
             Gather { flat, pieces: [const { None }; PIECES], used: 0, total: 0, skip: offset };
         for packet in batch {
-            gather.packet(packet, wire);
+            gather.packet(packet, form);
             if gather.is_full() {
                 break;
             }
@@ -102,8 +134,9 @@ enum Piece<'p> {
 
 impl<'p> Gather<'_, 'p> {
     /// Adds a packet. The end of one that does not fit is left out: the next write has it.
-    fn packet(&mut self, packet: &'p Outgoing, wire: Wire) {
-        if let Some(frame) = packet.ready_frame() {
+    fn packet(&mut self, packet: &'p Outgoing, form: Form) {
+        let wire = form.wire;
+        if let Some(frame) = form.ready_frame(packet) {
             return self.bytes(frame);
         }
         if wire.base64 {
@@ -111,7 +144,12 @@ impl<'p> Gather<'_, 'p> {
             packet.write_frames(wire.protocol, true, self.flat);
             return self.flattened(start);
         }
-        for part in packet.parts() {
+        let deflated = form.deflated(packet);
+        for (at, part) in packet.parts().enumerate() {
+            if let Some(frame) = deflated.and_then(|deflated| deflated.frame(at)) {
+                self.bytes(frame);
+                continue;
+            }
             let (opcode, bytes, is_typed) = match part {
                 Part::Text(bytes) => (Opcode::Text, bytes, false),
                 // Engine.IO v3: a byte 4 in front of binary messages
@@ -176,4 +214,4 @@ const PIECES: usize = 16;
 const LARGE: usize = 16 * 1024;
 
 /// One write takes about this much at most: a socket rarely takes more at a time.
-const ENOUGH: usize = 256 * 1024;
+pub(super) const ENOUGH: usize = 256 * 1024;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::{Decoder, close};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -15,10 +16,14 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::guarded::Guarded;
+use crate::options::Options;
+use crate::outbox::Encoding;
 
 /// An upgraded connection.
 pub(crate) struct WebSocket {
     pub(crate) decoder: Decoder,
+    /// The extension of the connection.
+    pub(crate) agreement: Option<Agreement>,
     stream: Stream,
     /// What the HTTP server had read beyond the request.
     read_ahead: Bytes,
@@ -39,12 +44,20 @@ impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 impl WebSocket {
     /// Takes the stream back from the HTTP server: our own, another hyper, axum's (which wraps it
     /// once more), or as it is. Its buffers are freed with it.
-    pub(crate) fn new(upgraded: Upgraded, max_message: usize, max_frames: usize) -> Self {
+    pub(crate) fn new(
+        upgraded: Upgraded,
+        max_message: usize,
+        max_frames: usize,
+        agreement: Option<Agreement>,
+    ) -> Self {
         let (stream, read_ahead) = Self::take_apart(upgraded);
         // exactly sized: the server's buffer is much larger than what is in it
         let read_ahead = Bytes::copy_from_slice(&read_ahead);
-        let decoder = Decoder::new(max_message, max_frames);
-        Self { decoder, stream, read_ahead, out: Vec::new() }
+        let mut decoder = Decoder::new(max_message, max_frames);
+        if let Some(agreement) = &agreement {
+            decoder = decoder.with_deflate(agreement);
+        }
+        Self { decoder, agreement, stream, read_ahead, out: Vec::new() }
     }
 
     fn take_apart(upgraded: Upgraded) -> (Stream, Bytes) {
@@ -59,6 +72,17 @@ impl WebSocket {
         match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => (Stream::Other(Box::pin(TokioIo::new(upgraded))), Bytes::new()),
+        }
+    }
+
+    /// How what is sent through this connection is compressed.
+    pub(crate) fn encoding(&self, options: &Options) -> Encoding {
+        match (&self.agreement, &options.per_message_deflate) {
+            (Some(agreement), Some(deflate)) if agreement.takeover.server => {
+                Encoding::InContext(deflate.deflation(), None)
+            }
+            (Some(_), Some(deflate)) => Encoding::Alone(deflate.deflation()),
+            _ => Encoding::Plain,
         }
     }
 

@@ -1,12 +1,14 @@
 //! Opening a session: the checks in their order, and what is answered.
 
-use engineio::{Options, Protocol, TransportKind};
+use engineio::{
+    Application, Context, Message, NotFound, Options, Protocol, Server, Socket, TransportKind,
+};
 use serde_json::json;
 use testkit::{
-    Eio, HttpConnection, Polling, Request, Response, WebSocket, open_websocket, request,
+    Connector, Eio, HttpConnection, Polling, Request, Response, WebSocket, open_websocket, request,
 };
 
-use crate::host::{Host, Road, ms, s};
+use crate::host::{Host, Log, Road, ms, s};
 
 async fn get(host: &Host, query: &str) -> Response {
     request(&host.net, Request::get(&format!("/engine.io/{query}"))).await
@@ -301,4 +303,48 @@ async fn the_request_of_a_session_is_kept() {
     assert_eq!(request.method(), "GET");
     assert_eq!(socket.remote_addr(), Some(([203, 0, 113, 7], 5000).into()));
     host.end().await;
+}
+
+/// What the application sends when it is told of the session is in the first answer.
+#[tokio::test(start_paused = true)]
+async fn first_words() {
+    struct Greets(Socket);
+    impl Application for Greets {
+        fn on_open(&mut self, _: &mut Context<'_>) {
+            self.0.send(Message::Text("hello")).unwrap();
+        }
+        fn on_message(&mut self, _: Message<'_>, _: &mut Context<'_>) {}
+    }
+    let greets = |socket: &Socket| -> Box<dyn Application> { Box::new(Greets(socket.clone())) };
+    let host = Host::memory(Options::default(), Log::default(), greets);
+    let response = get(&host, "?EIO=3&transport=polling").await;
+    assert!(response.text().ends_with("}6:4hello"), "{response:?}");
+    let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+    client.expect_text("4hello").await;
+    drop(client);
+    host.end().await;
+}
+
+/// Without a layer above sessions open, and what they send is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_server_without_an_application() {
+    let server = Server::new(Options::default()).unwrap();
+    let engine = server.clone();
+    let net = Connector::new(move |stream| {
+        let engine = engine.clone();
+        let peer = ([127, 0, 0, 1], 1).into();
+        tokio::spawn(async move {
+            engine.serve_connection(stream, peer, engine.service(NotFound)).await;
+        });
+    });
+    let (mut client, _) = open_websocket(&net.with_path("/engine.io/"), Eio::V4, "").await;
+    client.send_text("4x").await;
+    client.expect_silence(s(1)).await;
+    drop(client);
+    // the first layer counts
+    let nobody = |_: &Socket| -> Box<dyn Application> { unreachable!() };
+    assert!(server.on_connection(nobody));
+    assert!(!server.on_connection(nobody));
+    server.close().await;
+    assert_eq!(server.stats().messages_in, 1);
 }

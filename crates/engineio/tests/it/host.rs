@@ -12,8 +12,8 @@ use engineio::{
     Application, CloseReason, Context, Detail, IntoApplication, Listener, Message, NotFound,
     Options, Server, Socket, Stats,
 };
-use testkit::Connector;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use testkit::{Connector, Throttled};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -76,10 +76,26 @@ impl Host {
     }
 
     pub(crate) fn memory(options: Options, log: Log, application: impl IntoApplication) -> Self {
+        Self::over(options, log, application, |stream| stream)
+    }
+
+    /// An echo, over streams in memory that pass a few bytes at a time.
+    pub(crate) fn throttled(options: Options, bytes: usize) -> Self {
+        let log = Log::default();
+        let application = log.application(echo);
+        Self::over(options, log, application, move |stream| Throttled::new(stream, bytes))
+    }
+
+    fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        options: Options,
+        log: Log,
+        application: impl IntoApplication,
+        wrap: impl Fn(DuplexStream) -> S + Send + Sync + 'static,
+    ) -> Self {
         let server = server(options, application);
         let engine = server.clone();
         let net = Connector::new(move |stream| {
-            let engine = engine.clone();
+            let (engine, stream) = (engine.clone(), wrap(stream));
             tokio::spawn(async move {
                 let service = engine.service(NotFound);
                 engine.serve_connection(stream, peer(), service).await;

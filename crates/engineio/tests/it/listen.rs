@@ -109,6 +109,41 @@ async fn accept_errors_are_survived() {
     server.close().await;
 }
 
+/// Says that its connections are encrypted.
+struct Encrypted(TcpListener);
+
+impl Listener for Encrypted {
+    type Io = TcpStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        Listener::poll_accept(&mut self.0, cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    fn is_secure(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_listener_says_that_its_connections_are_encrypted() {
+    let (server, log) = server();
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let encrypted = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = [plain.local_addr().unwrap(), encrypted.local_addr().unwrap()];
+    server.attach(plain).unwrap();
+    server.attach(Encrypted(encrypted)).unwrap();
+    for address in addresses {
+        Polling::open(&net(address), Eio::V4, "").await;
+    }
+    let secure = |socket: &engineio::Socket| socket.request().is_secure();
+    assert_eq!(log.sockets().iter().map(secure).collect::<Vec<_>>(), [false, true]);
+    server.close().await;
+}
+
 /// A connection that sends nothing does not hold up the end.
 #[tokio::test(start_paused = true)]
 async fn idle_connections_end_with_the_server() {

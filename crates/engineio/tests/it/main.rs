@@ -8,6 +8,7 @@ mod host;
 
 mod closing;
 mod cors;
+mod deflate;
 mod handshake;
 mod heartbeat;
 mod listen;

@@ -406,10 +406,39 @@ fn options_that_make_no_sense() {
     check(|o| o.path = "x".into(), &OptionsError::Path("x".into()));
     check(|o| o.path = "/x?y".into(), &OptionsError::Path("/x?y".into()));
     check(|o| o.transports.clear(), &OptionsError::Zero("transports"));
+    let proxies = vec!["::1".to_owned(), "proxy.test".to_owned()];
+    check(|o| o.trusted_proxies = proxies, &OptionsError::TrustedProxies("proxy.test".into()));
     check(|o| o.max_sessions = Some(0), &OptionsError::Zero("max_sessions"));
     check(|o| o.ping_interval = ms(0), &OptionsError::Zero("ping_interval"));
     check(|o| o.write_timeout = std::time::Duration::MAX, &OptionsError::TooLong("write_timeout"));
     check(|o| o.cookie = Some(Cookie::named("a b")), &OptionsError::Cookie("a b".into()));
+}
+
+/// The address of the peer is the test's own, 203.0.113.7.
+#[tokio::test(start_paused = true)]
+async fn trusted_proxies_say_who_the_client_is() {
+    for (proxy, address, is_secure) in
+        [("203.0.113.0/24", "192.0.2.1:0", true), ("203.0.114.0/24", "203.0.113.7:5000", false)]
+    {
+        let mut options = Options::default();
+        options.trusted_proxies = vec![proxy.to_owned()];
+        options.set_allow_request(move |request: Request| -> Result<(), Refused> {
+            // those who decide see it, too
+            match request.remote_addr().map(|addr| addr.to_string()).as_deref() {
+                Some(found) if found == address => Ok(()),
+                other => Err(Refused::with(format!("{other:?}"))),
+            }
+        });
+        let host = Host::echo(options);
+        let net = host.net.clone().with_header("X-Forwarded-For", "198.51.100.1, 192.0.2.1");
+        let net = net.with_header("X-Forwarded-Proto", "https");
+        Polling::open(&net, Eio::V4, "").await;
+        let socket = host.socket();
+        assert_eq!(socket.remote_addr(), Some(address.parse().unwrap()));
+        assert_eq!(socket.request().peer_addr(), Some(([203, 0, 113, 7], 5000).into()));
+        assert_eq!(socket.request().is_secure(), is_secure);
+        host.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -322,3 +322,30 @@ async fn an_idle_session_has_no_turns() {
     drop(client);
     host.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn streams_that_pass_a_few_bytes_at_a_time() {
+    for (bytes, size) in [(1, 300), (7, 70_000), (4000, 999_000)] {
+        let host = Host::throttled(Options::default(), bytes);
+        let mut client = open(&host, Eio::V4).await;
+        let text = format!("4{}", "é".repeat(size / 2));
+        client.send_text(&text).await;
+        client.expect_text(&text).await;
+        let binary: Vec<u8> = (0..size).map(|i| i as u8).collect();
+        client.send_binary(&binary).await;
+        client.send_text("4end").await;
+        client.expect_binary(&binary).await;
+        client.expect_text("4end").await;
+        client.send_close(Some(1000)).await;
+        assert_eq!(client.expect_close().await, Some(1000));
+        client.expect_eof().await;
+        let mut polling = testkit::Polling::open(&host.net, Eio::V4, "").await;
+        polling.post([text.as_str()]).await;
+        assert_eq!(polling.next().await, text.as_str());
+        let mut client = polling.upgrade().await;
+        client.send_text("4up").await;
+        client.expect_text("4up").await;
+        drop(client);
+        host.end().await;
+    }
+}

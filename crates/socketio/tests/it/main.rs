@@ -14,6 +14,7 @@ mod handlers;
 mod hostile;
 mod hyper;
 mod middleware;
+mod mistakes;
 mod namespace;
 mod order;
 mod panics;

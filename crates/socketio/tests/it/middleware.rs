@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio::{Args, BoxError, ConnectError, Event, Reply, Server, Socket};
+use socketio::{AdapterError, Args, BoxError, ConnectError, Event, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
@@ -142,6 +142,35 @@ async fn a_slow_middleware_holds_up_its_namespace_only() {
         peer.send(r#"42/quick,0["e"]"#).await;
         peer.expect("43/quick,0[1]").await;
         peer.entered("/slow").await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// What middleware joins takes effect when the socket is let in.
+#[tokio::test(start_paused = true)]
+async fn namespace_use_joins_rooms() {
+    for eio in BOTH {
+        let io = Server::builder().limits(|limits| limits.max_rooms = 2).build().unwrap();
+        io.of("/mw").use_fn(async |socket: Socket| -> Result<(), BoxError> {
+            socket.join(["staff", "guests"]).await?;
+            socket.leave("guests").await?;
+            assert!(socket.rooms().is_empty());
+            let error = socket.join(["b", "c"]).await.unwrap_err();
+            assert!(matches!(error, AdapterError::Join(_)), "{error:?}");
+            Ok(())
+        });
+        io.of("/mw").on_connection(|socket: Socket| {
+            let own = socket.id().to_string();
+            let rooms: Vec<String> = socket.rooms().iter().map(ToString::to_string).collect();
+            assert_eq!(rooms, [own.as_str(), "staff"]);
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.send("40/mw,").await;
+        peer.entered("/mw").await;
+        io.of("/mw").to("staff").emit("x", ()).unwrap();
+        io.of("/mw").to("guests").emit("y", ()).unwrap();
+        peer.expect(r#"42/mw,["x"]"#).await;
+        peer.silence().await;
         leave_nothing(&io, [peer]).await;
     }
 }

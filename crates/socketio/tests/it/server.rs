@@ -94,6 +94,11 @@ fn options_that_make_no_sense_are_refused() {
     );
     check(Server::builder().transports([]).build(), "option transports must not be zero or empty");
     check(
+        Server::builder().trusted_proxies(["127.0.0.1", "10.0.0.0/40"]).build(),
+        "option trusted_proxies: \"10.0.0.0/40\" is neither an address nor a network such as \
+         10.0.0.0/8",
+    );
+    check(
         Server::builder().limits(|limits| limits.max_rooms = 0).build(),
         "option max_rooms must not be zero or empty",
     );

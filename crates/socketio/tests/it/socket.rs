@@ -213,9 +213,23 @@ async fn handshake_query() {
     assert_eq!(handshake.query().filter(|(name, _)| name == "room").count(), 1);
     assert_eq!(handshake.header("origin"), Some("http://a.test"));
     assert!(handshake.is_xdomain());
+    assert!(!handshake.is_secure());
     assert_eq!(handshake.address().unwrap().to_string(), "127.0.0.1");
     assert!(handshake.issued().elapsed().is_ok());
     leave_nothing(&io, [ws]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handshake_behind_a_trusted_proxy() {
+    let io = Server::builder().trusted_proxies(["127.0.0.1"]).build().unwrap();
+    let mut sockets = arrivals(io.sockets());
+    let server = connector(&io).with_header("X-Forwarded-For", "192.0.2.1");
+    let peer = Peer::join(&server.with_header("X-Forwarded-Proto", "https"), Eio::V4).await;
+    let socket = sockets.next().await;
+    assert_eq!(socket.handshake().address().unwrap().to_string(), "192.0.2.1");
+    assert!(socket.handshake().is_secure());
+    assert_eq!(socket.request().peer_addr().unwrap().port(), 40_000);
+    leave_nothing(&io, [peer]).await;
 }
 
 #[tokio::test(start_paused = true)]

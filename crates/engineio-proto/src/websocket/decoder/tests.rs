@@ -3,6 +3,8 @@
 
 use super::*;
 
+mod deflate;
+
 const MAX_MESSAGE: usize = 100;
 const MAX_FRAMES: usize = 5;
 
@@ -226,9 +228,22 @@ fn whole_text_is_borrowed() {
     assert_eq!(text.as_ptr(), address);
 }
 
+/// A transport that stops between two events gets back what it has not seen.
+#[test]
+fn the_rest_can_be_fed_later() {
+    let mut decoder = Decoder::new(MAX_MESSAGE, MAX_FRAMES);
+    let mut buffer = frames(&[(0x81, b"a"), (0x89, b"p"), (0x81, b"b")]);
+    buffer.extend_from_slice(b"\x81"); // and the first byte of a header
+    let mut messages = decoder.feed(&mut buffer);
+    assert_eq!(messages.next(), Ok(Some(Event::Text("a"))));
+    let rest = messages.rest().to_vec();
+    assert_eq!(feed(&mut decoder, &[&rest]).0, [r#"Ping([112])"#, r#"Text("b")"#]);
+    assert!(!decoder.is_idle());
+}
+
 #[test]
 fn idle_connections_hold_nothing() {
-    assert!(size_of::<Decoder>() <= 32, "{}", size_of::<Decoder>());
+    assert!(size_of::<Decoder>() <= 40, "{}", size_of::<Decoder>());
     let input = frames(&[(0x01, b"ab"), (0x89, b"p"), (0x80, b"c"), (0x82, b"d"), (0x88, b"")]);
     let between = [0, 22, 29]; // in front of the text, the binary, the close
     let mut decoder = Decoder::new(MAX_MESSAGE, MAX_FRAMES);

@@ -1,0 +1,258 @@
+//! The compressed wire form of a packet.
+//!
+//! Where messages are compressed each by itself, one form serves all receivers: it is made by the
+//! first of them that is written to, and kept with the packet. Where a connection has a context of
+//! its own, its form of the packet is another packet, of frames only.
+
+use super::{Head, Outgoing, Part};
+use crate::packet::{PacketType, Protocol};
+use crate::websocket::deflate::{self, Deflater, Deflation};
+use crate::websocket::frame::{self, Opcode};
+
+/// The WebSocket frames of a packet, of which one at least is compressed.
+#[derive(Debug)]
+pub struct Deflated {
+    /// By part; one that does not get smaller, or is small, goes as it is.
+    frames: Box<[Option<Vec<u8>>]>,
+    len: usize,
+}
+
+impl Deflated {
+    /// The number of bytes of all frames.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a packet is never empty")]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The frame of a part, if it is compressed; by its place in [`Outgoing::parts`].
+    #[must_use]
+    pub fn frame(&self, part: usize) -> Option<&[u8]> {
+        self.frames.get(part)?.as_deref()
+    }
+
+    /// The whole if it is one frame.
+    #[must_use]
+    pub fn ready_frame(&self) -> Option<&[u8]> {
+        match &*self.frames {
+            [Some(frame)] => Some(frame),
+            _ => None,
+        }
+    }
+}
+
+impl Outgoing {
+    /// Whether some of the packet is to be compressed.
+    #[must_use]
+    pub fn is_deflatable(&self, threshold: usize) -> bool {
+        self.0.compress && self.parts().any(|part| part.len() >= threshold)
+    }
+
+    /// The compressed form, without a context; `None`: it goes as it is.
+    ///
+    /// The first call compresses, with its parameters; it should be made without a lock.
+    #[must_use]
+    pub fn deflated(&self, protocol: Protocol, deflation: Deflation) -> Option<&Deflated> {
+        if !self.is_deflatable(deflation.threshold) {
+            return None;
+        }
+        let is_text = matches!(self.0.head, Head::Text { .. }) && self.0.attachments.is_empty();
+        let form = usize::from(protocol == Protocol::V3 && !is_text);
+        self.0.deflated[form].get_or_init(|| self.deflate(protocol, deflation)).as_deref()
+    }
+
+    fn deflate(&self, protocol: Protocol, deflation: Deflation) -> Option<Box<Deflated>> {
+        let mut len = 0;
+        let frames = self.parts().map(|part| {
+            let (opcode, kind, bytes) = payload(part, protocol);
+            let plain_len = kind.len() + bytes.len();
+            let deflated = match part.len() >= deflation.threshold {
+                true => deflate::deflate(&[kind, bytes], deflation.level),
+                false => None,
+            };
+            let payload_len = deflated.as_ref().map_or(plain_len, Vec::len);
+            let (header, header_len) = frame::header(opcode, payload_len, deflated.is_some());
+            len += header_len + payload_len;
+            deflated.map(|payload| [&header[..header_len], &payload].concat())
+        });
+        let frames: Box<[_]> = frames.collect();
+        let any = frames.iter().any(Option::is_some);
+        any.then(|| Box::new(Deflated { frames, len }))
+    }
+
+    /// The packet in the form for one connection, which has a context: frames only, to be written
+    /// whole and in this order, as later ones refer to it. It is never droppable.
+    #[must_use]
+    pub fn deflated_in(
+        &self,
+        context: &mut Deflater,
+        protocol: Protocol,
+        threshold: usize,
+    ) -> Self {
+        let mut frames = Vec::with_capacity(self.size() / 4 + 64);
+        for part in self.parts() {
+            let (opcode, kind, bytes) = payload(part, protocol);
+            // an empty message has nothing to flush
+            if part.len() < threshold.max(1) {
+                let (header, length) = frame::header(opcode, kind.len() + bytes.len(), false);
+                [&header[..length], kind, bytes]
+                    .into_iter()
+                    .for_each(|piece| frames.extend_from_slice(piece));
+                continue;
+            }
+            let mut payload = Vec::with_capacity(part.len() / 4 + 64);
+            context.message(&[kind, bytes], usize::MAX, &mut payload);
+            let (header, length) = frame::header(opcode, payload.len(), true);
+            frames.extend_from_slice(&header[..length]);
+            frames.extend_from_slice(&payload);
+        }
+        Self::new(Head::Frames { frames, size: self.size() }, Vec::new())
+    }
+}
+
+/// What a part is on a WebSocket: opcode, type byte if there is one, content.
+fn payload(part: Part<'_>, protocol: Protocol) -> (Opcode, &[u8], &[u8]) {
+    const MESSAGE: &[u8] = &[PacketType::Message as u8];
+    match (part, protocol) {
+        (Part::Text(bytes), _) => (Opcode::Text, &[], bytes),
+        // Engine.IO v3: a byte 4 in front of binary messages
+        (Part::Binary(bytes), Protocol::V3) => (Opcode::Binary, MESSAGE, bytes),
+        (Part::Binary(bytes), Protocol::V4) => (Opcode::Binary, &[], bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::HEADROOM;
+    use super::*;
+    use crate::websocket::extensions::{Agreement, Takeover};
+    use crate::websocket::{Decoder, Event};
+
+    const DEFLATION: Deflation = Deflation { threshold: 100, level: 6 };
+
+    fn message(text: &str, attachments: &[&[u8]]) -> Outgoing {
+        let mut buffer = vec![0; HEADROOM];
+        buffer.extend_from_slice(text.as_bytes());
+        let attachments = attachments.iter().map(|bytes| Bytes::copy_from_slice(bytes));
+        Outgoing::message(buffer, HEADROOM, attachments.collect())
+    }
+
+    /// The frames in their compressed form, and which of them are compressed.
+    fn frames(packet: &Outgoing, protocol: Protocol) -> (Vec<u8>, Vec<bool>) {
+        let deflated = packet.deflated(protocol, DEFLATION).expect("it is compressed");
+        let (mut out, mut compressed) = (Vec::new(), Vec::new());
+        for (at, part) in packet.parts().enumerate() {
+            let (opcode, kind, bytes) = payload(part, protocol);
+            compressed.push(deflated.frame(at).is_some());
+            match deflated.frame(at) {
+                Some(frame) => out.extend_from_slice(frame),
+                None => frame::write_frame(opcode, &[kind, bytes].concat(), &mut out),
+            }
+        }
+        assert_eq!(out.len(), deflated.len());
+        (out, compressed)
+    }
+
+    /// What a client reads, in the events' `Debug` form; `takeover`: it keeps a context.
+    fn read(frames: &[u8], takeover: bool) -> Vec<String> {
+        let willing = Takeover { server: false, client: takeover };
+        let agreement = Agreement::choose("permessage-deflate", willing).unwrap();
+        let mut decoder = Decoder::new(1_000_000, 10).with_deflate(&agreement);
+        // the decoder is a server's: it wants a mask
+        let (mut input, mut rest) = (Vec::new(), frames);
+        while let [first, second, ..] = *rest {
+            let header = match second {
+                126 => 4,
+                127 => 10,
+                _ => 2,
+            };
+            let len = match header {
+                2 => usize::from(second),
+                4 => usize::from(u16::from_be_bytes([rest[2], rest[3]])),
+                _ => panic!("too long for this test"),
+            };
+            input.extend_from_slice(&[first, second | 0x80]);
+            input.extend_from_slice(&rest[2..header]);
+            input.extend_from_slice(&[0; 4]);
+            input.extend_from_slice(&rest[header..header + len]);
+            rest = &rest[header + len..];
+        }
+        let (mut messages, mut events) = (decoder.feed(&mut input), Vec::new());
+        while let Some(event) = messages.next().unwrap() {
+            events.push(match event {
+                Event::Text(text) => text.to_owned(),
+                Event::Binary(bytes) => format!("{} bytes, first {}", bytes.len(), bytes[0]),
+                other => panic!("{other:?}"),
+            });
+        }
+        events
+    }
+
+    #[test]
+    fn a_text() {
+        let text = "x".repeat(99);
+        let packet = message(&text, &[]);
+        let (out, compressed) = frames(&packet, Protocol::V4);
+        assert_eq!(compressed, [true]);
+        assert_eq!(packet.deflated(Protocol::V4, DEFLATION).unwrap().ready_frame(), Some(&out[..]));
+        assert_eq!((out[0], usize::from(out[1])), (0xc1, out.len() - 2));
+        assert_eq!(read(&out, false), [format!("4{text}")]);
+        // one form, whoever asks
+        let forms = [Protocol::V3, Protocol::V4].map(|p| packet.deflated(p, DEFLATION).unwrap());
+        assert!(std::ptr::eq(forms[0], forms[1]));
+        assert_eq!(packet.size(), 100);
+    }
+
+    #[test]
+    fn what_stays_plain() {
+        let plain = |packet: &Outgoing| packet.deflated(Protocol::V4, DEFLATION).is_none();
+        assert!(plain(&message(&"x".repeat(98), &[])));
+        assert!(plain(&message(&"x".repeat(500), &[]).compress(false)));
+        assert!(plain(&Outgoing::control_frame(vec![0x89; 500])));
+        let noise: Vec<u8> = (0..=255).collect();
+        let packet = Outgoing::binary_message(noise.into());
+        assert!(plain(&packet) && packet.is_deflatable(100));
+    }
+
+    #[test]
+    fn attachments_each_by_itself() {
+        let noise: Vec<u8> = (0..=255).collect();
+        let packet = message("51-[]", &[&[7; 500], b"short", &noise]);
+        for (protocol, first) in [(Protocol::V4, 7), (Protocol::V3, 4)] {
+            let (out, compressed) = frames(&packet, protocol);
+            assert_eq!(compressed, [false, true, false, false]);
+            let added = usize::from(protocol == Protocol::V3);
+            let expected = [(500, first), (5, b's'), (256, 0)].map(|(len, byte)| {
+                let byte = if added > 0 { first } else { byte };
+                format!("{} bytes, first {byte}", len + added)
+            });
+            let mut events = read(&out, false);
+            assert_eq!(events.remove(0), "451-[]");
+            assert_eq!(events, expected);
+            assert_eq!(packet.deflated(protocol, DEFLATION).unwrap().ready_frame(), None);
+        }
+    }
+
+    #[test]
+    fn a_context_of_the_connection() {
+        let text = "one message after the other, each like the last";
+        let packet = message(text, &[&[9; 50], b"short"]).droppable(true);
+        let mut context = Deflater::new(6);
+        let (mut out, mut sizes) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let own = packet.deflated_in(&mut context, Protocol::V4, 10);
+            let frames = own.ready_frame().expect("nothing is left to be framed");
+            assert_eq!(own.frames_len(Protocol::V4, false), frames.len());
+            assert_eq!((own.size(), own.parts().count()), (packet.size(), 0));
+            assert!(!own.is_droppable() && !own.is_control_frame());
+            assert!(!own.is_deflatable(0));
+            out.extend_from_slice(frames);
+            sizes.push(frames.len());
+        }
+        assert!(sizes[1] + 30 < sizes[0], "{sizes:?}");
+        let expected = [&format!("4{text}"), "50 bytes, first 9", "5 bytes, first 115"];
+        assert_eq!(read(&out, true), [expected, expected].concat());
+    }
+}

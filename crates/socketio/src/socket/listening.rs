@@ -1,0 +1,183 @@
+//! The listening half of a socket: listeners, catch-all listeners, middleware.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use socketio_parser::Value;
+
+use super::{ANY, Socket};
+use crate::error::ConnectError;
+use crate::events::{Found, ListenerId};
+use crate::handler::{Handler, erase};
+use crate::lock;
+use crate::middleware::{Event, append, event_middleware};
+
+impl Socket {
+    /// Adds a listener for an event. Listeners run in order of registration; events that nobody
+    /// listens to are dropped.
+    // seed: socket.on
+    pub fn on<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        let id = lock(&self.0.listeners).add(event.into(), false, erase(handler));
+        self.captured();
+        id
+    }
+
+    /// Adds a listener that is removed before it runs.
+    // seed: socket.once
+    pub fn once<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        let id = lock(&self.0.listeners).add(event.into(), true, erase(handler));
+        self.captured();
+        id
+    }
+
+    /// Adds a listener in front of those that are there.
+    pub fn prepend_listener<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        let id = lock(&self.0.listeners).prepend(event.into(), false, erase(handler));
+        self.captured();
+        id
+    }
+
+    /// Adds a listener in front of those that are there; it is removed before it runs.
+    pub fn prepend_once_listener<M: 'static>(
+        &self,
+        event: impl Into<Cow<'static, str>>,
+        handler: impl Handler<M>,
+    ) -> ListenerId {
+        let id = lock(&self.0.listeners).prepend(event.into(), true, erase(handler));
+        self.captured();
+        id
+    }
+
+    /// Adds a listener for all events that the client sends; it runs before those of the event.
+    /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
+    // reference: catch-all listeners, as 4.x
+    pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        let id = lock(&self.0.any).add(ANY.into(), false, erase(handler));
+        self.0.has_any.store(true, Ordering::Release);
+        self.captured();
+        id
+    }
+
+    /// Removes a listener that [`Socket::on_any`] added. False: there is none of that id.
+    pub fn off_any(&self, id: ListenerId) -> bool {
+        let gone = lock(&self.0.any).remove(ANY, id);
+        gone.is_some()
+    }
+
+    /// Adds a function that sees the name and the arguments of each event that is emitted to this
+    /// socket by itself, on the emitter's thread. Broadcasts pass it by: they are encoded once for
+    /// all receivers.
+    // reference: catch-all listeners for outgoing packets, as 4.x
+    pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
+        lock(&self.0.outgoing).push(Arc::new(f));
+        self.0.has_outgoing.store(true, Ordering::Release);
+        self.captured();
+    }
+
+    /// Removes all functions that [`Socket::on_any_outgoing`] added.
+    pub fn remove_all_outgoing(&self) {
+        let gone = std::mem::take(&mut *lock(&self.0.outgoing));
+        drop(gone);
+    }
+
+    /// Adds a listener for the disconnection; the rooms are left by then.
+    // seed: Event 'disconnect'
+    pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        self.on("disconnect", handler)
+    }
+
+    /// Adds a listener for the disconnection that runs while the rooms are still joined, until its
+    /// first `.await`.
+    // seed: Event 'disconnecting'
+    pub fn on_disconnecting<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        self.on("disconnecting", handler)
+    }
+
+    /// Adds a listener for errors: packets that cannot be decoded, events that middleware refused,
+    /// arguments of another type than a handler wants, and handlers that returned `Err`.
+    // seed: Event 'error'
+    pub fn on_error<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
+        self.on("error", handler)
+    }
+
+    /// Removes a listener. False: there is none of that id and event.
+    // seed: socket.removeListener
+    pub fn remove_listener(&self, event: &str, id: ListenerId) -> bool {
+        // dropped after the lock: it may hold anything
+        let gone = lock(&self.0.listeners).remove(event, id);
+        gone.is_some()
+    }
+
+    /// Removes all listeners, or those of one event.
+    // seed: socket.removeAllListeners
+    pub fn remove_all_listeners(&self, event: Option<&str>) {
+        let gone = lock(&self.0.listeners).remove_all(event);
+        drop(gone);
+    }
+
+    /// The names that have listeners, in order of first registration.
+    // seed: socket.eventNames
+    #[must_use]
+    pub fn event_names(&self) -> Vec<String> {
+        lock(&self.0.listeners).names()
+    }
+
+    /// The number of listeners of an event.
+    #[must_use]
+    pub fn listener_count(&self, event: &str) -> usize {
+        lock(&self.0.listeners).count(event)
+    }
+
+    /// Adds a middleware that sees each incoming event before its listeners do, and may change or
+    /// refuse it. It gets the event by value and gives it back.
+    ///
+    /// A refused event reaches no listener; it raises the socket's `error` event, and clients 1.x
+    /// and 2.x are told. A middleware that waits delays its event only: later ones overtake it.
+    ///
+    /// ```
+    /// # fn example(socket: socketio::Socket) {
+    /// socket.use_fn(async |event: socketio::Event| {
+    ///     if event.name == "doge" { Ok(event) } else { Err("not a doge error") }
+    /// });
+    /// # }
+    /// ```
+    // seed: socket.use
+    pub fn use_fn<F, Fut, E>(&self, middleware: F)
+    where
+        F: FnOnce(Event) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Event, E>> + Send + 'static,
+        E: Into<ConnectError>,
+    {
+        let middleware = event_middleware(middleware);
+        append(lock(&self.0.middleware).get_or_insert_with(|| Arc::new([])), middleware);
+        self.captured();
+    }
+
+    /// The handlers of one of the library's own events.
+    pub(crate) fn listeners(&self, event: &str) -> Found {
+        lock(&self.0.listeners).find(event)
+    }
+
+    /// The handlers of an event that the client sent.
+    pub(crate) fn event_listeners(&self, event: &str) -> Found {
+        let own = self.listeners(event).and(self.namespace().event_listeners(event));
+        match self.0.has_any.load(Ordering::Acquire) {
+            true => lock(&self.0.any).find(ANY).and(own),
+            false => own,
+        }
+    }
+}
