@@ -3,6 +3,8 @@
 //! What it does is specified in `../fixture-spec.md`; every profile is one way to build the server,
 //! the namespaces and their handlers are the same in all of them.
 
+#![expect(clippy::needless_pass_by_value, reason = "handlers own their arguments")]
+
 mod abuse;
 mod bench;
 mod common;

@@ -57,9 +57,9 @@ pub use bundle::ClientFiles;
 pub use client::Client;
 pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::{
-    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate, Detail,
-    EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck, Origins,
-    Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
+    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
+    Detail, EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck,
+    Origins, Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};

@@ -76,7 +76,6 @@ impl Server {
     }
 
     /// Begins a server with options of one's own.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }

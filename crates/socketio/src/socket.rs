@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use engineio::{Gate, Outgoing, Push, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio_adapter::{AdapterError, Delivery, IntoRooms, JoinError, Member, Membership, Room, SocketId};
+use socketio_adapter::{
+    AdapterError, Delivery, IntoRooms, JoinError, Member, Membership, Room, SocketId,
+};
 use socketio_parser::{Encoded, Value};
 
 use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
@@ -194,27 +196,23 @@ impl Socket {
 
     /// The next emission goes to these rooms of the namespace, without this socket.
     // seed: socket.to
-    #[must_use]
     pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.broadcast().to(rooms)
     }
 
     /// The same as [`Socket::to`].
     // seed: socket.in
-    #[must_use]
     pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.to(rooms)
     }
 
     /// The next emission goes to the namespace but for the members of these rooms and this socket.
-    #[must_use]
     pub fn except(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.broadcast().except(rooms)
     }
 
     /// The next emission goes to all sockets of the namespace but this one.
     // seed: Flag 'broadcast'
-    #[must_use]
     pub fn broadcast(&self) -> BroadcastOperator {
         BroadcastOperator::new(self.namespace().clone(), Some(self.0.id.clone()))
     }
@@ -222,14 +220,12 @@ impl Socket {
     /// The next emission is dropped unless it can leave at once: nothing else waits for the client,
     /// and on polling its poll is there.
     // seed: Flag 'volatile'
-    #[must_use]
     pub fn volatile(&self) -> SocketOperator {
         SocketOperator::new(self.clone()).volatile()
     }
 
     /// Whether the next emission is compressed, where the transport offers it (it is by default).
     // seed: socket.compress
-    #[must_use]
     pub fn compress(&self, compress: bool) -> SocketOperator {
         SocketOperator::new(self.clone()).compress(compress)
     }

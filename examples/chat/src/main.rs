@@ -2,6 +2,8 @@
 //!
 //! The server part is this file and `rooms.rs`; `page.rs` serves the page in `page/`.
 
+#![expect(clippy::needless_pass_by_value, reason = "handlers own their arguments")]
+
 mod page;
 mod rooms;
 
