@@ -7,7 +7,7 @@
 //!
 //! Without context takeover a message refers to nothing before it, so a context is needed only
 //! while a message is worked on: the thread's own is used, and reset behind each message. With it a
-//! connection owns an [`Inflater`] or a [`Deflater`] from its first compressed message on.
+//! connection owns an `Inflater` or a [`Deflater`] from its first compressed message on.
 //!
 //! Invariants: what is inflated never exceeds the limit by more than a byte, and nothing is reserved
 //! for more than twice of what came out so far; a thread's context holds no bytes of a message that

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
-use socketio::{Auth, Data, Server, Socket, TransportKind, Value};
-use testkit::{Connector, Eio, Polling};
+use socketio::{Auth, Data, Deflate, Server, Socket, TransportKind, Value};
+use testkit::{Connector, Eio, Polling, open_websocket};
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing, nothing_left};
 
@@ -128,6 +128,35 @@ async fn socket_compress() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn per_message_deflate() {
+    let io = Server::builder().per_message_deflate(Deflate::default()).build().unwrap();
+    let mut sockets = arrivals(io.sockets());
+    let server = connector(&io).with_header("Sec-WebSocket-Extensions", "permessage-deflate");
+    let (mut websocket, _) = open_websocket(&server, Eio::V3, "").await;
+    websocket.expect_text("40").await;
+    let socket = sockets.next().await;
+    let text = "x".repeat(1100);
+    // whether it is marked as compressed, and whether it is small
+    let mut sent = async || {
+        let frame = websocket.next_raw().await.expect("a message");
+        assert_eq!(frame.opcode, 1);
+        (frame.rsv == 4, frame.payload.len() < 100)
+    };
+    socket.emit("big", &text).unwrap();
+    assert_eq!(sent().await, (true, true));
+    socket.compress(false).emit("big", &text).unwrap();
+    assert_eq!(sent().await, (false, false));
+    io.emit("big", &text).unwrap();
+    assert_eq!(sent().await, (true, true));
+    io.compress(false).emit("big", &text).unwrap();
+    assert_eq!(sent().await, (false, false));
+    socket.emit("small", "x").unwrap();
+    assert_eq!(sent().await, (false, true));
+    drop(websocket);
+    nothing_left(&io).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn flag_volatile() {
     for eio in BOTH {
         let io = Server::new();
@@ -199,7 +228,7 @@ async fn handshake_query() {
     let io = Server::new();
     let mut sockets = arrivals(&io.of("/chat"));
     let server = connector(&io).with_header("Origin", "http://a.test");
-    let (mut ws, _) = testkit::open_websocket(&server, Eio::V3, "room=one&user=ann%20b").await;
+    let (mut ws, _) = open_websocket(&server, Eio::V3, "room=one&user=ann%20b").await;
     ws.expect_text("40").await;
     ws.send_text("40/chat?room=two&x=1").await;
     ws.expect_text("40/chat,").await;
