@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use crate::command::Result;
 
+mod abuse;
 mod browser;
 mod checks;
 mod ci;
@@ -36,6 +37,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "setup" => setup::command(rest),
         "demo" => demo::command(rest),
         "conformance" => conformance::command(rest),
+        "abuse" => abuse::command(rest),
         "browser" => browser::command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
@@ -56,6 +58,8 @@ cargo xtask COMMAND [ARGUMENTS]
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
                            to conformance/run.js (--only TEXT, --client NAME, --verbose, ...)
+  abuse [ARGUMENTS]        bad input and limits against our server, some minutes; the arguments go
+                           to conformance/abuse/run.js (--only REGEX, --slow, ...)
   browser                  the chat example in Chromium
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 

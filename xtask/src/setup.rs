@@ -89,6 +89,11 @@ pub(crate) fn conformance() -> Result<Option<String>> {
     npm_install(&root().join("conformance"), "the clients of the conformance run")
 }
 
+/// The WebSocket library of the abuse run.
+pub(crate) fn abuse() -> Result<Option<String>> {
+    npm_install(&root().join("conformance/abuse"), "the clients of the abuse run")
+}
+
 /// The library that drives the browser.
 pub(crate) fn driver() -> Result<Option<String>> {
     npm_install(&root().join("conformance/browser"), "the driver of the browser run")
