@@ -329,6 +329,10 @@ pub enum BuildError {
     Options(OptionsError),
     /// The client's files cannot be read.
     ClientFiles(io::Error),
+    /// Two engines of one server have this path.
+    DuplicatePath(String),
+    /// An engine that is to be bound serves something else already.
+    EngineInUse,
 }
 
 impl fmt::Display for BuildError {
@@ -336,6 +340,10 @@ impl fmt::Display for BuildError {
         match self {
             Self::Options(error) => error.fmt(f),
             Self::ClientFiles(error) => write!(f, "option serve_client: {error}"),
+            Self::DuplicatePath(path) => {
+                write!(f, "the server has an engine under the path {path:?} already")
+            }
+            Self::EngineInUse => f.write_str("the engine serves something else already"),
         }
     }
 }
@@ -345,6 +353,7 @@ impl Error for BuildError {
         match self {
             Self::Options(error) => Some(error),
             Self::ClientFiles(error) => Some(error),
+            Self::DuplicatePath(_) | Self::EngineInUse => None,
         }
     }
 }

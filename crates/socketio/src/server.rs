@@ -17,7 +17,7 @@ use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketI
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::builder::Builder;
+use crate::builder::{BuildError, Builder};
 use crate::bundle::Files;
 use crate::client::Client;
 use crate::dynamic::{NamespaceRule, ParentNamespace};
@@ -116,15 +116,24 @@ impl Server {
         })
     }
 
-    /// Serves the connections of another engine as well, as of one under another path. The server
-    /// must be kept alive, and closes the engine with itself. An engine that has a layer above it
-    /// already is left alone.
+    /// Serves the connections of another engine as well, of one under another path. The server
+    /// must be kept alive, and closes the engine with itself.
+    ///
+    /// # Errors
+    /// [`BuildError::DuplicatePath`] if the server has an engine of this path, and
+    /// [`BuildError::EngineInUse`] if the engine serves something else.
     // seed: server.bind
-    pub fn bind(&self, engine: &engineio::Server) -> &Self {
-        if self.serve_engine(engine) {
-            lock(&self.0.bound).push(engine.clone());
+    pub fn bind(&self, engine: &engineio::Server) -> Result<&Self, BuildError> {
+        let mut bound = lock(&self.0.bound);
+        let path = path_of(engine);
+        if bound.iter().chain([&self.0.engine]).any(|other| path_of(other) == path) {
+            return Err(BuildError::DuplicatePath(path.to_owned()));
         }
-        self
+        if !self.serve_engine(engine) {
+            return Err(BuildError::EngineInUse);
+        }
+        bound.push(engine.clone());
+        Ok(self)
     }
 
     /// Makes the client of an engine's connection: the application that the connection's task
@@ -274,8 +283,7 @@ impl Server {
     // seed: server.path
     #[must_use]
     pub fn path(&self) -> &str {
-        let path = &self.0.engine.options().path;
-        path.strip_suffix('/').unwrap_or(path)
+        path_of(&self.0.engine)
     }
 
     /// Whether the client's files are served.
@@ -466,6 +474,12 @@ pub struct Stats {
     pub detached_handlers: usize,
     /// Panics of handlers and middleware, each of which ended its connection.
     pub handler_panics: u64,
+}
+
+/// An engine's path, without a trailing slash.
+fn path_of(engine: &engineio::Server) -> &str {
+    let path = &engine.options().path;
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 /// The application of a session whose server is gone.

@@ -351,7 +351,16 @@ async fn server_bind() {
         let mut options = engineio::Options::default();
         options.path = "/second".to_owned();
         let engine = engineio::Server::new(options).unwrap();
-        io.bind(&engine).bind(&engine);
+        io.bind(&engine).unwrap();
+        let twice = io.bind(&engine).unwrap_err();
+        let message = r#"the server has an engine under the path "/second" already"#;
+        assert_eq!(twice.to_string(), message);
+        let taken = Server::new().bind(&engine).unwrap_err();
+        assert_eq!(taken.to_string(), "the engine serves something else already");
+        let mut same = engineio::Options::default();
+        same.path = "/socket.io/".to_owned();
+        let same = io.bind(&engineio::Server::new(same).unwrap()).unwrap_err();
+        assert!(matches!(same, BuildError::DuplicatePath(path) if path == "/socket.io"));
         let mut sockets = arrivals(io.sockets());
         let server = over_engine(&engine, "/second/");
         let mut peer = Peer::join(&server, eio).await;
