@@ -519,20 +519,23 @@ pub struct Extensions<'a>(&'a Socket);
 impl Extensions<'_> {
     /// Puts a value in; the one of this type that was there is given back.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        let old = lock(&self.0.0.extensions).insert(value);
+        // behind a pointer, so that the value's own `Clone` never runs under the lock
+        let old = lock(&self.0.0.extensions).insert(Arc::new(value));
         self.0.captured();
-        old
+        old.map(Arc::unwrap_or_clone)
     }
 
     /// A clone of the value of this type.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        lock(&self.0.0.extensions).get().cloned()
+        let shared = lock(&self.0.0.extensions).get::<Arc<T>>().map(Arc::clone);
+        shared.map(Arc::unwrap_or_clone)
     }
 
     /// Takes the value of this type out.
-    pub fn remove<T: Send + Sync + 'static>(&self) -> Option<T> {
-        lock(&self.0.0.extensions).remove()
+    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let taken = lock(&self.0.0.extensions).remove::<Arc<T>>();
+        taken.map(Arc::unwrap_or_clone)
     }
 }
 

@@ -23,7 +23,8 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let id = lock(&self.0.listeners).add(event.into(), false, erase(handler));
+        let (event, handler) = (event.into(), erase(handler));
+        let id = lock(&self.0.listeners).add(event, false, handler);
         self.captured();
         id
     }
@@ -35,7 +36,8 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let id = lock(&self.0.listeners).add(event.into(), true, erase(handler));
+        let (event, handler) = (event.into(), erase(handler));
+        let id = lock(&self.0.listeners).add(event, true, handler);
         self.captured();
         id
     }
@@ -46,7 +48,8 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let id = lock(&self.0.listeners).prepend(event.into(), false, erase(handler));
+        let (event, handler) = (event.into(), erase(handler));
+        let id = lock(&self.0.listeners).prepend(event, false, handler);
         self.captured();
         id
     }
@@ -57,7 +60,8 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let id = lock(&self.0.listeners).prepend(event.into(), true, erase(handler));
+        let (event, handler) = (event.into(), erase(handler));
+        let id = lock(&self.0.listeners).prepend(event, true, handler);
         self.captured();
         id
     }

@@ -329,3 +329,27 @@ async fn a_session_in_the_smallest_pieces() {
         leave_nothing(&io, [peer]).await;
     }
 }
+
+/// Cloning a value is code of the user, and may use the socket that holds it.
+#[tokio::test(start_paused = true)]
+async fn socket_extensions_are_cloned_outside_of_the_lock() {
+    struct Curious(Socket);
+    impl Clone for Curious {
+        fn clone(&self) -> Self {
+            assert_eq!(self.0.extensions().get::<u8>(), Some(7));
+            Self(self.0.clone())
+        }
+    }
+    let io = Server::new();
+    let mut sockets = arrivals(io.sockets());
+    let peer = Peer::join(&connector(&io), Eio::V4).await;
+    let socket = sockets.next().await;
+    socket.extensions().insert(7_u8);
+    assert!(socket.extensions().insert(Curious(socket.clone())).is_none());
+    assert!(socket.extensions().get::<Curious>().is_some());
+    assert!(socket.extensions().remove::<Curious>().is_some());
+    assert!(socket.extensions().get::<Curious>().is_none());
+    assert_eq!(socket.extensions().insert(8_u8), Some(7));
+    drop((socket, sockets));
+    leave_nothing(&io, [peer]).await;
+}
