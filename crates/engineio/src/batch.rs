@@ -16,11 +16,16 @@ const PORTION: usize = 64;
 #[derive(Debug)]
 struct List {
     active: bool,
+    /// The session whose turn it is: its driver flushes it, so it is not listed but noted.
+    own: usize,
+    own_listed: bool,
     sockets: Vec<Socket>,
 }
 
 thread_local! {
-    static LIST: RefCell<List> = const { RefCell::new(List { active: false, sockets: Vec::new() }) };
+    static LIST: RefCell<List> = const {
+        RefCell::new(List { active: false, own: 0, own_listed: false, sockets: Vec::new() })
+    };
 }
 
 /// Whether a batch runs on this thread.
@@ -31,8 +36,10 @@ pub(crate) fn is_active() -> bool {
 /// Puts a session into the list of the running batch, or flushes it if none runs.
 pub(crate) fn list(socket: &Socket) {
     let listed = LIST.with_borrow_mut(|list| {
-        if list.active {
-            list.sockets.push(socket.clone());
+        match list.active {
+            true if list.own == socket.address() => list.own_listed = true,
+            true => list.sockets.push(socket.clone()),
+            false => {}
         }
         list.active
     });
@@ -41,29 +48,55 @@ pub(crate) fn list(socket: &Socket) {
     }
 }
 
-/// Runs `f` as a batch: what it pushes is written when it returns. Within a batch this is `f`.
-pub(crate) fn run<R>(f: impl FnOnce() -> R) -> R {
-    /// Ends the batch also when `f` panics.
-    struct End;
-    impl Drop for End {
-        fn drop(&mut self) {
-            let mut sockets = LIST.with_borrow_mut(|list| {
-                list.active = false;
-                std::mem::take(&mut list.sockets)
-            });
-            flush(&mut sockets);
-            sockets.clear();
-            if sockets.capacity() <= PORTION {
-                LIST.with_borrow_mut(|list| list.sockets = sockets);
+/// The driver of a session is about to flush it.
+pub(crate) fn flushing(socket: &Socket) {
+    LIST.with_borrow_mut(|list| list.own_listed &= list.own != socket.address());
+}
+
+/// A batch: what is pushed on this thread meanwhile is written when it ends. Within another one it
+/// has no effect.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    outermost: bool,
+}
+
+impl Batch {
+    /// Begins the turn of a session.
+    pub(crate) fn begin(own: &Socket) -> Self {
+        LIST.with_borrow_mut(|list| {
+            let outermost = !list.active;
+            if outermost {
+                (list.active, list.own) = (true, own.address());
             }
+            Self { outermost }
+        })
+    }
+
+    /// True: something was pushed to the session itself since its driver flushed it.
+    pub(crate) fn end(self) -> bool {
+        self.outermost && LIST.with_borrow_mut(|list| std::mem::take(&mut list.own_listed))
+    }
+}
+
+/// Also when the turn panics.
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if !self.outermost {
+            return;
+        }
+        let mut sockets = LIST.with_borrow_mut(|list| {
+            (list.active, list.own_listed) = (false, false);
+            std::mem::take(&mut list.sockets)
+        });
+        if sockets.is_empty() {
+            return LIST.with_borrow_mut(|list| list.sockets = sockets);
+        }
+        flush(&mut sockets);
+        sockets.clear();
+        if sockets.capacity() <= PORTION {
+            LIST.with_borrow_mut(|list| list.sockets = sockets);
         }
     }
-    if is_active() {
-        return f();
-    }
-    LIST.with_borrow_mut(|list| list.active = true);
-    let _end = End;
-    f()
 }
 
 fn flush(sockets: &mut Vec<Socket>) {

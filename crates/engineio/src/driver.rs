@@ -27,7 +27,7 @@ use engineio_proto::{CloseReason, Due, Outgoing, PacketType, Session, TransportK
 use tokio::time::Sleep;
 
 use crate::application::Application;
-use crate::batch;
+use crate::batch::Batch;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
 use crate::server::Engine;
@@ -54,6 +54,10 @@ pub(crate) struct Driver {
     /// The one timer, armed for `armed`; it is left alone when the deadline moves later.
     timer: Pin<Box<Sleep>>,
     armed: Instant,
+    /// The timer wakes this task when it fires.
+    ticking: bool,
+    /// Messages delivered in this turn.
+    delivered: u64,
     /// The peer is not read, since then, for the application or the peer itself is not ready.
     unread_since: Option<Instant>,
     /// The peer took nothing since then; and what was written by then.
@@ -103,6 +107,8 @@ impl Driver {
             stage: Stage::New,
             timer: Box::pin(tokio::time::sleep_until(armed.into())),
             armed,
+            ticking: false,
+            delivered: 0,
             unread_since: None,
             stalled: None,
             engine,
@@ -126,6 +132,7 @@ impl Driver {
         let mut more = false;
         if self.stage == Stage::Open {
             more = self.read(now, cx);
+            self.count_delivered();
             self.with_application(now, cx, |application, cx| application.poll(cx));
         }
         self.on_time(now, cx);
@@ -160,7 +167,7 @@ impl Driver {
             options.ping_timeout,
             options.max_http_buffer_size,
         );
-        let _ = self.socket.push(&Outgoing::packet(PacketType::Open, &open), false);
+        let _ = self.socket.push(Outgoing::packet(PacketType::Open, &open), false);
         if let Transport::WebSocket(websocket) = &mut self.transport {
             let outbox = &self.socket.shared().outbox;
             outbox.set_encoding(websocket.encoding(&self.engine.options));
@@ -223,7 +230,7 @@ impl Driver {
             match self.session.on_deadline(now) {
                 Due::Nothing => break,
                 Due::SendPing => {
-                    let _ = self.socket.push(&Outgoing::packet(PacketType::Ping, ""), false);
+                    let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""), false);
                 }
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {
@@ -282,9 +289,14 @@ impl Driver {
         if deadline < self.armed || self.timer.is_elapsed() {
             self.armed = deadline;
             self.timer.as_mut().reset(deadline.into());
+            self.ticking = false;
         }
-        if self.timer.as_mut().poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
+        // polled once: it then knows the waker of this task, which never changes
+        if !self.ticking {
+            match self.timer.as_mut().poll(cx) {
+                Poll::Ready(()) => cx.waker().wake_by_ref(),
+                Poll::Pending => self.ticking = true,
+            }
         }
     }
 
@@ -304,7 +316,10 @@ impl Driver {
                 return;
             }
             Transport::WebSocket(websocket) if websocket.is_driver_written() => {
-                let flushed = outbox.flush_with(|slices| websocket.try_write(cx, slices));
+                let mut packets = 0;
+                let flushed =
+                    outbox.flush_with(&mut packets, |slices| websocket.try_write(cx, slices));
+                self.engine.counters.sent(packets);
                 let flushed = match flushed {
                     Ok(true) => websocket.poll_flush(cx).map_ok(|()| true),
                     other => Poll::Ready(other),
@@ -324,17 +339,13 @@ impl Driver {
                 return;
             }
             Transport::WebSocket(websocket) => loop {
-                match outbox.link() {
+                match self.socket.flush_in_turn() {
                     Link::Idle => {
                         self.stalled = None;
                         return;
                     }
-                    Link::Busy => {
-                        let _ = outbox.flush();
-                        if outbox.link() == Link::Busy {
-                            return; // another thread writes, and wakes us if it cannot
-                        }
-                    }
+                    // another thread writes, and wakes us if it cannot
+                    Link::Busy => return,
                     Link::Blocked => match websocket.poll_writable(cx) {
                         Poll::Ready(_) => outbox.unblock(),
                         Poll::Pending => {
@@ -364,7 +375,12 @@ impl Future for Driver {
         let this = self.get_mut();
         // before looking, so that what comes after the look wakes
         this.socket.shared().waker.register(cx.waker());
-        batch::run(|| this.turn(cx))
+        let batch = Batch::begin(&this.socket);
+        let polled = this.turn(cx);
+        if batch.end() {
+            this.socket.flush();
+        }
+        polled
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use engineio_proto::CloseReason;
 use engineio_proto::payload::{self, ContentType};
@@ -68,7 +69,11 @@ impl fmt::Debug for Post {
 
 /// The mailbox: messages, and which requests of the session are under way.
 #[derive(Debug, Default)]
-pub(crate) struct Mailbox(Mutex<Inner>);
+pub(crate) struct Mailbox {
+    inner: Mutex<Inner>,
+    /// There is mail: for the driver, who asks each turn. Set under the lock.
+    has_mail: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -95,21 +100,28 @@ pub(crate) enum NotAdmitted {
 impl Mailbox {
     /// Puts a message in. False: the session is over and the message dropped.
     pub(crate) fn put(&self, mail: Mail) -> bool {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         if !inner.closed {
             inner.mails.push(mail);
+            self.has_mail.store(true, Ordering::Release);
         }
         !inner.closed
     }
 
     /// Takes all messages.
     pub(crate) fn take(&self) -> Vec<Mail> {
-        std::mem::take(&mut lock(&self.0).mails)
+        // who puts something in after this look wakes the driver after that
+        if !self.has_mail.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut inner = lock(&self.inner);
+        self.has_mail.store(false, Ordering::Relaxed);
+        std::mem::take(&mut inner.mails)
     }
 
     /// Admits a poll, if there is none.
     pub(crate) fn admit_poll(&self, poll: Poll) -> Result<(), NotAdmitted> {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         if inner.closed {
             return Err(NotAdmitted::Closed);
         }
@@ -117,17 +129,18 @@ impl Mailbox {
             return Err(NotAdmitted::Overlap);
         }
         inner.mails.push(Mail::Poll(poll));
+        self.has_mail.store(true, Ordering::Release);
         Ok(())
     }
 
     /// The parked poll was answered.
     pub(crate) fn poll_answered(&self) {
-        lock(&self.0).polling = false;
+        lock(&self.inner).polling = false;
     }
 
     /// Admits a POST, if there is none. What is returned resolves when the session ends.
     pub(crate) fn admit_post(&self) -> Result<oneshot::Receiver<()>, NotAdmitted> {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         if inner.closed {
             return Err(NotAdmitted::Closed);
         }
@@ -141,24 +154,24 @@ impl Mailbox {
 
     /// The POST was answered, or its request broke.
     pub(crate) fn post_answered(&self) {
-        lock(&self.0).posting = None;
+        lock(&self.inner).posting = None;
     }
 
     /// Admits a probing WebSocket, if there is none.
     pub(crate) fn admit_probe(&self) -> bool {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         !inner.closed && !std::mem::replace(&mut inner.probing, true)
     }
 
     /// The probe ended without an upgrade.
     pub(crate) fn probe_ended(&self) {
-        lock(&self.0).probing = false;
+        lock(&self.inner).probing = false;
     }
 
     /// Takes nothing any more; what lies in it is dropped, which tells the senders.
     pub(crate) fn close(&self) {
         let dropped = {
-            let mut inner = lock(&self.0);
+            let mut inner = lock(&self.inner);
             inner.closed = true;
             (std::mem::take(&mut inner.mails), inner.posting.take())
         };

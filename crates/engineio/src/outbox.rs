@@ -17,6 +17,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -66,6 +67,10 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     bounds: Bounds,
     wire: Wire,
+    /// Whether the queue is above half of its bounds, and whether it was full and the session must
+    /// end for it: for the driver, who asks each turn. Written under the lock.
+    half_full: AtomicBool,
+    overflowed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -93,8 +98,6 @@ struct Queue {
     closed: bool,
     /// Nothing is written any more either.
     discarded: bool,
-    /// The queue was full and its policy is to end the session.
-    overflowed: bool,
     /// Bytes taken off the queue since the start: whether a slow client makes progress.
     written: u64,
     /// Who waits until the queue is below half of its bounds.
@@ -123,11 +126,13 @@ pub(crate) enum Todo {
 
 /// How a flush ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flushed {
-    /// Nothing is left to do for the caller.
-    Done,
+#[must_use]
+pub(crate) struct Flushed {
+    pub(crate) link: Link,
     /// The driver must go on: the socket is full or broken, or only the driver can write.
-    Wake,
+    pub(crate) needs_driver: bool,
+    /// Packets that were written.
+    pub(crate) packets: usize,
 }
 
 /// The state of the way to the socket.
@@ -160,11 +165,11 @@ impl Outbox {
             control_frames: 0,
             closed: false,
             discarded: false,
-            overflowed: false,
             written: 0,
             waiters: Vec::new(),
         });
-        Self { queue, bounds, wire }
+        let (half_full, overflowed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { queue, bounds, wire, half_full, overflowed }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -175,7 +180,7 @@ impl Outbox {
     /// `dropped` counts the older packets that had to go for it.
     pub(crate) fn push(
         &self,
-        packet: &Outgoing,
+        packet: Outgoing,
         gate: Option<&Gate>,
         volatile: bool,
         batch: bool,
@@ -189,27 +194,21 @@ impl Outbox {
         if volatile && !queue.ready {
             return (Push::Dropped, Todo::Nothing);
         }
-        if queue.exceeds(packet, bounds) && packet.is_droppable() {
+        if queue.exceeds(&packet, bounds) && packet.is_droppable() {
             match bounds.policy {
                 SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds, dropped) => {}
+                SlowConsumer::DropOldest if queue.drop_oldest(&packet, bounds, dropped) => {}
                 SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::Disconnect => {
-                    let todo = queue.overflow();
-                    self.relieve(queue);
-                    return (Push::Closed, todo);
-                }
+                SlowConsumer::Disconnect => return (Push::Closed, self.overflow(queue)),
             }
         }
         // State travels even in a full queue, but not for ever: twice the bound is the end.
         if queue.bytes > bounds.bytes.saturating_mul(2)
             || queue.count > bounds.packets.saturating_mul(2)
         {
-            let todo = queue.overflow();
-            self.relieve(queue);
-            return (Push::Closed, todo);
+            return (Push::Closed, self.overflow(queue));
         }
-        (Push::Queued, queue.put(packet.clone(), batch))
+        (Push::Queued, self.put(&mut queue, packet, batch))
     }
 
     /// Queues a packet and opens the gate with it, in one step.
@@ -219,7 +218,7 @@ impl Outbox {
             return (false, Todo::Nothing);
         }
         gate.open();
-        (true, queue.put(packet.clone(), batch))
+        (true, self.put(&mut queue, packet.clone(), batch))
     }
 
     /// Closes the gate and queues a last packet behind what went through it. False: it was closed.
@@ -234,7 +233,7 @@ impl Outbox {
             return (false, Todo::Nothing);
         }
         match packet {
-            Some(packet) if !queue.closed => (true, queue.put(packet.clone(), batch)),
+            Some(packet) if !queue.closed => (true, self.put(&mut queue, packet.clone(), batch)),
             _ => (true, Todo::Nothing),
         }
     }
@@ -255,23 +254,25 @@ impl Outbox {
             }
             return Todo::Nothing;
         }
-        queue.put(frame, true)
+        self.put(&mut queue, frame, true)
     }
 
     /// Writes what waits, if nobody else does and the socket can be written from here.
     pub(crate) fn flush(&self) -> Flushed {
+        let mut packets = 0;
         loop {
             let (half, mut batch, mut encoding, mut offset) = {
                 let mut queue = self.lock();
                 queue.listed = false;
-                if queue.flushing || queue.blocked || queue.packets.is_empty() {
-                    return Flushed::Done;
+                let (link, needs_driver) = (queue.link(), false);
+                if link != Link::Busy || queue.flushing {
+                    return Flushed { link, needs_driver, packets };
                 }
                 let half = match &mut queue.sink {
-                    Sink::Driver => return Flushed::Wake,
+                    Sink::Driver => return Flushed { link, needs_driver: true, packets },
                     Sink::Direct(half) => half.take(),
                 };
-                let Some(half) = half else { return Flushed::Done };
+                let Some(half) = half else { return Flushed { link, needs_driver, packets } };
                 queue.flushing = true;
                 let (batch, encoding) = queue.take();
                 (half, batch, encoding, queue.offset)
@@ -286,27 +287,29 @@ impl Outbox {
             let mut queue = self.lock();
             queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
+            packets += written.packets;
             if queue.discarded {
-                return Flushed::Wake; // the half is dropped, which ends the direction
+                // the half is dropped, which ends the direction
+                return Flushed { link: queue.link(), needs_driver: true, packets };
             }
             queue.sink = Sink::Direct(Some(half));
-            if let Err(error) = result {
+            if let Err(error) = &result {
                 queue.blocked = true;
                 queue.broken = error.kind() != io::ErrorKind::WouldBlock;
-                self.relieve(queue);
-                return Flushed::Wake;
             }
-            let done = queue.packets.is_empty();
+            let link = queue.link();
             self.relieve(queue);
-            if done {
-                return Flushed::Done;
+            if link != Link::Busy {
+                return Flushed { link, needs_driver: result.is_err(), packets };
             }
         }
     }
 
-    /// Writes what waits through a stream that only the driver has. True: all is written.
+    /// Writes what waits through a stream that only the driver has; adds up the `packets` written.
+    /// True: nothing waits.
     pub(crate) fn flush_with(
         &self,
+        packets: &mut usize,
         mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         loop {
@@ -323,6 +326,7 @@ impl Outbox {
             let mut queue = self.lock();
             queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
+            *packets += written.packets;
             let done = queue.packets.is_empty();
             self.relieve(queue);
             match result {
@@ -395,13 +399,7 @@ impl Outbox {
     }
 
     pub(crate) fn link(&self) -> Link {
-        let queue = self.lock();
-        match () {
-            () if queue.broken => Link::Broken,
-            () if queue.blocked => Link::Blocked,
-            () if queue.packets.is_empty() && !queue.flushing => Link::Idle,
-            () => Link::Busy,
-        }
+        self.lock().link()
     }
 
     /// Bytes taken off the queue since the start.
@@ -415,6 +413,9 @@ impl Outbox {
 
     /// Ready when the queue is below half of its bounds, or closed.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.half_full.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
         let mut queue = self.lock();
         if queue.closed || !queue.is_half_full(&self.bounds) {
             return Poll::Ready(());
@@ -425,11 +426,31 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Wakes who waits for room, if there is some; ends the section.
+    fn put(&self, queue: &mut Queue, packet: Outgoing, batch: bool) -> Todo {
+        let todo = queue.put(packet, batch);
+        if queue.is_half_full(&self.bounds) {
+            self.half_full.store(true, Ordering::Relaxed);
+        }
+        todo
+    }
+
+    /// The queue was full and its policy is to end the session; ends the section.
+    fn overflow(&self, mut queue: MutexGuard<'_, Queue>) -> Todo {
+        queue.closed = true;
+        queue.discard();
+        self.overflowed.store(true, Ordering::Release);
+        self.relieve(queue);
+        Todo::Wake
+    }
+
+    /// Something left the queue: wakes who waits for room, if there is some; ends the section.
     fn relieve(&self, mut queue: MutexGuard<'_, Queue>) {
-        if queue.waiters.is_empty() || (!queue.closed && queue.is_half_full(&self.bounds)) {
+        if !self.half_full.load(Ordering::Relaxed)
+            || (!queue.closed && queue.is_half_full(&self.bounds))
+        {
             return;
         }
+        self.half_full.store(false, Ordering::Relaxed);
         let waiters = std::mem::take(&mut queue.waiters);
         drop(queue);
         waiters.into_iter().for_each(Waker::wake);
@@ -437,7 +458,7 @@ impl Outbox {
 
     /// Whether the queue was full and the session must end for it.
     pub(crate) fn overflowed(&self) -> bool {
-        self.lock().overflowed
+        self.overflowed.load(Ordering::Acquire)
     }
 
     /// Takes no packet any more, but for `last`; what waits is still to be written.
@@ -445,7 +466,7 @@ impl Outbox {
         let mut queue = self.lock();
         queue.closed = true;
         if let Some(last) = last.filter(|_| !queue.discarded) {
-            let _ = queue.put(last, true);
+            let _ = self.put(&mut queue, last, true);
         }
         self.relieve(queue);
     }
@@ -489,11 +510,13 @@ impl Queue {
         true
     }
 
-    fn overflow(&mut self) -> Todo {
-        self.closed = true;
-        self.overflowed = true;
-        self.discard();
-        Todo::Wake
+    fn link(&self) -> Link {
+        match () {
+            () if self.broken => Link::Broken,
+            () if self.blocked => Link::Blocked,
+            () if self.packets.is_empty() && !self.flushing => Link::Idle,
+            () => Link::Busy,
+        }
     }
 
     fn discard(&mut self) {
@@ -554,13 +577,17 @@ impl Queue {
             self.packets = rest;
         } else if self.packets.is_empty() {
             // Most batches are small: keep their room, not that of a burst.
-            if rest.capacity() <= 8 {
+            if rest.capacity() <= KEEP {
                 self.packets = rest;
             }
             self.ready = true;
         }
     }
 }
+
+/// Queued pointers whose room is kept when all is written: a pipelined client's usual burst, at
+/// most 128 bytes of an idle connection.
+const KEEP: usize = 16;
 
 /// Pongs that may wait; beyond, a new one replaces the newest waiting (RFC 6455 5.5.3).
 const MAX_PONGS: usize = 64;

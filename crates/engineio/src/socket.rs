@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::batch;
 use crate::gate::Gate;
 use crate::mailbox::{Mail, Mailbox};
-use crate::outbox::{Bounds, Flushed, Outbox, Push, Todo, Wire};
+use crate::outbox::{Bounds, Link, Outbox, Push, Todo, Wire};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
@@ -115,7 +115,7 @@ impl Socket {
             }
             Message::Binary(bytes) => Outgoing::binary_message(bytes),
         };
-        match self.push(&packet.droppable(true), false) {
+        match self.push(packet.droppable(true), false) {
             Push::Closed => Err(Closed),
             Push::Queued | Push::Dropped => Ok(()),
         }
@@ -123,12 +123,12 @@ impl Socket {
 
     /// Queues an encoded packet. Never waits; `volatile` packets are dropped unless they would
     /// leave at once.
-    pub fn push(&self, packet: &Outgoing, volatile: bool) -> Push {
+    pub fn push(&self, packet: Outgoing, volatile: bool) -> Push {
         self.push_through(packet, None, volatile)
     }
 
     /// [`Socket::push`] through a gate: goes nowhere if it is closed.
-    pub fn push_gated(&self, gate: &Gate, packet: &Outgoing, volatile: bool) -> Push {
+    pub fn push_gated(&self, gate: &Gate, packet: Outgoing, volatile: bool) -> Push {
         self.push_through(packet, Some(gate), volatile)
     }
 
@@ -136,9 +136,6 @@ impl Socket {
     /// False: the session is over.
     pub fn open_gate(&self, gate: &Gate, packet: &Outgoing) -> bool {
         let (opened, todo) = self.0.outbox.open_gate(gate, packet, batch::is_active());
-        if opened {
-            Counters::add(&self.0.counters.packets_out);
-        }
         self.see_to(todo);
         opened
     }
@@ -151,7 +148,7 @@ impl Socket {
         closed
     }
 
-    fn push_through(&self, packet: &Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
+    fn push_through(&self, packet: Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
         let outbox = &self.0.outbox;
         let mut dropped = 0;
         let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut dropped);
@@ -159,10 +156,9 @@ impl Socket {
             Counters::add_many(&self.0.counters.queue_dropped, dropped);
         }
         match push {
-            Push::Queued => Counters::add(&self.0.counters.packets_out),
             Push::Dropped if volatile => Counters::add(&self.0.counters.volatile_dropped),
             Push::Dropped => Counters::add(&self.0.counters.queue_dropped),
-            Push::Closed => {}
+            Push::Queued | Push::Closed => {}
         }
         self.see_to(todo);
         push
@@ -179,9 +175,19 @@ impl Socket {
 
     /// Writes what waits if that can be done from here, else has the driver do it.
     pub(crate) fn flush(&self) {
-        if self.0.outbox.flush() == Flushed::Wake {
+        let flushed = self.0.outbox.flush();
+        self.0.counters.sent(flushed.packets);
+        if flushed.needs_driver {
             self.wake();
         }
+    }
+
+    /// [`Socket::flush`] by the driver itself, who sees to the rest.
+    pub(crate) fn flush_in_turn(&self) -> Link {
+        batch::flushing(self);
+        let flushed = self.0.outbox.flush();
+        self.0.counters.sent(flushed.packets);
+        flushed.link
     }
 
     /// Ends the session with the reason `forced close`: what was sent before is still delivered,
@@ -286,6 +292,11 @@ impl Socket {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What tells sessions apart that exist.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -44,7 +44,7 @@ stats! {
     upgraded: AtomicU64 as u64,
     /// Messages received.
     messages_in: AtomicU64 as u64,
-    /// Packets queued to be sent, one for each receiver.
+    /// Packets handed to the transports, one for each receiver.
     packets_out: AtomicU64 as u64,
     /// Packets dropped because they were volatile and the receiver not ready.
     volatile_dropped: AtomicU64 as u64,
@@ -78,6 +78,12 @@ impl Counters {
 
     pub(crate) fn add_many(counter: &AtomicU64, count: u64) {
         counter.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn sent(&self, packets: usize) {
+        if packets > 0 {
+            Self::add_many(&self.packets_out, packets as u64);
+        }
     }
 
     pub(crate) fn session_opened(&self) {

@@ -115,7 +115,7 @@ impl<T: DeserializeOwned + Send + 'static> EmitWithAck<T> {
             Err(error) => f(Err(AckError::Emit(error))),
             Ok((id, packet)) => {
                 let waiter: Waiter = Box::new(move |answer| f(answer.and_then(read)));
-                socket.send_expecting_ack(id, &packet, timeout, waiter);
+                socket.send_expecting_ack(id, packet, timeout, waiter);
             }
         }
     }

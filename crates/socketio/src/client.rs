@@ -3,6 +3,7 @@
 //! The handle is what users see; the work is done by the connection's [`Task`](crate::task::Task).
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -25,8 +26,12 @@ struct Inner {
     /// What the connection's task is to do. Bounded by its senders: once per socket. `None`: it
     /// ended, and would not do it any more.
     commands: Mutex<Option<Vec<Command>>>,
+    /// There are some: for the task, which asks each turn. Set under the lock.
+    has_commands: AtomicBool,
     /// The nearest time at which an acknowledgement is given up.
     ack_deadline: Mutex<Option<Instant>>,
+    /// There is one: for the task, which asks each turn. Set under the lock.
+    has_ack_deadline: AtomicBool,
 }
 
 /// An order to the connection's task.
@@ -42,7 +47,9 @@ impl Client {
             revision,
             sockets: Mutex::default(),
             commands: Mutex::new(Some(Vec::new())),
+            has_commands: AtomicBool::new(false),
             ack_deadline: Mutex::default(),
+            has_ack_deadline: AtomicBool::new(false),
         }))
     }
 
@@ -110,14 +117,23 @@ impl Client {
 
     pub(crate) fn command(&self, command: Command) {
         match &mut *lock(&self.0.commands) {
-            Some(commands) => commands.push(command),
+            Some(commands) => {
+                commands.push(command);
+                self.0.has_commands.store(true, Ordering::Release);
+            }
             None => return,
         }
         self.0.conn.wake();
     }
 
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        lock(&self.0.commands).as_mut().map(std::mem::take).unwrap_or_default()
+        // who commands after this look wakes the task after that
+        if !self.0.has_commands.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut commands = lock(&self.0.commands);
+        self.0.has_commands.store(false, Ordering::Relaxed);
+        commands.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The last commands; there will be no more.
@@ -132,6 +148,7 @@ impl Client {
             let nearer = nearest.is_none_or(|nearest| deadline < nearest);
             if nearer {
                 *nearest = Some(deadline);
+                self.0.has_ack_deadline.store(true, Ordering::Release);
             }
             nearer
         };
@@ -141,11 +158,16 @@ impl Client {
     }
 
     pub(crate) fn next_ack_deadline(&self) -> Option<Instant> {
-        *lock(&self.0.ack_deadline)
+        match self.0.has_ack_deadline.load(Ordering::Acquire) {
+            true => *lock(&self.0.ack_deadline),
+            false => None,
+        }
     }
 
     pub(crate) fn take_ack_deadline(&self) {
-        *lock(&self.0.ack_deadline) = None;
+        let mut nearest = lock(&self.0.ack_deadline);
+        self.0.has_ack_deadline.store(false, Ordering::Relaxed);
+        *nearest = None;
     }
 }
 

@@ -130,7 +130,7 @@ impl BroadcastOperator {
                 // fails only if nobody waits any more
                 let _ = sender.try_send((id_of, answer.and_then(ack::read)));
             });
-            socket.send_expecting_ack(id, &packet, Some(timeout), waiter);
+            socket.send_expecting_ack(id, packet.clone(), Some(timeout), waiter);
         }
         drop(sender);
         let mut all = Vec::with_capacity(sockets.len());
@@ -206,7 +206,7 @@ impl SocketOperator {
     /// Those of [`Socket::emit`]; that a volatile event was dropped is none.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.socket.encode(None, event, &args)?;
-        self.socket.push(&packet.compress(self.compress), self.volatile)
+        self.socket.push(packet.compress(self.compress), self.volatile)
     }
 
     /// Sends a `message` event.

@@ -48,6 +48,7 @@ struct Inner {
     outgoing: Mutex<Vec<Watcher>>,
     has_outgoing: AtomicBool,
     middleware: Mutex<Option<Chain<EventMiddleware>>>,
+    has_middleware: AtomicBool,
     /// What handlers captured was dropped: nothing is captured any more.
     cleared: AtomicBool,
     acks: Mutex<Acks>,
@@ -89,6 +90,7 @@ impl Socket {
             outgoing: Mutex::default(),
             has_outgoing: AtomicBool::new(false),
             middleware: Mutex::default(),
+            has_middleware: AtomicBool::new(false),
             cleared: AtomicBool::new(false),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
@@ -122,7 +124,7 @@ impl Socket {
     // seed: socket.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.encode(None, event, &args)?;
-        self.push(&packet, false)
+        self.push(packet, false)
     }
 
     /// Encodes an event for this socket alone, and shows it to who wants to see them.
@@ -412,10 +414,13 @@ impl Socket {
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {
-        lock(&self.0.middleware).clone()
+        match self.0.has_middleware.load(Ordering::Acquire) {
+            true => lock(&self.0.middleware).clone(),
+            false => None,
+        }
     }
 
-    pub(crate) fn push(&self, packet: &Outgoing, volatile: bool) -> Result<(), EmitError> {
+    pub(crate) fn push(&self, packet: Outgoing, volatile: bool) -> Result<(), EmitError> {
         match self.conn().push_gated(&self.0.gate, packet, volatile) {
             Push::Dropped if !volatile => Err(EmitError::Full),
             Push::Closed => Err(EmitError::Closed),
@@ -425,14 +430,14 @@ impl Socket {
 
     pub(crate) fn send_ack<T: Serialize>(&self, id: u64, args: &T) -> Result<(), EmitError> {
         let packet = self.namespace().encode_ack(id, args)?;
-        self.push(&packet, false)
+        self.push(packet, false)
     }
 
     /// Sends an event whose acknowledgement a waiter waits for.
     pub(crate) fn send_expecting_ack(
         &self,
         id: u64,
-        packet: &Outgoing,
+        packet: Outgoing,
         timeout: Option<Duration>,
         waiter: Waiter,
     ) {
@@ -580,7 +585,7 @@ impl Drop for Inner {
 
 impl Member for Inner {
     fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
-        match self.client.conn().push_gated(&self.gate, packet, volatile) {
+        match self.client.conn().push_gated(&self.gate, packet.clone(), volatile) {
             Push::Queued => Delivery::Queued,
             Push::Closed => Delivery::Closed,
             _ => Delivery::Dropped,

@@ -202,7 +202,7 @@ impl Task {
                     let (message, data) = (refusal.message(), refusal.value());
                     let packet =
                         self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
-                    let _ = socket.push(&outgoing(packet), false);
+                    let _ = socket.push(outgoing(packet), false);
                 }
                 self.raise_error(socket, refusal.into(), cx);
             }

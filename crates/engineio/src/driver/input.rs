@@ -91,6 +91,14 @@ impl Driver {
         more
     }
 
+    /// Counts once a turn: the counters are shared by all threads.
+    pub(super) fn count_delivered(&mut self) {
+        let delivered = std::mem::take(&mut self.delivered);
+        if delivered > 0 {
+            Counters::add_many(&self.engine.counters.messages_in, delivered);
+        }
+    }
+
     /// Whether the next message may be delivered; if not, reading pauses.
     fn may_deliver(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         if self.stage != Stage::Open || !self.socket.is_open() {
@@ -192,14 +200,14 @@ impl Driver {
     fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
         match self.session.on_packet(now, packet.kind) {
             Step::Deliver => {
-                Counters::add(&self.socket.counters().messages_in);
+                self.delivered += 1;
                 self.with_application(now, cx, |application, cx| {
                     application.on_message(packet.data, cx);
                 });
             }
             Step::Nothing => {}
             Step::SendPong => {
-                let _ = self.socket.push(&Outgoing::packet(PacketType::Pong, ""), false);
+                let _ = self.socket.push(Outgoing::packet(PacketType::Pong, ""), false);
             }
             Step::Close(reason) => self.end(now, reason, None, cx),
         }

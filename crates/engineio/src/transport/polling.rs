@@ -77,6 +77,7 @@ impl Polling {
         let Some(poll) = self.parked.take() else { return };
         socket.shared().outbox.unpark();
         let mut packets = Vec::from(packets);
+        socket.counters().sent(packets.len());
         let compress = packets.iter().any(Outgoing::wants_compression);
         packets.extend(last.map(|kind| Outgoing::packet(kind, "")));
         let mut payload = Vec::with_capacity(packets.iter().map(|packet| packet.size() + 16).sum());

@@ -63,7 +63,7 @@ async fn attachments_stay_with_their_packets(road: Road) {
                 Bytes::from(format!("{thread}:{number}:b")),
             ];
             let packet = event(&format!("{thread}:{number}"), attachments);
-            assert_eq!(socket.push(&packet, false), Push::Queued);
+            assert_eq!(socket.push(packet.clone(), false), Push::Queued);
         }
     });
     let mut next = [0; THREADS];
@@ -105,7 +105,7 @@ async fn nothing_passes_a_closed_gate(road: Road) {
             loop {
                 wait_for_room(socket);
                 let packet = event(&format!("event {thread}"), Vec::new());
-                if socket.push_gated(&gate, &packet, false) == Push::Closed {
+                if socket.push_gated(&gate, packet.clone(), false) == Push::Closed {
                     if !socket.is_open() {
                         return;
                     }
@@ -124,7 +124,7 @@ async fn nothing_passes_a_closed_gate(road: Road) {
             assert!(socket.close_gate(&gate, Some(&event("close", Vec::new()))));
             assert!(!socket.close_gate(&gate, Some(&event("close", Vec::new()))));
         }
-        assert_eq!(socket.push(&event("end", Vec::new()), false), Push::Queued);
+        assert_eq!(socket.push(event("end", Vec::new()), false), Push::Queued);
     });
     let (mut is_open, mut opened, mut events) = (false, 0, 0);
     loop {
@@ -188,7 +188,7 @@ async fn broadcast(road: Road, clients: usize) {
             let packets = [event(text, Vec::new()), event("and", vec![Bytes::from_static(b"!")])];
             for packet in &packets {
                 for socket in log.sockets() {
-                    let _ = socket.push(packet, false);
+                    let _ = socket.push(packet.clone(), false);
                 }
             }
         }

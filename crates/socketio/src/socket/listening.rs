@@ -168,6 +168,7 @@ impl Socket {
     {
         let middleware = event_middleware(middleware);
         append(lock(&self.0.middleware).get_or_insert_with(|| Arc::new([])), middleware);
+        self.0.has_middleware.store(true, Ordering::Release);
         self.captured();
     }
 

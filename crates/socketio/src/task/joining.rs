@@ -142,7 +142,7 @@ impl Task {
     fn refuse(&self, nsp: &str, refusal: &ConnectError) {
         let (message, data) = (refusal.message(), refusal.value());
         let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
-        let _ = self.client.conn().push(&outgoing(packet), false);
+        let _ = self.client.conn().push(outgoing(packet), false);
     }
 }
 
