@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use http::Extensions;
 use http::request::Parts;
+use hyper::upgrade::OnUpgrade;
 
 use crate::proxies::TrustedProxies;
 
@@ -35,13 +36,14 @@ struct Inner {
     /// NUL nor newline can be in any of them.
     head: Box<[u8]>,
     extensions: Extensions,
+    peer_addr: Option<SocketAddr>,
     remote_addr: Option<SocketAddr>,
     is_secure: bool,
     issued: SystemTime,
 }
 
 impl Request {
-    pub(crate) fn new(parts: Parts, proxies: &TrustedProxies) -> Self {
+    pub(crate) fn new(mut parts: Parts, proxies: &TrustedProxies) -> Self {
         let mut head = Vec::with_capacity(512);
         head.extend_from_slice(parts.method.as_str().as_bytes());
         head.push(b' ');
@@ -54,16 +56,22 @@ impl Request {
             head.extend_from_slice(value.as_bytes());
             head.push(b'\n');
         }
-        let peer = parts.extensions.get::<RemoteAddr>().map(|addr| addr.0);
+        let peer = parts.extensions.remove::<RemoteAddr>().map(|addr| addr.0);
         let forwarded = peer.and_then(|peer| proxies.forwarded(peer, &parts.headers));
         let remote_addr = forwarded.map(|said| said.addr).or(peer);
         let is_secure = forwarded.and_then(|said| said.is_secure);
-        let is_secure = is_secure.unwrap_or_else(|| parts.extensions.get::<Secure>().is_some());
+        let secure = parts.extensions.remove::<Secure>();
+        // the HTTP server's own, which was taken or is of no use
+        parts.extensions.remove::<OnUpgrade>();
+        if parts.extensions.is_empty() {
+            parts.extensions = Extensions::new();
+        }
         Self(Arc::new(Inner {
             head: head.into_boxed_slice(),
             extensions: parts.extensions,
+            peer_addr: peer,
             remote_addr,
-            is_secure,
+            is_secure: is_secure.unwrap_or_else(|| secure.is_some()),
             issued: SystemTime::now(),
         }))
     }
@@ -107,7 +115,8 @@ impl Request {
         })
     }
 
-    /// What layers of the HTTP server attached to the request.
+    /// What layers of the HTTP server attached to the request, but for [`RemoteAddr`] and
+    /// [`Secure`], which have methods here.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
@@ -125,7 +134,7 @@ impl Request {
     /// The address of the TCP peer, if the HTTP server tells it, see [`RemoteAddr`].
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.extensions().get::<RemoteAddr>().map(|addr| addr.0)
+        self.0.peer_addr
     }
 
     /// Whether the client's connection is encrypted: what a [trusted proxy] says, else whether the

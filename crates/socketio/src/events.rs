@@ -71,6 +71,7 @@ impl Listeners {
     ) -> ListenerId {
         let listener = self.listener(event, once, handler);
         let id = listener.id;
+        self.make_room();
         self.list.push(listener);
         id
     }
@@ -84,6 +85,7 @@ impl Listeners {
     ) -> ListenerId {
         let listener = self.listener(event, once, handler);
         let id = listener.id;
+        self.make_room();
         self.list.insert(0, listener);
         id
     }
@@ -96,6 +98,13 @@ impl Listeners {
     ) -> Listener {
         self.last_id += 1;
         Listener { event, id: ListenerId(self.last_id), once, handler }
+    }
+
+    /// Grows by little: there is a list for each socket, and it seldom changes.
+    fn make_room(&mut self) {
+        if self.list.len() == self.list.capacity() {
+            self.list.reserve_exact((self.list.len() / 2).max(2));
+        }
     }
 
     // seed: socket.removeListener

@@ -4,8 +4,8 @@ mod listening;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use engineio::{Gate, Outgoing, Push, Request};
@@ -43,17 +43,21 @@ struct Inner {
     auth: Option<Value>,
     nsp_query: Option<Box<str>>,
     listeners: Mutex<Listeners>,
-    any: Mutex<Listeners>,
-    has_any: AtomicBool,
-    outgoing: Mutex<Vec<Watcher>>,
-    has_outgoing: AtomicBool,
-    middleware: Mutex<Option<Chain<EventMiddleware>>>,
-    has_middleware: AtomicBool,
     /// What handlers captured was dropped: nothing is captured any more.
     cleared: AtomicBool,
     acks: Mutex<Acks>,
     /// The rooms to be joined when the socket is let in; `None` from then on.
     early_rooms: Mutex<Option<Vec<Room>>>,
+    extras: OnceLock<Box<Extras>>,
+}
+
+/// What few sockets have: made when the first of it is used.
+#[derive(Default)]
+struct Extras {
+    /// Catch-all listeners.
+    any: Mutex<Listeners>,
+    outgoing: Mutex<Vec<Watcher>>,
+    middleware: Mutex<Option<Chain<EventMiddleware>>>,
     data: Mutex<Option<Box<Value>>>,
     extensions: Mutex<http::Extensions>,
 }
@@ -85,17 +89,10 @@ impl Socket {
             auth: credentials.auth,
             nsp_query: credentials.nsp_query,
             listeners: Mutex::default(),
-            any: Mutex::default(),
-            has_any: AtomicBool::new(false),
-            outgoing: Mutex::default(),
-            has_outgoing: AtomicBool::new(false),
-            middleware: Mutex::default(),
-            has_middleware: AtomicBool::new(false),
             cleared: AtomicBool::new(false),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
-            data: Mutex::default(),
-            extensions: Mutex::default(),
+            extras: OnceLock::new(),
         }))
     }
 
@@ -135,8 +132,9 @@ impl Socket {
         args: &T,
     ) -> Result<Outgoing, EmitError> {
         let packet = self.namespace().encode_event(id, event, args)?;
-        if self.0.has_outgoing.load(Ordering::Acquire) {
-            let watchers = lock(&self.0.outgoing).clone();
+        let Some(extras) = self.0.extras.get() else { return Ok(packet) };
+        let watchers = lock(&extras.outgoing).clone();
+        if !watchers.is_empty() {
             let values = values_of(args)?;
             watchers.iter().for_each(|watcher| watcher(event, &values));
         }
@@ -355,7 +353,7 @@ impl Socket {
     /// If it cannot be serialised.
     pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), BoxError> {
         let data = Box::new(socketio_parser::to_value(data)?);
-        let old = lock(&self.0.data).replace(data);
+        let old = lock(&self.extras().data).replace(data);
         drop(old);
         Ok(())
     }
@@ -363,7 +361,7 @@ impl Socket {
     /// The socket's data as a type; `None` if none was set or it is of another type.
     #[must_use]
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
-        let data = lock(&self.0.data).clone()?;
+        let data = lock(&self.0.extras.get()?.data).clone()?;
         socketio_parser::from_value(*data).ok()
     }
 
@@ -414,10 +412,11 @@ impl Socket {
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {
-        match self.0.has_middleware.load(Ordering::Acquire) {
-            true => lock(&self.0.middleware).clone(),
-            false => None,
-        }
+        lock(&self.0.extras.get()?.middleware).clone()
+    }
+
+    fn extras(&self) -> &Extras {
+        self.0.extras.get_or_init(Box::default)
     }
 
     pub(crate) fn push(&self, packet: Outgoing, volatile: bool) -> Result<(), EmitError> {
@@ -490,6 +489,7 @@ impl Socket {
     /// Something was put where [`Socket::clear`] looks. Who does so after it, as a handler that
     /// goes on may, would make a circle that nobody opens.
     fn captured(&self) {
+        fence(Ordering::SeqCst);
         if self.0.cleared.load(Ordering::SeqCst) {
             self.clear();
         }
@@ -499,13 +499,15 @@ impl Socket {
     pub(crate) fn clear(&self) {
         // before the locks: who puts something in after we looked sees it
         self.0.cleared.store(true, Ordering::SeqCst);
-        let mut listeners = lock(&self.0.listeners).remove_all(None);
-        listeners.extend(lock(&self.0.any).remove_all(None));
-        let outgoing = std::mem::take(&mut *lock(&self.0.outgoing));
-        let middleware = lock(&self.0.middleware).take();
-        let extensions = std::mem::take(&mut *lock(&self.0.extensions));
-        let dropped =
-            catch_unwind(AssertUnwindSafe(|| drop((listeners, outgoing, middleware, extensions))));
+        fence(Ordering::SeqCst);
+        let listeners = lock(&self.0.listeners).remove_all(None);
+        let extras = self.0.extras.get().map(|extras| {
+            let any = lock(&extras.any).remove_all(None);
+            let outgoing = std::mem::take(&mut *lock(&extras.outgoing));
+            let middleware = lock(&extras.middleware).take();
+            (any, outgoing, middleware, std::mem::take(&mut *lock(&extras.extensions)))
+        });
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop((listeners, extras))));
         if dropped.is_err() {
             tracing::error!(id = %self.0.id, "dropping a listener panicked");
         }
@@ -525,7 +527,7 @@ impl Extensions<'_> {
     /// Puts a value in; the one of this type that was there is given back.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         // behind a pointer, so that the value's own `Clone` never runs under the lock
-        let old = lock(&self.0.0.extensions).insert(Arc::new(value));
+        let old = lock(&self.0.extras().extensions).insert(Arc::new(value));
         self.0.captured();
         old.map(Arc::unwrap_or_clone)
     }
@@ -533,13 +535,14 @@ impl Extensions<'_> {
     /// A clone of the value of this type.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let shared = lock(&self.0.0.extensions).get::<Arc<T>>().map(Arc::clone);
+        let extras = self.0.0.extras.get()?;
+        let shared = lock(&extras.extensions).get::<Arc<T>>().map(Arc::clone);
         shared.map(Arc::unwrap_or_clone)
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let taken = lock(&self.0.0.extensions).remove::<Arc<T>>();
+        let taken = lock(&self.0.0.extras.get()?.extensions).remove::<Arc<T>>();
         taken.map(Arc::unwrap_or_clone)
     }
 }

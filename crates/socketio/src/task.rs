@@ -13,18 +13,17 @@
 //!
 //! Code of the user is called with no lock held, and its panic ends this connection only.
 
+mod futures;
 mod joining;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio::{Application, CloseReason, Detail, HEADROOM, Message};
 use futures_util::FutureExt as _;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision, Value};
 
 use crate::client::{Client, Command};
@@ -37,6 +36,8 @@ use crate::reason::DisconnectReason;
 use crate::server::Server;
 use crate::socket::{Credentials, Socket, outgoing};
 
+use futures::Futures;
+
 /// The Socket.IO part of a connection's task.
 pub(crate) struct Task {
     client: Client,
@@ -46,8 +47,8 @@ pub(crate) struct Task {
     /// Namespaces whose rule or middleware runs, each with the number of the attempt.
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
-    joining: FuturesUnordered<Running<joining::Joined>>,
-    running: FuturesUnordered<Running<Finished>>,
+    joining: Futures<std::thread::Result<joining::Joined>>,
+    running: Futures<std::thread::Result<Finished>>,
     /// Namespaces that the server ended: what the client sent before it learned of that is dropped.
     left: Vec<Box<str>>,
     /// By when a namespace must be joined; clients before 3.x join `/` by themselves.
@@ -55,8 +56,6 @@ pub(crate) struct Task {
     /// The connection is to be closed: nothing more is handled.
     ended: bool,
 }
-
-type Running<T> = Pin<Box<dyn Future<Output = std::thread::Result<T>> + Send>>;
 
 /// What a future of the running set was about.
 enum Finished {
@@ -73,8 +72,8 @@ impl Task {
             decoder: Some(decoder),
             connecting: Vec::new(),
             attempts: 0,
-            joining: FuturesUnordered::new(),
-            running: FuturesUnordered::new(),
+            joining: Futures::new(),
+            running: Futures::new(),
             left: Vec::new(),
             connect_by: None,
             ended: false,
@@ -253,12 +252,12 @@ impl Task {
         }
     }
 
-    fn run_handler(&self, socket: Socket, future: Pending) {
+    fn run_handler(&mut self, socket: Socket, future: Pending) {
         self.run(async move { Finished::Handler(socket, future.await) });
     }
 
-    fn run(&self, future: impl Future<Output = Finished> + Send + 'static) {
-        self.running.push(Box::pin(AssertUnwindSafe(future).catch_unwind()));
+    fn run(&mut self, future: impl Future<Output = Finished> + Send + 'static) {
+        self.running.push(AssertUnwindSafe(future).catch_unwind());
     }
 
     fn on_finished(&mut self, finished: std::thread::Result<Finished>, cx: &mut Context<'_>) {
@@ -371,8 +370,7 @@ impl Application for Task {
     fn poll(&mut self, cx: &mut Context<'_>) {
         self.obey(self.client.take_commands(), cx);
         self.poll_joining(cx);
-        while !self.running.is_empty() {
-            let Poll::Ready(Some(finished)) = self.running.poll_next_unpin(cx) else { break };
+        while let Some(finished) = self.running.poll_next(cx) {
             self.on_finished(finished, cx);
         }
     }
@@ -407,10 +405,10 @@ impl Application for Task {
             self.end_socket(&socket, reason, cx);
         }
         self.connecting.clear();
-        let running = std::mem::take(&mut self.running);
+        let running = std::mem::replace(&mut self.running, Futures::new());
         self.server.detach(running.len(), async move {
             // their errors have nobody to be told to
-            let _ = running.map(drop).count().await;
+            running.finish().await;
         });
     }
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use socketio_parser::Value;
 
@@ -70,15 +69,16 @@ impl Socket {
     /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
     // reference: catch-all listeners, as 4.x
     pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
-        let id = lock(&self.0.any).add(ANY.into(), false, erase(handler));
-        self.0.has_any.store(true, Ordering::Release);
+        let handler = erase(handler);
+        let id = lock(&self.extras().any).add(ANY.into(), false, handler);
         self.captured();
         id
     }
 
     /// Removes a listener that [`Socket::on_any`] added. False: there is none of that id.
     pub fn off_any(&self, id: ListenerId) -> bool {
-        let gone = lock(&self.0.any).remove(ANY, id);
+        let Some(extras) = self.0.extras.get() else { return false };
+        let gone = lock(&extras.any).remove(ANY, id);
         gone.is_some()
     }
 
@@ -87,14 +87,14 @@ impl Socket {
     /// all receivers.
     // reference: catch-all listeners for outgoing packets, as 4.x
     pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
-        lock(&self.0.outgoing).push(Arc::new(f));
-        self.0.has_outgoing.store(true, Ordering::Release);
+        let watcher = Arc::new(f);
+        lock(&self.extras().outgoing).push(watcher);
         self.captured();
     }
 
     /// Removes all functions that [`Socket::on_any_outgoing`] added.
     pub fn remove_all_outgoing(&self) {
-        let gone = std::mem::take(&mut *lock(&self.0.outgoing));
+        let gone = self.0.extras.get().map(|extras| std::mem::take(&mut *lock(&extras.outgoing)));
         drop(gone);
     }
 
@@ -167,8 +167,8 @@ impl Socket {
         E: Into<ConnectError>,
     {
         let middleware = event_middleware(middleware);
-        append(lock(&self.0.middleware).get_or_insert_with(|| Arc::new([])), middleware);
-        self.0.has_middleware.store(true, Ordering::Release);
+        let chain = &self.extras().middleware;
+        append(lock(chain).get_or_insert_with(|| Arc::new([])), middleware);
         self.captured();
     }
 
@@ -180,9 +180,9 @@ impl Socket {
     /// The handlers of an event that the client sent.
     pub(crate) fn event_listeners(&self, event: &str) -> Found {
         let own = self.listeners(event).and(self.namespace().event_listeners(event));
-        match self.0.has_any.load(Ordering::Acquire) {
-            true => lock(&self.0.any).find(ANY).and(own),
-            false => own,
+        match self.0.extras.get() {
+            Some(extras) => lock(&extras.any).find(ANY).and(own),
+            None => own,
         }
     }
 }

@@ -4,11 +4,10 @@
 //! the namespace, and may give up.
 
 use std::panic::AssertUnwindSafe;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use engineio::{CloseReason, HEADROOM};
 use futures_util::FutureExt as _;
-use futures_util::stream::StreamExt as _;
 use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Revision};
 
@@ -67,7 +66,7 @@ impl Task {
             server: self.server.clone(),
             client: self.client.clone(),
         };
-        self.joining.push(Box::pin(AssertUnwindSafe(attempt.join(credentials)).catch_unwind()));
+        self.joining.push(AssertUnwindSafe(attempt.join(credentials)).catch_unwind());
     }
 
     fn new_socket(&self, namespace: Namespace, credentials: Credentials) -> Socket {
@@ -76,8 +75,7 @@ impl Task {
     }
 
     pub(super) fn poll_joining(&mut self, cx: &mut Context<'_>) {
-        while !self.joining.is_empty() {
-            let Poll::Ready(Some(joined)) = self.joining.poll_next_unpin(cx) else { break };
+        while let Some(joined) = self.joining.poll_next(cx) {
             self.on_joined(joined, cx);
         }
     }

@@ -1,0 +1,46 @@
+//! The futures that a connection's task drives besides its session.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+
+/// A set of futures; while it is empty it is one pointer and owns nothing, as there is one for each
+/// connection.
+pub(super) struct Futures<T>(Option<Box<FuturesUnordered<Running<T>>>>);
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl<T: 'static> Futures<T> {
+    pub(super) const fn new() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn push(&mut self, future: impl Future<Output = T> + Send + 'static) {
+        self.0.get_or_insert_default().push(Box::pin(future));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |futures| futures.len())
+    }
+
+    /// The result of one that is finished; `None` if none is now, and `cx` is woken when one is.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Option<T> {
+        match self.0.as_mut()?.poll_next_unpin(cx) {
+            Poll::Ready(Some(result)) => Some(result),
+            Poll::Ready(None) => {
+                self.0 = None;
+                None
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    /// Drives all of them to their ends.
+    pub(super) async fn finish(self) {
+        if let Some(futures) = self.0 {
+            let _ = futures.map(drop).count().await;
+        }
+    }
+}
