@@ -42,6 +42,7 @@ impl Coding {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn compress(self, body: &[u8]) -> Vec<u8> {
         let out = Vec::with_capacity(body.len() / 4 + 64);
         // fast: the time is the session's, the gain of higher levels on short texts is small

@@ -34,19 +34,33 @@ impl Encoding {
     ///
     /// A packet is replaced by its frames, which stay in the queue until they are written:
     /// later ones refer to them. One that is partly written stays as it is.
+    #[inline]
     pub(super) fn prepare(&mut self, batch: &mut VecDeque<Outgoing>, offset: usize, wire: Wire) {
-        let Self::InContext(deflation, context) = self else { return };
-        let Deflation { threshold, level } = *deflation;
-        let mut enough = offset.saturating_add(ENOUGH);
-        for (at, packet) in batch.iter_mut().enumerate() {
-            if (at > 0 || offset == 0) && packet.is_deflatable(threshold) {
-                let context = context.get_or_insert_with(|| Box::new(Deflater::new(level)));
-                *packet = packet.deflated_in(context, wire.protocol, threshold);
-            }
-            enough = enough.saturating_sub(packet.frames_len(wire.protocol, wire.base64));
-            if enough == 0 {
-                break;
-            }
+        if let Self::InContext(deflation, context) = self {
+            compress(*deflation, context, batch, offset, wire);
+        }
+    }
+}
+
+/// Apart, because a compressor passes over the stack when it is made: that room is touched by
+/// each call of what this is inlined into.
+#[inline(never)]
+fn compress(
+    Deflation { threshold, level }: Deflation,
+    context: &mut Option<Box<Deflater>>,
+    batch: &mut VecDeque<Outgoing>,
+    offset: usize,
+    wire: Wire,
+) {
+    let mut enough = offset.saturating_add(ENOUGH);
+    for (at, packet) in batch.iter_mut().enumerate() {
+        if (at > 0 || offset == 0) && packet.is_deflatable(threshold) {
+            let context = context.get_or_insert_with(|| Box::new(Deflater::new(level)));
+            *packet = packet.deflated_in(context, wire.protocol, threshold);
+        }
+        enough = enough.saturating_sub(packet.frames_len(wire.protocol, wire.base64));
+        if enough == 0 {
+            break;
         }
     }
 }
