@@ -215,6 +215,14 @@ fn attachments() {
     binary(one, &[b"\x01\x02"], Value::Binary(BYTES));
     binary(one, &[b"\x01\x02"], (BYTES, None::<u8>));
     binary(one, &[b"\x01\x02"], Spread(vec![BYTES]));
+    binary(r#"{"num":0,"_placeholder":true}"#, &[b"\x01\x02"], BYTES);
+    binary(r#"{"_placeholder":true,"num":0 } "#, &[b"\x01\x02"], BYTES);
+    binary(r#"{"_placeholder":true,"num":0,"a":{}}"#, &[b"\x01\x02"], BYTES);
+    binary(
+        r#"{"_placeholder":true,"num":1},{"_placeholder":true,"num":0},7"#,
+        &[b"\x03", b"\x01\x02"],
+        (BYTES, Bytes::from_static(b"\x03"), 7),
+    );
     binary(
         r#""a",{"kind":"file","name":"n","bytes":{"_placeholder":true,"num":0}}"#,
         &[b"\x01\x02"],
