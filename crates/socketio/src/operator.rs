@@ -32,7 +32,12 @@ impl BroadcastOperator {
     /// Adds rooms: who is in at least one gets the emission, once.
     // seed: namespace.to, socket.to
     pub fn to(mut self, rooms: impl IntoRooms) -> Self {
-        for room in rooms.into_rooms() {
+        let rooms = rooms.into_rooms();
+        if self.options.rooms.is_empty() && rooms.len() == 1 {
+            self.options.rooms = rooms; // the usual case costs no second list
+            return self;
+        }
+        for room in rooms {
             if !self.options.rooms.contains(&room) {
                 self.options.rooms.push(room);
             }
