@@ -20,6 +20,9 @@ use crate::extract::FromEvent;
 ///
 /// Sync closures are called by reference and may keep state in atomics or locks; async ones are
 /// cloned for each call, so that the future may own what they captured.
+///
+/// A call of a sync handler allocates nothing but what its arguments own, one of an async handler
+/// its future, and two more if that has to wait. An [`Ack`] that the client asked for is one.
 #[diagnostic::on_unimplemented(
     message = "this is no handler of events",
     label = "an argument, the result or what is captured is of a type that handlers cannot have",

@@ -85,7 +85,8 @@ impl BroadcastOperator {
     }
 
     /// Sends an event to the receivers. Never waits; that nobody receives it is no error. All
-    /// receivers see broadcasts of one namespace in the same order.
+    /// receivers see broadcasts of one namespace in the same order. It is encoded once; nothing is
+    /// allocated per receiver.
     ///
     /// # Errors
     /// [`EmitError::Reserved`] and [`EmitError::Encode`]. A receiver that is slow or gone is no
