@@ -83,12 +83,16 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
 }
 
-/// Where `cargo build --release` puts a program: beside `target/debug`, from which we run.
+/// Where `cargo build --release` puts a program.
 pub(crate) fn release_binary(name: &str) -> Result<PathBuf> {
+    Ok(target()?.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+}
+
+/// The target folder, from whose `debug` we run.
+pub(crate) fn target() -> Result<PathBuf> {
     let ours = env::current_exe()?;
-    let target =
-        ours.parent().and_then(Path::parent).ok_or("xtask runs outside a target folder")?;
-    Ok(target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+    let target = ours.parent().and_then(Path::parent);
+    Ok(target.ok_or("xtask runs outside a target folder")?.to_owned())
 }
 
 fn show(command: &Command) {

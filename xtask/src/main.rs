@@ -15,6 +15,7 @@ mod ci;
 mod command;
 mod conformance;
 mod demo;
+mod instructions;
 mod items;
 mod report;
 mod setup;
@@ -38,6 +39,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "demo" => demo::command(rest),
         "conformance" => conformance::command(rest),
         "abuse" => abuse::command(rest),
+        "instructions" => instructions::command(rest),
         "browser" => browser::command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
@@ -60,6 +62,8 @@ cargo xtask COMMAND [ARGUMENTS]
                            to conformance/run.js (--only TEXT, --client NAME, --verbose, ...)
   abuse [ARGUMENTS]        bad input and limits against our server, some minutes; the arguments go
                            to conformance/abuse/run.js (--only REGEX, --slow, ...)
+  instructions [ARGUMENTS] instructions of the hot paths, under valgrind, against the baseline
+                           (--only TEXT, --bless)
   browser                  the chat example in Chromium
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
