@@ -139,6 +139,10 @@ fn write_length(mut length: usize, zero: u8, terminator: u8, out: &mut Vec<u8>) 
 /// Whole blocks are counted at once as long as they cannot reach the end that is looked for. A
 /// block may end inside a character: its first byte counted, its other bytes count nothing.
 fn utf16_end(text: &str, units: usize) -> Option<usize> {
+    // most packets: one unit per byte, which is found out many bytes at a time
+    if text.as_bytes().get(..units).is_some_and(<[u8]>::is_ascii) {
+        return Some(units);
+    }
     let mut left = units;
     let mut end = 0;
     for block in text.as_bytes().chunks_exact(BLOCK) {
