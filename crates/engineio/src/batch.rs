@@ -2,16 +2,20 @@
 //!
 //! While the driver handles what it read, pushes only queue; the sessions that got something are
 //! listed on the thread and flushed when the turn ends. So a burst of answers is one write, and a
-//! handler that emits three times to a room costs each member one write.
+//! handler that emits three times to a room costs each member one write. A fan-out is a batch, too,
+//! wherever it is made: nothing is written while the lock of its members is held.
 
 use std::cell::RefCell;
 
 use crate::socket::Socket;
 
-/// This many sessions are flushed by the thread that emitted; of more, the rest is spread over the
-/// runtime's workers in portions of the same size, so that a large room does not hold up the
-/// emitter's connection.
+/// This many sessions are flushed by the thread that emitted. Of more, the rest is shared out to the
+/// runtime's workers, who look at their other tasks after each portion of this size: some 0.3 ms.
+/// So a large room holds up neither the emitter's connection nor anybody else's.
 const PORTION: usize = 64;
+
+/// Pointers whose room a thread keeps for its next fan-out.
+const KEEP: usize = 4096;
 
 #[derive(Debug)]
 struct List {
@@ -19,18 +23,34 @@ struct List {
     /// The session whose turn it is: its driver flushes it, so it is not listed but noted.
     own: usize,
     own_listed: bool,
+    /// A fan-out is being queued: nothing is flushed. And whether a queue has got so full meanwhile
+    /// that it is to be flushed right after.
+    held: bool,
+    urgent: bool,
     sockets: Vec<Socket>,
 }
 
 thread_local! {
     static LIST: RefCell<List> = const {
-        RefCell::new(List { active: false, own: 0, own_listed: false, sockets: Vec::new() })
+        RefCell::new(List {
+            active: false,
+            own: 0,
+            own_listed: false,
+            held: false,
+            urgent: false,
+            sockets: Vec::new(),
+        })
     };
 }
 
 /// Whether a batch runs on this thread.
 pub(crate) fn is_active() -> bool {
     LIST.with_borrow(|list| list.active)
+}
+
+/// Whether a fan-out is being queued on this thread.
+pub(crate) fn is_held() -> bool {
+    LIST.with_borrow(|list| list.held)
 }
 
 /// Puts a session into the list of the running batch, or flushes it if none runs.
@@ -48,6 +68,40 @@ pub(crate) fn list(socket: &Socket) {
     }
 }
 
+/// Flushes a session whose queue has got long, or lists it if that must wait.
+pub(crate) fn flush_or_list(socket: &Socket) {
+    let held = LIST.with_borrow_mut(|list| {
+        list.urgent |= list.held;
+        list.held
+    });
+    if held {
+        list(socket);
+    } else {
+        socket.flush();
+    }
+}
+
+/// Queues a fan-out: what is pushed on this thread while `f` runs is not written before `f` returns,
+/// so `f` may hold a lock. Within a session's turn it is written when the turn ends, or at once where
+/// a queue has got long.
+pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
+    struct Hold(bool);
+    impl Drop for Hold {
+        fn drop(&mut self) {
+            let urgent = LIST.with_borrow_mut(|list| {
+                list.held = self.0;
+                !list.held && std::mem::take(&mut list.urgent)
+            });
+            if urgent {
+                flush_all();
+            }
+        }
+    }
+    let _batch = Batch::start(0);
+    let _hold = Hold(LIST.with_borrow_mut(|list| std::mem::replace(&mut list.held, true)));
+    f()
+}
+
 /// The driver of a session is about to flush it.
 pub(crate) fn flushing(socket: &Socket) {
     LIST.with_borrow_mut(|list| list.own_listed &= list.own != socket.address());
@@ -63,10 +117,14 @@ pub(crate) struct Batch {
 impl Batch {
     /// Begins the turn of a session.
     pub(crate) fn begin(own: &Socket) -> Self {
+        Self::start(own.address())
+    }
+
+    fn start(own: usize) -> Self {
         LIST.with_borrow_mut(|list| {
             let outermost = !list.active;
             if outermost {
-                (list.active, list.own) = (true, own.address());
+                (list.active, list.own) = (true, own);
             }
             Self { outermost }
         })
@@ -84,28 +142,37 @@ impl Drop for Batch {
         if !self.outermost {
             return;
         }
-        let mut sockets = LIST.with_borrow_mut(|list| {
-            (list.active, list.own_listed) = (false, false);
-            std::mem::take(&mut list.sockets)
-        });
-        if sockets.is_empty() {
-            return LIST.with_borrow_mut(|list| list.sockets = sockets);
-        }
-        flush(&mut sockets);
-        sockets.clear();
-        if sockets.capacity() <= PORTION {
-            LIST.with_borrow_mut(|list| list.sockets = sockets);
-        }
+        LIST.with_borrow_mut(|list| (list.active, list.own_listed) = (false, false));
+        flush_all();
     }
 }
 
-fn flush(sockets: &mut Vec<Socket>) {
+/// Flushes the listed sessions.
+fn flush_all() {
+    let mut sockets = LIST.with_borrow_mut(|list| std::mem::take(&mut list.sockets));
     if sockets.len() > PORTION {
-        let runtime = sockets[0].runtime().clone();
-        while sockets.len() > PORTION {
-            let portion = sockets.split_off(sockets.len() - PORTION.min(sockets.len() - PORTION));
-            runtime.spawn(async move { portion.iter().for_each(Socket::flush) });
-        }
+        share_out(&mut sockets);
     }
-    sockets.iter().for_each(Socket::flush);
+    sockets.drain(..).for_each(|socket| socket.flush());
+    if sockets.capacity() <= KEEP {
+        LIST.with_borrow_mut(|list| list.sockets = sockets);
+    }
+}
+
+/// Leaves one portion and gives the rest to tasks, one for each worker.
+fn share_out(sockets: &mut Vec<Socket>) {
+    let runtime = sockets[0].runtime().clone();
+    let portions = (sockets.len() - 1) / PORTION;
+    let tasks = runtime.metrics().num_workers().clamp(1, portions);
+    let share = (sockets.len() - PORTION).div_ceil(tasks);
+    while sockets.len() > PORTION {
+        let rest = sockets.len() - PORTION;
+        let share = sockets.split_off(PORTION + rest - rest.min(share));
+        runtime.spawn(async move {
+            for portion in share.chunks(PORTION) {
+                portion.iter().for_each(Socket::flush);
+                tokio::task::yield_now().await;
+            }
+        });
+    }
 }

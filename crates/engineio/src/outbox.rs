@@ -264,7 +264,7 @@ impl Outbox {
             let (half, mut batch, mut encoding, mut offset) = {
                 let mut queue = self.lock();
                 queue.listed = false;
-                let (link, needs_driver) = (queue.link(), false);
+                let (link, needs_driver) = (queue.link(), self.overflowed());
                 if link != Link::Busy || queue.flushing {
                     return Flushed { link, needs_driver, packets };
                 }
@@ -272,7 +272,9 @@ impl Outbox {
                     Sink::Driver => return Flushed { link, needs_driver: true, packets },
                     Sink::Direct(half) => half.take(),
                 };
-                let Some(half) = half else { return Flushed { link, needs_driver, packets } };
+                let Some(half) = half else {
+                    return Flushed { link, needs_driver, packets };
+                };
                 queue.flushing = true;
                 let (batch, encoding) = queue.take();
                 (half, batch, encoding, queue.offset)

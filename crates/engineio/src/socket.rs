@@ -168,7 +168,8 @@ impl Socket {
         match todo {
             Todo::Nothing => {}
             Todo::List => batch::list(self),
-            Todo::Flush => self.flush(),
+            Todo::Flush => batch::flush_or_list(self),
+            Todo::Wake if batch::is_held() => batch::list(self),
             Todo::Wake => self.wake(),
         }
     }

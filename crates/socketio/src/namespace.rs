@@ -332,7 +332,7 @@ impl Namespace {
 
     pub(crate) fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) {
         // counted where it is queued or dropped
-        let _ = self.0.adapter.broadcast(packet, options);
+        let _ = engineio::fan_out(|| self.0.adapter.broadcast(packet, options));
     }
 
     /// The sockets of this node that a broadcast would reach.

@@ -37,6 +37,8 @@ struct Inner {
     /// `None` only while the last handle is dropped.
     namespace: Option<Namespace>,
     client: Client,
+    /// The client's, here to be near for broadcasts.
+    conn: engineio::Socket,
     /// Open while the client is connected to the namespace: nothing goes out before the answer to
     /// its CONNECT nor after a DISCONNECT.
     gate: Gate,
@@ -84,6 +86,7 @@ impl Socket {
         Self(Arc::new(Inner {
             id,
             namespace: Some(namespace),
+            conn: client.conn().clone(),
             client,
             gate: Gate::new(),
             auth: credentials.auth,
@@ -325,7 +328,7 @@ impl Socket {
     // seed: socket.conn
     #[must_use]
     pub fn conn(&self) -> &engineio::Socket {
-        self.0.client.conn()
+        &self.0.conn
     }
 
     /// The request that opened the connection.
@@ -588,7 +591,7 @@ impl Drop for Inner {
 
 impl Member for Inner {
     fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
-        match self.client.conn().push_gated(&self.gate, packet.clone(), volatile) {
+        match self.conn.push_gated(&self.gate, packet.clone(), volatile) {
             Push::Queued => Delivery::Queued,
             Push::Closed => Delivery::Closed,
             _ => Delivery::Dropped,

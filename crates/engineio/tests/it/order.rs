@@ -216,6 +216,28 @@ async fn broadcast(road: Road, clients: usize) {
 }
 
 roads! {
+    /// Its caller may hold a lock meanwhile, wherever it is called.
+    async fn a_fan_out_is_written_when_all_of_it_is_queued(road: Road) {
+        let host = host_on(road).await;
+        let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+        let socket = host.socket();
+        let fan_out = move || {
+            engineio::fan_out(|| {
+                for size in [10, 1_000_000] {
+                    assert_eq!(socket.push(event(&"x".repeat(size), Vec::new()), false), Push::Queued);
+                }
+                assert_eq!(socket.queued_bytes(), 1_000_012, "nothing is written yet");
+            });
+        };
+        tokio::task::spawn_blocking(fan_out).await.unwrap();
+        assert_eq!(text(&mut client).await.len(), 10);
+        assert_eq!(text(&mut client).await.len(), 1_000_000);
+        drop(client);
+        host.end().await;
+    }
+}
+
+roads! {
     async fn messages_go_to_other_sessions(road: Road) {
         broadcast(road, 3).await;
     }

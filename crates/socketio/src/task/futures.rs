@@ -6,8 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-/// A set of futures; while it is empty it is one pointer and owns nothing, as there is one for each
-/// connection.
+/// A set of futures; until the first one it owns nothing, as most connections never have one.
 pub(super) struct Futures<T>(Option<Box<FuturesUnordered<Running<T>>>>);
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -28,11 +27,7 @@ impl<T: 'static> Futures<T> {
     /// The result of one that is finished; `None` if none is now, and `cx` is woken when one is.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Option<T> {
         match self.0.as_mut()?.poll_next_unpin(cx) {
-            Poll::Ready(Some(result)) => Some(result),
-            Poll::Ready(None) => {
-                self.0 = None;
-                None
-            }
+            Poll::Ready(result) => result,
             Poll::Pending => None,
         }
     }
