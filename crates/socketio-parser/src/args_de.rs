@@ -5,6 +5,7 @@
 //! first, because placeholders can stand anywhere. Msgpack is read straight from its bytes.
 
 use bytes::Bytes;
+use memchr::memchr2;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use crate::args::{Elements, ONE, Repr, SPREAD, value};
@@ -217,15 +218,19 @@ impl<'a> Content<'a> {
     }
 }
 
+/// Methods that read the argument; `$text` finds what can be read as text without a JSON parser.
 macro_rules! forward {
-    ($($method:ident($($name:ident: $type:ty),*);)+) => {$(
+    ($text:ident: $($method:ident($($name:ident: $type:ty),*);)+) => {$(
         fn $method<V: Visitor<'de>>(
             self,
             $($name: $type,)*
             visitor: V,
         ) -> Result<V::Value, ArgsError> {
             let result = match self.content {
-                Content::Json(json) => {
+                Content::Json(json) => 'json: {
+                    if let Some(text) = $text(json) {
+                        break 'json visitor.visit_borrowed_str(text);
+                    }
                     let mut deserializer = serde_json::Deserializer::from_str(json);
                     deserializer.disable_recursion_limit();
                     deserializer.$method($($name,)* visitor).map_err(|error| ArgsError::new(&error))
@@ -245,7 +250,14 @@ impl<'de> Deserializer<'de> for Argument<'de> {
     type Error = ArgsError;
 
     forward! {
+        plain_text:
         deserialize_any();
+        deserialize_str();
+        deserialize_string();
+    }
+
+    forward! {
+        no_text:
         deserialize_bool();
         deserialize_i8();
         deserialize_i16();
@@ -260,8 +272,6 @@ impl<'de> Deserializer<'de> for Argument<'de> {
         deserialize_f32();
         deserialize_f64();
         deserialize_char();
-        deserialize_str();
-        deserialize_string();
         deserialize_bytes();
         deserialize_byte_buf();
         deserialize_option();
@@ -277,4 +287,16 @@ impl<'de> Deserializer<'de> for Argument<'de> {
         deserialize_identifier();
         deserialize_ignored_any();
     }
+}
+
+/// The contents of a string without escapes, of which the validating pass has seen the end: a long
+/// one is then not looked at byte by byte again.
+fn plain_text(json: &str) -> Option<&str> {
+    let text = json.trim_start_matches([' ', '\t', '\n', '\r']).strip_prefix('"')?;
+    let end = memchr2(b'"', b'\\', text.as_bytes())?;
+    text.get(..end).filter(|_| text.as_bytes()[end] == b'"')
+}
+
+const fn no_text(_: &str) -> Option<&str> {
+    None
 }
