@@ -1,0 +1,350 @@
+//! The connections, what they wait for, and what was counted.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::fanout::Order;
+use crate::histogram::Histogram;
+use crate::network::{Epoll, Ready, Stream};
+use crate::options::{Dialect, Options, Scenario};
+use crate::request::Request;
+use crate::websocket::{self, CLOSE, TEXT, frame};
+
+pub(crate) struct Load {
+    pub(crate) options: Options,
+    pub(crate) request: Request,
+    pub(crate) connections: Vec<Connection>,
+    /// Places of connections that are gone.
+    free: Vec<usize>,
+    epoll: Epoll,
+    buffer: Vec<u8>,
+    turn: usize,
+    pub(crate) counts: Counts,
+    pub(crate) stage: Stage,
+    pub(crate) casts: Vec<Cast>,
+    pub(crate) order: Order,
+    pub(crate) inflate: websocket::Inflate,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// Connections that are opened, and those that were.
+    pub(crate) pending: usize,
+    pub(crate) ready: usize,
+    /// Units of the scenario: echoes, deliveries, handshakes, cycles, or connections closed.
+    pub(crate) done: u64,
+    /// Wrong answers.
+    pub(crate) bad: u64,
+    /// Connections that failed.
+    pub(crate) errors: u64,
+    pub(crate) latency: Histogram,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Opening and warming up: nothing is measured.
+    Warming,
+    Measuring,
+    /// No new requests.
+    Stopping,
+}
+
+/// What a connection waits for.
+///
+/// ```text
+/// direct:  UpgradeAnswer -> OpenPacket -> Namespace [-> JoinAnswer] -> Ready
+/// raw:     UpgradeAnswer -> Ready
+/// polling: HandshakeAnswer [-> PostAnswer] -> FirstPoll -> Poll   (and a second one: PostIdle)
+/// upgrade: HandshakeAnswer .. FirstPoll, then a second one: UpgradeAnswer -> ProbeAnswer
+///          -> UpgradedEcho -> Ready
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    UpgradeAnswer,
+    OpenPacket,
+    Namespace,
+    JoinAnswer,
+    ProbeAnswer,
+    UpgradedEcho,
+    Ready,
+    /// The text part of a binary event came.
+    Attachment,
+    HandshakeAnswer,
+    PostAnswer,
+    FirstPoll,
+    Poll,
+    PostIdle,
+    Closing,
+    Gone,
+}
+
+pub(crate) struct Connection {
+    /// Nothing once it is gone.
+    stream: Option<Stream>,
+    pub(crate) waits: Waits,
+    pub(crate) born: Instant,
+    /// When the requests without an answer were sent.
+    pub(crate) sent: VecDeque<Instant>,
+    /// Deliveries that were seen.
+    pub(crate) seen: usize,
+    /// The other connection of the same session.
+    pub(crate) peer: Option<usize>,
+    pub(crate) id: String,
+}
+
+/// A broadcast on its way.
+pub(crate) struct Cast {
+    pub(crate) sent: Instant,
+    pub(crate) missing: usize,
+}
+
+impl Load {
+    pub(crate) fn new(options: Options) -> Result<Self, String> {
+        let epoll = Epoll::new().map_err(|error| format!("no epoll: {error}"))?;
+        Ok(Self {
+            request: Request::new(&options),
+            options,
+            connections: Vec::new(),
+            free: Vec::new(),
+            epoll,
+            buffer: vec![0; 512 * 1024],
+            turn: 0,
+            counts: Counts::default(),
+            stage: Stage::Warming,
+            casts: Vec::new(),
+            order: Order::default(),
+            inflate: websocket::Inflate::default(),
+        })
+    }
+
+    /// Waits at most so long for bytes, and handles what came.
+    pub(crate) fn turn(&mut self, timeout: Duration, found: &mut Vec<Ready>) -> Result<(), String> {
+        self.epoll.wait(timeout, found).map_err(|error| format!("epoll: {error}"))?;
+        for &Ready { token, read, write } in &*found {
+            let Some(stream) = &mut self.connections[token].stream else { continue };
+            if write {
+                stream.flush(&self.epoll);
+            }
+            if !read {
+                continue;
+            }
+            // Taken out, because what is in them drives everything else.
+            let mut buffer = std::mem::take(&mut self.buffer);
+            let mut unread = std::mem::take(&mut stream.unread);
+            let came = stream.read(&mut buffer);
+            let born = self.connections[token].born;
+            if !came.is_empty() {
+                if unread.is_empty() {
+                    let used = self.on_bytes(token, came);
+                    unread.extend_from_slice(&came[used..]);
+                } else {
+                    unread.extend_from_slice(came);
+                    let used = self.on_bytes(token, &unread);
+                    unread.drain(..used);
+                }
+            }
+            self.buffer = buffer;
+            let connection = &mut self.connections[token];
+            // Its place may be another one's by now.
+            if connection.born != born {
+                continue;
+            }
+            let Some(stream) = &mut connection.stream else { continue };
+            stream.unread = unread;
+            if stream.ended {
+                self.on_end(token);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(stream) = &mut self.connections[at].stream {
+            stream.write(&self.epoll, bytes);
+        }
+    }
+
+    pub(crate) fn send_text(&mut self, at: usize, text: &str) {
+        self.send(at, &frame(TEXT, text.as_bytes()));
+    }
+
+    pub(crate) fn send_requests(&mut self, at: usize, count: usize) {
+        let now = Instant::now();
+        self.connections[at].sent.extend(std::iter::repeat_n(now, count));
+        let bytes = std::mem::take(&mut self.request.bytes);
+        if count == 1 {
+            self.send(at, &bytes);
+        } else {
+            self.send(at, &bytes.repeat(count));
+        }
+        self.request.bytes = bytes;
+    }
+
+    /// Opens what the scenario counts as one connection.
+    pub(crate) fn start(&mut self) -> Result<(), String> {
+        self.counts.pending += 1;
+        match self.options.scenario {
+            Scenario::Polling => self.start_polling(),
+            Scenario::Connect if self.options.upgrade => self.start_polling(),
+            _ => self.start_websocket(None).map(drop),
+        }
+    }
+
+    fn start_polling(&mut self) -> Result<(), String> {
+        let at = self.open(Waits::HandshakeAnswer)?;
+        self.get(at, "");
+        Ok(())
+    }
+
+    /// A WebSocket, of a new session or for the upgrade of one.
+    pub(crate) fn start_websocket(&mut self, session: Option<&str>) -> Result<usize, String> {
+        let at = self.open(Waits::UpgradeAnswer)?;
+        let revision = self.options.dialect.revision();
+        let path = match (self.options.dialect, session) {
+            (Dialect::Raw, _) => "/".to_owned(),
+            (_, None) => format!("/socket.io/?EIO={revision}&transport=websocket"),
+            (_, Some(id)) => format!("/socket.io/?EIO={revision}&transport=websocket&sid={id}"),
+        };
+        let extensions = if self.options.deflate {
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+        } else {
+            ""
+        };
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             {extensions}\r\n",
+            self.options.address
+        );
+        self.send(at, request.as_bytes());
+        Ok(at)
+    }
+
+    /// A new connection in a free place.
+    pub(crate) fn open(&mut self, waits: Waits) -> Result<usize, String> {
+        self.turn += 1;
+        let at = self.free.pop().unwrap_or(self.connections.len());
+        let stream = Stream::connect(&self.epoll, self.options.address, self.turn, at)
+            .map_err(|error| format!("cannot connect: {error}"))?;
+        let connection = Connection {
+            stream: Some(stream),
+            waits,
+            born: Instant::now(),
+            sent: VecDeque::new(),
+            seen: 0,
+            peer: None,
+            id: String::new(),
+        };
+        if at == self.connections.len() {
+            self.connections.push(connection);
+        } else {
+            self.connections[at] = connection;
+        }
+        Ok(at)
+    }
+
+    pub(crate) fn get(&mut self, at: usize, session: &str) {
+        let head = format!("GET {} HTTP/1.1\r\n{}\r\n", self.path(session), self.headers());
+        self.send(at, head.as_bytes());
+    }
+
+    pub(crate) fn post(&mut self, at: usize, session: &str, body: &[u8]) {
+        let mut request = format!(
+            "POST {} HTTP/1.1\r\n{}Content-Type: text/plain;charset=UTF-8\r\n\
+             Content-Length: {}\r\n\r\n",
+            self.path(session),
+            self.headers(),
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.send(at, &request);
+    }
+
+    fn path(&self, session: &str) -> String {
+        let separator = if session.is_empty() { "" } else { "&sid=" };
+        let revision = self.options.dialect.revision();
+        format!("/socket.io/?EIO={revision}&transport=polling{separator}{session}")
+    }
+
+    fn headers(&self) -> String {
+        format!("Host: {}\r\nAccept: */*\r\n", self.options.address)
+    }
+
+    /// Begins the closing of a WebSocket.
+    pub(crate) fn close(&mut self, at: usize) {
+        self.connections[at].waits = Waits::Closing;
+        self.send(at, &frame(CLOSE, &1000_u16.to_be_bytes()));
+    }
+
+    /// The stream ended, or the answer to our close frame came.
+    pub(crate) fn on_end(&mut self, at: usize) {
+        if self.connections[at].waits != Waits::Closing {
+            return self.fail(at, "unexpected end of the stream");
+        }
+        self.counts.done += 1;
+        let peer = self.connections[at].peer;
+        self.remove(at);
+        if let Some(peer) = peer {
+            self.remove(peer);
+        }
+        self.replace();
+    }
+
+    pub(crate) fn fail(&mut self, at: usize, why: &str) {
+        let waits = self.connections[at].waits;
+        self.complain(&format!("connection {at}, which waits for {waits:?}: {why}"));
+        self.counts.errors += 1;
+        if !matches!(waits, Waits::Ready | Waits::Attachment | Waits::Poll | Waits::PostIdle) {
+            self.counts.pending = self.counts.pending.saturating_sub(1);
+        }
+        self.remove(at);
+        // A server that refuses everybody must not keep us busy.
+        if self.counts.errors < 1000 {
+            self.replace();
+        }
+    }
+
+    /// Counts a wrong answer.
+    pub(crate) fn wrong(&mut self, what: &[u8]) {
+        let start = String::from_utf8_lossy(&what[..what.len().min(80)]).into_owned();
+        self.complain(&format!("wrong answer of {} bytes: {start}", what.len()));
+        self.counts.bad += 1;
+    }
+
+    /// The first few are enough to know what is wrong.
+    fn complain(&self, what: &str) {
+        if self.counts.errors + self.counts.bad < 4 {
+            eprintln!("sioload: {what}");
+        }
+    }
+
+    /// Opens the next connection of the scenarios that count them.
+    fn replace(&mut self) {
+        let counts_connections =
+            matches!(self.options.scenario, Scenario::Connect | Scenario::Churn);
+        if counts_connections && self.stage != Stage::Stopping {
+            if let Err(problem) = self.start() {
+                self.complain(&problem);
+                self.counts.errors += 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, at: usize) {
+        let connection = &mut self.connections[at];
+        connection.waits = Waits::Gone;
+        // Closing it takes it out of the epoll set, too.
+        if let Some(stream) = connection.stream.take() {
+            stream.shutdown();
+            self.free.push(at);
+        }
+    }
+
+    /// Counts a latency, if it is in the measured time.
+    pub(crate) fn measure(&mut self, since: Instant) {
+        if self.stage == Stage::Measuring {
+            self.counts.latency.add(since.elapsed());
+        }
+    }
+}
