@@ -20,6 +20,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
         let deny_warnings = ["--", "--deny", "warnings"];
         run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny_warnings))
     });
+    report.check("bench", bench);
     report.check("docs", || {
         run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     });
@@ -27,6 +28,20 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     report.check("dependencies", dependencies);
     test(&mut report, browser);
     Ok(report.finish())
+}
+
+/// The load generator and the floors, which are a workspace of their own. socketioxide, which is
+/// there too, takes long to build and seldom changes.
+fn bench() -> Result<()> {
+    let ours = ["--locked", "--package", "sioload", "--package", "floors"];
+    let cargo = || {
+        let mut cargo = cargo();
+        cargo.current_dir(root().join("bench"));
+        cargo
+    };
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().arg("clippy").args(ours).args(["--all-targets", "--", "--deny", "warnings"]))?;
+    run(cargo().arg("test").args(ours))
 }
 
 /// Licences, doubles and sources of the dependencies, by the rules of `deny.toml`. Advisories are

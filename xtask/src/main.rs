@@ -1,7 +1,7 @@
 //! `cargo xtask`: the automation of this repository. Read from here downwards: each command is one
 //! module, `command.rs` runs other programs, `report.rs` counts and sums up what they found.
 //!
-//! It depends on nothing but the standard library, so that it is built in seconds.
+//! Besides the standard library it depends on `serde_json` alone, so that it is built in seconds.
 
 use std::env;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use crate::command::Result;
 
 mod abuse;
+mod bench;
 mod browser;
 mod checks;
 mod ci;
@@ -41,6 +42,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "abuse" => abuse::command(rest),
         "instructions" => instructions::command(rest),
         "browser" => browser::command(rest),
+        "bench" => bench::command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
         "help" | "--help" | "-h" => {
@@ -65,6 +67,7 @@ cargo xtask COMMAND [ARGUMENTS]
   instructions [ARGUMENTS] instructions of the hot paths, under valgrind, against the baseline
                            (--only TEXT, --bless)
   browser                  the chat example in Chromium
+  bench [OPTIONS]          what our server costs, beside other servers; bench/README.md says more
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later

@@ -94,6 +94,14 @@ pub(crate) fn abuse() -> Result<Option<String>> {
     npm_install(&root().join("conformance/abuse"), "the clients of the abuse run")
 }
 
+/// The Node servers that ours is compared with.
+pub(crate) fn bench() -> Result<()> {
+    for (name, what) in [("node4", "the server of socket.io 4"), ("node2", "that of 2.0.4")] {
+        npm_install(&root().join("bench").join(name), what)?;
+    }
+    Ok(())
+}
+
 /// The library that drives the browser.
 pub(crate) fn driver() -> Result<Option<String>> {
     npm_install(&root().join("conformance/browser"), "the driver of the browser run")

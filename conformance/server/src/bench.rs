@@ -1,6 +1,9 @@
 //! The events of the load generator, written with the ordinary API.
 
-use socketio::{Data, Reply, Server, Socket, Value};
+use axum::Router;
+use axum::serve::ListenerExt;
+use socketio::{BoxError, Data, Reply, Server, Socket, Value};
+use tokio::net::TcpListener;
 
 pub(crate) fn add(io: &Server) {
     io.on_connection(|socket: Socket| {
@@ -16,5 +19,18 @@ pub(crate) fn add(io: &Server) {
             drop(socket.join(room));
             Reply(())
         });
+        socket.on("leave", |socket: Socket, Data(room): Data<String>| {
+            drop(socket.leave(room));
+            Reply(())
+        });
     });
+}
+
+/// Serves as a layer of an axum application, until the process ends.
+pub(crate) async fn axum(io: &Server, listener: TcpListener) -> Result<(), BoxError> {
+    let listener = listener.tap_io(|stream| {
+        // As our own listener does. A connection that is broken already fails by itself.
+        let _ = stream.set_nodelay(true);
+    });
+    Ok(axum::serve(listener, Router::new().layer(io.layer())).await?)
 }

@@ -96,13 +96,25 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
             io.attach_service(listener, io.fallback(Outside))?;
             Box::new(move || io.close())
         }
-        Chosen::Suite(builder) | Chosen::Bench(builder) => {
+        Chosen::Suite(builder) => {
             let io = builder.build()?;
-            match profile {
-                "bench" => bench::add(&io),
-                _ => suites::add(&io),
-            }
+            suites::add(&io);
             io.attach_service(listener, io.fallback(Outside))?;
+            Box::new(move || io.close())
+        }
+        Chosen::Bench(builder) => {
+            let io = builder.build()?;
+            bench::add(&io);
+            if profile == "bench-axum" {
+                let io = io.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = bench::axum(&io, listener).await {
+                        eprintln!("axum: {error}");
+                    }
+                });
+            } else {
+                io.attach_service(listener, io.fallback(Outside))?;
+            }
             Box::new(move || io.close())
         }
         Chosen::Unavailable | Chosen::Unknown => unreachable!("main ended for these"),

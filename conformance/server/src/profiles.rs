@@ -72,13 +72,21 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
             options.max_http_buffer_size = 1_000_000;
             return Ok(Chosen::Engine(options));
         }
-        "bench" => return Ok(Chosen::Bench(base.cookie(None).max_http_buffer_size(10_000_000))),
+        "bench" | "bench-axum" => return Ok(Chosen::Bench(bench(base))),
+        "bench-deflate" => {
+            return Ok(Chosen::Bench(bench(base).per_message_deflate(Deflate::default())));
+        }
         name if name.starts_with("abuse") => return abuse(name),
         "msgpack" => base.parser(Parser::msgpack()),
         "deflate" => base.per_message_deflate(Deflate::default()).http_compression(1024),
         _ => return Ok(Chosen::Unknown),
     };
     Ok(Chosen::Fixture(builder))
+}
+
+/// For messages of any size that the load generator sends.
+fn bench(base: Builder) -> Builder {
+    base.cookie(None).max_http_buffer_size(10_000_000)
 }
 
 /// The profiles of the abuse suite.

@@ -1,0 +1,152 @@
+//! `cargo xtask bench`: what our server costs, beside floors and peers in one alternation.
+//!
+//! `bench/README.md` says what the rows are and how far the figures can be trusted.
+
+mod behaviour;
+mod machine;
+mod options;
+mod processes;
+mod ratios;
+mod rows;
+mod servers;
+mod tables;
+
+use std::fs::File;
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use self::behaviour::Checks;
+use self::options::Options;
+use self::processes::{Generator, Server};
+use self::rows::{Bar, ROWS, Row};
+use self::servers::{Contender, Servers, bench_binary};
+use self::tables::{Measured, print_builds, print_peers, print_targets};
+use crate::command::Result;
+
+pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
+    if arguments.iter().any(|argument| argument == "--help") {
+        print!("{}", options::HELP);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = Options::parse(arguments)?;
+    let rows = wanted(&options);
+    let servers = Servers::prepare(&options, &rows)?;
+    let cores = machine::cores_apart();
+    let mut bench = Bench {
+        generator: Generator { program: bench_binary("sioload"), cores },
+        out: options.out.as_deref().map(File::create).transpose()?,
+        options,
+        failures: Vec::new(),
+    };
+    let machine = machine::describe();
+
+    let mut measured = Measured::default();
+    for round in 0..bench.options.rounds {
+        for row in &rows {
+            // Memory does not depend on what else the machine does.
+            if row.bar == Bar::Memory && round > 0 {
+                continue;
+            }
+            for contender in servers.contenders(row) {
+                if let Some(line) = bench.measure(row, &contender, round)? {
+                    measured.add(row.name, contender, round, line);
+                }
+            }
+        }
+    }
+    let (_, ours) = &servers.builds()[0];
+    let checks = Checks::run(&mut bench, ours)?;
+
+    println!("\n{machine}");
+    let mut missed = print_targets(&rows, &measured);
+    print_builds(&rows, servers.builds(), &measured);
+    print_peers(&rows, &measured);
+    missed.extend(checks.print());
+    Ok(bench.finish(&missed))
+}
+
+fn wanted(options: &Options) -> Vec<&'static Row> {
+    let mut rows: Vec<&Row> = ROWS.iter().filter(|row| options.wants(row.name)).collect();
+    rows.retain(|row| {
+        let connections = row.load[2].parse().unwrap_or(0);
+        let fits = machine::open_files() > connections + SPARE_FILES;
+        if !fits {
+            println!("bench: no row {}: raise the limit of open files (`ulimit -n`)", row.name);
+        }
+        fits
+    });
+    rows
+}
+
+/// What all parts of a run share.
+struct Bench {
+    generator: Generator,
+    options: Options,
+    out: Option<File>,
+    /// What went wrong; a bench with any of it fails.
+    failures: Vec<String>,
+}
+
+impl Bench {
+    /// One server, one row, one round; nothing when it went wrong.
+    fn measure(&mut self, row: &Row, contender: &Contender, round: usize) -> Result<Option<Value>> {
+        let Contender { name, protocol, command } = contender;
+        let mut arguments: Vec<String> = row.load.iter().map(|&text| text.to_owned()).collect();
+        let is_node = name.starts_with("node");
+        let warm = match (row.bar, self.options.warm_node) {
+            (Bar::Memory, _) => 1.0,
+            (_, Some(warm)) if is_node && row.is_handshake => warm,
+            // Code that is compiled while it runs settles later.
+            _ if is_node => self.options.warm.max(1.0),
+            _ => self.options.warm,
+        };
+        arguments.extend(["--warm".to_owned(), warm.to_string()]);
+        arguments.extend(["--secs".to_owned(), self.options.measure.to_string()]);
+        let result = Server::start(command, row.profile, self.generator.cores)
+            .and_then(|server| self.generator.run(&server, name, *protocol, &arguments));
+        let label = format!("{} {name} {}", row.name, protocol.title());
+        match result {
+            Ok(line) => {
+                let value = &line[row.bar.key()];
+                eprintln!("round {}/{}: {label}: {value}", round + 1, self.options.rounds);
+                self.keep(row.name, round, &line)?;
+                Ok(Some(line))
+            }
+            Err(problem) => {
+                self.fail(format!("{label}: {problem}"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn keep(&mut self, row: &str, round: usize, line: &Value) -> Result<()> {
+        if let Some(out) = &mut self.out {
+            writeln!(out, "{}", json!({ "row": row, "round": round, "result": line }))?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, what: String) {
+        eprintln!("bench: FAILED: {what}");
+        self.failures.push(what);
+    }
+
+    fn finish(&self, missed: &[String]) -> ExitCode {
+        for failure in &self.failures {
+            println!("\nFAILED: {failure}");
+        }
+        if !missed.is_empty() {
+            println!("\nmissed by more than a quarter: {}", missed.join(", "));
+        }
+        if self.failures.is_empty() && missed.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Of a server with that many connections, for all else.
+const SPARE_FILES: usize = 200;
