@@ -41,6 +41,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
         failures: Vec::new(),
     };
     let machine = machine::describe();
+    bench.write(&json!({ "machine": &machine, "arguments": arguments }))?;
 
     let mut measured = Measured::default();
     for round in 0..bench.options.rounds {
@@ -122,8 +123,12 @@ impl Bench {
     }
 
     fn keep(&mut self, row: &str, round: usize, line: &Value) -> Result<()> {
+        self.write(&json!({ "row": row, "round": round, "result": line }))
+    }
+
+    fn write(&mut self, line: &Value) -> Result<()> {
         if let Some(out) = &mut self.out {
-            writeln!(out, "{}", json!({ "row": row, "round": round, "result": line }))?;
+            writeln!(out, "{line}")?;
         }
         Ok(())
     }

@@ -68,6 +68,9 @@ impl Load {
         if !head.starts_with(b"HTTP/1.1 101") {
             return self.fail(at, &String::from_utf8_lossy(&head[..head.len().min(80)]));
         }
+        if find(head, ACCEPT).is_none() {
+            return self.fail(at, "a wrong Sec-WebSocket-Accept");
+        }
         if self.options.deflate {
             let head = String::from_utf8_lossy(head).to_ascii_lowercase();
             if !head.contains("permessage-deflate") || !head.contains("server_no_context_takeover")
@@ -292,6 +295,9 @@ impl Load {
         self.request.bytes = body;
     }
 }
+
+/// What answers our key, which is the one of RFC 6455 1.3.
+const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Tells that the upgrade is done, since the server answers it over the new transport.
 const UPGRADED: &str = r#"42["echo","up"]"#;

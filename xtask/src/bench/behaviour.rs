@@ -1,5 +1,7 @@
 //! Checks of a server under pressure, of our own server alone.
 
+use std::error::Error;
+
 use serde_json::Value;
 
 use super::Bench;
@@ -65,20 +67,27 @@ impl Checks {
         let probe = generator.start(&server, "ours", Protocol::Eio4, &probe, false)?;
         let (count, rate) = (OPENING.to_string(), OPENING_RATE.to_string());
         let storm = ["idle", "-c", &count, "--rate", &rate, "--warm", "2", "--leave"];
-        let storm = generator.start(&server, "ours", Protocol::Eio4, &arguments(&storm), true)?;
-        let (probe, storm) = (probe.finish()?, storm.finish()?);
+        let storm = || generator.start(&server, "ours", Protocol::Eio4, &arguments(&storm), true);
+        let first = storm()?;
+        let (probe, first) = (probe.finish()?, first.finish()?);
+        let second = storm()?.finish()?;
         let name = "opening";
         let what = format!("{count} connect, {rate} a second: echo of another client");
         self.bounded(name, &format!("{what}, max"), field(&probe, "max_ms")?, "ms", Some(250.0));
         self.bounded(name, &format!("{what}, p99"), field(&probe, "p99_ms")?, "ms", None);
-        let [before, with_all, after] =
-            ["rss0_kb", "rss1_kb", "rss2_kb"].map(|key| field(&storm, key));
-        let (before, with_all, after) = (before? / 1e3, with_all? / 1e3, after? / 1e3);
+        let megabytes = |line, key| Ok::<_, Box<dyn Error>>(field(line, key)? / 1e3);
+        let before = megabytes(&first, "rss0_kb")?;
+        let with_all = megabytes(&first, "rss1_kb")?;
+        let after = megabytes(&first, "rss2_kb")?;
+        let again = megabytes(&second, "rss1_kb")?;
         self.bounded(name, "memory before", before, "MB", None);
         self.bounded(name, "memory with all of them", with_all, "MB", None);
         self.bounded(name, "memory 2 s after they left", after, "MB", Some(before + REST_MB));
-        bench.keep(name, 0, &probe)?;
-        bench.keep(name, 0, &storm)
+        self.bounded(name, "memory with as many again", again, "MB", Some(with_all + REST_MB));
+        for line in [&probe, &first, &second] {
+            bench.keep(name, 0, line)?;
+        }
+        Ok(())
     }
 
     /// Several senders, one large room, and clients that have nothing to do with it.
@@ -168,7 +177,7 @@ impl Checks {
             let line = arguments(line);
             let line = bench.generator.run(&server, "ours", Protocol::Eio4, &line)?;
             bench.keep("deflate", round, &line)?;
-            Ok::<_, Box<dyn std::error::Error>>(line)
+            Ok::<_, Box<dyn Error>>(line)
         };
         let idle = ["idle", "-c", "1000", "--warm", "1", "--deflate"];
         let idle = run(bench, "bench-deflate", &idle, 0)?;
