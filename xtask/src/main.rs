@@ -10,6 +10,7 @@ use crate::command::Result;
 
 mod abuse;
 mod bench;
+mod autobahn;
 mod browser;
 mod checks;
 mod ci;
@@ -41,6 +42,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "conformance" => conformance::command(rest),
         "abuse" => abuse::command(rest),
         "instructions" => instructions::command(rest),
+        "autobahn" => autobahn::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
         "test" => test::command(rest),
@@ -66,10 +68,12 @@ cargo xtask COMMAND [ARGUMENTS]
                            to conformance/abuse/run.js (--only REGEX, --slow, ...)
   instructions [ARGUMENTS] instructions of the hot paths, under valgrind, against the baseline
                            (--only TEXT, --bless)
+  autobahn [--deflate]     the Autobahn test suite against our WebSocket codec; --deflate adds its
+                           cases of compression, some minutes
   browser                  the chat example in Chromium
   bench [OPTIONS]          what our server costs, beside other servers; bench/README.md says more
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
-with npm; the browser run needs Chromium.
+with npm; the browser run needs Chromium; the Autobahn test suite needs Python 2.7 with pip.
 ";
