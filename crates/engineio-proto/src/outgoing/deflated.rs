@@ -6,7 +6,7 @@
 
 use super::{Head, Outgoing, Part};
 use crate::packet::{PacketType, Protocol};
-use crate::websocket::deflate::{self, Deflater, Deflation};
+use crate::websocket::deflate::{self, Deflater, Deflation, WindowBits};
 use crate::websocket::frame::{self, Opcode};
 
 /// The WebSocket frames of a packet, of which one at least is compressed.
@@ -48,7 +48,7 @@ impl Outgoing {
         self.0.compress && self.parts().any(|part| part.len() >= threshold)
     }
 
-    /// The compressed form, without a context; `None`: it goes as it is.
+    /// The compressed form, without a context, for the largest window; `None`: it goes as it is.
     ///
     /// The first call compresses, with its parameters; it should be made without a lock.
     #[must_use]
@@ -67,7 +67,7 @@ impl Outgoing {
             let (opcode, kind, bytes) = payload(part, protocol);
             let plain_len = kind.len() + bytes.len();
             let deflated = match part.len() >= deflation.threshold {
-                true => deflate::deflate(&[kind, bytes], deflation.level),
+                true => deflate::deflate(&[kind, bytes], deflation.level, WindowBits::MAX),
                 false => None,
             };
             let payload_len = deflated.as_ref().map_or(plain_len, Vec::len);
@@ -89,22 +89,53 @@ impl Outgoing {
         protocol: Protocol,
         threshold: usize,
     ) -> Self {
+        self.framed(protocol, threshold, |pieces, len| {
+            let mut payload = Vec::with_capacity(len / 4 + 64);
+            context.message(pieces, usize::MAX, &mut payload).then_some(payload)
+        })
+    }
+
+    /// The packet in the form for one connection without a context, whose window is smaller than
+    /// that of the shared form: frames only, never droppable.
+    #[must_use]
+    pub fn deflated_apart(
+        &self,
+        protocol: Protocol,
+        deflation: Deflation,
+        window: WindowBits,
+    ) -> Self {
+        self.framed(protocol, deflation.threshold, |pieces, _| {
+            deflate::deflate(pieces, deflation.level, window)
+        })
+    }
+
+    /// A packet of frames. `deflate` gets the pieces of a part that is to be compressed, and their
+    /// length.
+    fn framed(
+        &self,
+        protocol: Protocol,
+        threshold: usize,
+        mut deflate: impl FnMut(&[&[u8]], usize) -> Option<Vec<u8>>,
+    ) -> Self {
         let mut frames = Vec::with_capacity(self.size() / 4 + 64);
         for part in self.parts() {
             let (opcode, kind, bytes) = payload(part, protocol);
+            let len = kind.len() + bytes.len();
             // an empty message has nothing to flush
-            if part.len() < threshold.max(1) {
-                let (header, length) = frame::header(opcode, kind.len() + bytes.len(), false);
-                [&header[..length], kind, bytes]
-                    .into_iter()
-                    .for_each(|piece| frames.extend_from_slice(piece));
-                continue;
-            }
-            let mut payload = Vec::with_capacity(part.len() / 4 + 64);
-            context.message(&[kind, bytes], usize::MAX, &mut payload);
-            let (header, length) = frame::header(opcode, payload.len(), true);
+            let deflated = match part.len() >= threshold.max(1) {
+                true => deflate(&[kind, bytes], len),
+                false => None,
+            };
+            let (header, length) =
+                frame::header(opcode, deflated.as_ref().map_or(len, Vec::len), deflated.is_some());
             frames.extend_from_slice(&header[..length]);
-            frames.extend_from_slice(&payload);
+            match &deflated {
+                Some(payload) => frames.extend_from_slice(payload),
+                None => {
+                    frames.extend_from_slice(kind);
+                    frames.extend_from_slice(bytes);
+                }
+            }
         }
         Self::new(Head::Frames { frames, size: self.size() }, Vec::new())
     }
@@ -236,10 +267,38 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_the_connection() {
+        let noise: Vec<u8> = (0..=255).collect();
+        let packet = message("51-[]", &[&[7; 500], b"short", &noise]).droppable(true);
+        let own = |bits| {
+            let own = packet.deflated_apart(
+                Protocol::V3,
+                DEFLATION,
+                WindowBits::new(bits).expect("9 to 15"),
+            );
+            assert_eq!((own.size(), own.parts().count()), (packet.size(), 0));
+            assert!(!own.is_droppable() && !own.is_deflatable(0));
+            own.ready_frame().expect("nothing is left to be framed").to_vec()
+        };
+        assert_eq!(own(15), frames(&packet, Protocol::V3).0);
+        let expected = ["451-[]", "501 bytes, first 4", "6 bytes, first 4", "257 bytes, first 4"];
+        assert_eq!(read(&own(9), false), expected);
+        // the same again beyond a small window
+        let text: String = (0..1000).map(|at| format!("{:x}", at * 7919)).collect();
+        let packet = message(&text.repeat(2), &[]);
+        let size = |bits| {
+            let window = WindowBits::new(bits).unwrap();
+            let own = packet.deflated_apart(Protocol::V4, DEFLATION, window);
+            own.frames_len(Protocol::V4, false)
+        };
+        assert!(size(9) > size(15) + 1000);
+    }
+
+    #[test]
     fn a_context_of_the_connection() {
         let text = "one message after the other, each like the last";
         let packet = message(text, &[&[9; 50], b"short"]).droppable(true);
-        let mut context = Deflater::new(6);
+        let mut context = Deflater::new(6, WindowBits::MAX);
         let (mut out, mut sizes) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let own = packet.deflated_in(&mut context, Protocol::V4, 10);

@@ -30,11 +30,46 @@ pub struct Deflation {
     pub level: u8,
 }
 
-/// A compressor that remembers the messages before, for one connection. About 370 KiB.
+/// How far back a compressed message may refer, as a power of two: 9 (512 bytes) to 15 (32 KiB).
+///
+/// The RFC knows 8, too, but the compressor does not.
+// RFC 7692 7.1.2
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowBits(u8);
+
+impl WindowBits {
+    /// The largest window, for whoever demands nothing else.
+    pub const MAX: Self = Self(15);
+
+    /// A window; `None` for a number that is not 9 to 15.
+    #[must_use]
+    pub const fn new(bits: u8) -> Option<Self> {
+        match bits {
+            9..=15 => Some(Self(bits)),
+            _ => None,
+        }
+    }
+
+    /// The power of two.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for WindowBits {
+    fn default() -> Self {
+        Self::MAX
+    }
+}
+
+/// A compressor that remembers the messages before, for one connection. About 370 KiB, with the
+/// smallest window 245.
 #[derive(Debug)]
 pub struct Deflater {
     compress: Compress,
     level: u8,
+    window: WindowBits,
 }
 
 /// A decompressor that may remember the messages before, for one connection. About 46 KiB.
@@ -42,11 +77,12 @@ pub struct Deflater {
 pub(super) struct Inflater(Decompress);
 
 impl Deflater {
-    /// A compressor at the start of a connection.
+    /// A compressor at the start of a connection. A `level` beyond 1 to 9 is the nearest of them.
     #[must_use]
-    pub fn new(level: u8) -> Self {
-        let compress = Compress::new(Compression::new(level.clamp(1, 9).into()), false);
-        Self { compress, level }
+    pub fn new(level: u8, window: WindowBits) -> Self {
+        let compression = Compression::new(level.clamp(1, 9).into());
+        let compress = Compress::new_with_window_bits(compression, false, window.get());
+        Self { compress, level, window }
     }
 
     /// Appends the pieces of one message, deflated. False: it takes more than `room` bytes, and the
@@ -88,13 +124,14 @@ impl Deflater {
 }
 
 /// Deflates one message without a context; `None` if it would not get smaller.
-pub(crate) fn deflate(pieces: &[&[u8]], level: u8) -> Option<Vec<u8>> {
+pub(crate) fn deflate(pieces: &[&[u8]], level: u8, window: WindowBits) -> Option<Vec<u8>> {
     let size = pieces.iter().map(|piece| piece.len()).sum::<usize>();
     if size == 0 {
         return None;
     }
-    let deflater = DEFLATER.take().filter(|deflater| deflater.level == level);
-    let mut deflater = deflater.unwrap_or_else(|| Box::new(Deflater::new(level)));
+    let deflater = DEFLATER.take();
+    let deflater = deflater.filter(|deflater| (deflater.level, deflater.window) == (level, window));
+    let mut deflater = deflater.unwrap_or_else(|| Box::new(Deflater::new(level, window)));
     // the tail needs room, too; a vector of that size suffices for most
     let mut out = Vec::with_capacity(size / 4 + 64);
     let fits = deflater.message(pieces, size + TAIL.len(), &mut out) && out.len() < size;
@@ -225,6 +262,7 @@ mod tests {
     use super::*;
 
     const LIMIT: usize = 1000;
+    const MAX: WindowBits = WindowBits::MAX;
 
     /// Expects what a payload inflates to, both alone and at the start of a connection.
     #[track_caller]
@@ -280,7 +318,7 @@ mod tests {
     #[test]
     fn the_limit_counts_what_comes_out() {
         for (size, expected) in [(999, Ok(999)), (1000, Ok(1000)), (1001, Err(1009))] {
-            let payload = deflate(&[&vec![b'a'; size]], 6).unwrap();
+            let payload = deflate(&[&vec![b'a'; size]], 6, MAX).unwrap();
             let inflated = inflate(&payload, LIMIT).map(|message| message.len());
             assert_eq!(inflated.map_err(|violation| violation.code()), expected);
         }
@@ -290,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_bomb_stops_at_the_limit() {
-        let bomb = deflate(&[&vec![b'a'; 20_000_000]], 9).unwrap();
+        let bomb = deflate(&[&vec![b'a'; 20_000_000]], 9, MAX).unwrap();
         assert!(bomb.len() < 100_000);
         let mut inflater = Inflater::new();
         let mut out = Vec::new();
@@ -304,7 +342,7 @@ mod tests {
         let text = "socket.io ".repeat(50);
         for level in 0..=9 {
             for size in [1, 2, 100, 500] {
-                let Some(payload) = deflate(&[&text.as_bytes()[..size]], level) else {
+                let Some(payload) = deflate(&[&text.as_bytes()[..size]], level, MAX) else {
                     assert!(size < 100);
                     continue;
                 };
@@ -312,7 +350,7 @@ mod tests {
                 assert_eq!(inflate(&payload, LIMIT).unwrap(), &text.as_bytes()[..size]);
             }
         }
-        let payload = deflate(&[b"x", text.as_bytes()], 1).unwrap();
+        let payload = deflate(&[b"x", text.as_bytes()], 1, MAX).unwrap();
         assert_eq!(inflate(&payload, LIMIT).unwrap(), [b"x", text.as_bytes()].concat());
     }
 
@@ -325,21 +363,55 @@ mod tests {
         .map(|seed| (seed >> 24) as u8)
         .take(100_000)
         .collect();
-        assert_eq!(deflate(&[&noise], 6), None);
-        assert_eq!(deflate(&[b"a"], 6), None);
-        assert_eq!(deflate(&[], 6), None);
-        assert_eq!(deflate(&[b""], 6), None);
+        assert_eq!(deflate(&[&noise], 6, MAX), None);
+        assert_eq!(deflate(&[b"a"], 6, MAX), None);
+        assert_eq!(deflate(&[], 6, MAX), None);
+        assert_eq!(deflate(&[b""], 6, MAX), None);
         // whatever came before, the next message has a clean context
         let text = "socket.io ".repeat(50);
-        let expected = deflate(&[text.as_bytes()], 6);
-        let _ = deflate(&[&noise, text.as_bytes()], 6);
+        let expected = deflate(&[text.as_bytes()], 6, MAX);
+        let _ = deflate(&[&noise, text.as_bytes()], 6, MAX);
         let _ = inflate(b"\xff", LIMIT);
-        assert_eq!(deflate(&[text.as_bytes()], 6), expected);
+        assert_eq!(deflate(&[text.as_bytes()], 6, MAX), expected);
+    }
+
+    #[test]
+    fn windows() {
+        let numbers = [(8, None), (9, Some(9)), (15, Some(15)), (16, None), (0, None)];
+        for (bits, expected) in numbers {
+            assert_eq!(WindowBits::new(bits).map(WindowBits::get), expected);
+        }
+        // What comes again is found within a window, and not beyond. Inflaters are no proof: ours
+        // takes references beyond its window.
+        for bits in 9..=15 {
+            let window = WindowBits::new(bits).unwrap();
+            let size = |distance: usize, last: &[u8], level| {
+                let text = [&letters(distance, 1)[..], last].concat();
+                let mut payload = Vec::new();
+                assert!(Deflater::new(level, window).message(&[&text], usize::MAX, &mut payload));
+                assert_eq!(inflate(&payload, text.len()).unwrap(), text);
+                payload.len()
+            };
+            let reach = 1 << bits;
+            for level in 1..=9 {
+                for (distance, is_found) in [(reach - 300, true), (reach + 1, false)] {
+                    let again = size(distance, &letters(distance, 1)[..200], level);
+                    let other = size(distance, &letters(200, 2), level);
+                    assert_eq!(again + 100 < other, is_found, "{distance}, level {level}");
+                }
+            }
+        }
+    }
+
+    /// Pseudo-random bytes of 64 values.
+    fn letters(len: usize, seed: u32) -> Vec<u8> {
+        let next = |seed: &u32| Some(seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+        std::iter::successors(next(&seed), next).map(|seed| (seed >> 26) as u8).take(len).collect()
     }
 
     #[test]
     fn a_connection_with_context() {
-        let (mut deflater, mut inflater) = (Deflater::new(6), Inflater::new());
+        let (mut deflater, mut inflater) = (Deflater::new(6, MAX), Inflater::new());
         let text = "one message after the other, each like the last";
         let mut sizes = Vec::new();
         for _ in 0..3 {

@@ -6,7 +6,7 @@
 //!
 //! Each message is one frame: a server that has all of it gains nothing from fragments.
 
-use super::deflate::{self, Deflater, Deflation};
+use super::deflate::{self, Deflater, Deflation, WindowBits};
 use super::extensions::Agreement;
 use super::frame::{self, Opcode};
 
@@ -40,9 +40,9 @@ enum Compression {
     #[default]
     Off,
     /// Each by itself.
-    Alone(Deflation),
+    Alone(Deflation, WindowBits),
     /// Each with those before it in mind; the context comes with the first.
-    InContext(Deflation, Option<Box<Deflater>>),
+    InContext(Deflation, WindowBits, Option<Box<Deflater>>),
 }
 
 impl Encoder {
@@ -58,9 +58,10 @@ impl Encoder {
     /// smaller, unless there is a context, which has seen it.
     #[must_use]
     pub fn with_deflate(mut self, agreement: &Agreement, deflation: Deflation) -> Self {
+        let window = agreement.server_window();
         self.compression = match agreement.takeover.server {
-            true => Compression::InContext(deflation, None),
-            false => Compression::Alone(deflation),
+            true => Compression::InContext(deflation, window, None),
+            false => Compression::Alone(deflation, window),
         };
         self
     }
@@ -89,15 +90,17 @@ impl Compression {
     /// The payload of a compressed message; `None`: it goes as it is.
     fn deflate(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Alone(deflation) if plain.len() >= deflation.threshold => {
-                deflate::deflate(&[plain], deflation.level)
+            Self::Alone(Deflation { threshold, level }, window) if plain.len() >= *threshold => {
+                deflate::deflate(&[plain], *level, *window)
             }
             // an empty message has nothing to flush
-            Self::InContext(deflation, context) if plain.len() >= deflation.threshold.max(1) => {
-                let context = context.get_or_insert_with(|| Deflater::new(deflation.level).into());
+            Self::InContext(Deflation { threshold, level }, window, context)
+                if plain.len() >= (*threshold).max(1) =>
+            {
+                let context =
+                    context.get_or_insert_with(|| Box::new(Deflater::new(*level, *window)));
                 let mut payload = Vec::with_capacity(plain.len() / 4 + 64);
-                context.message(&[plain], usize::MAX, &mut payload);
-                Some(payload)
+                context.message(&[plain], usize::MAX, &mut payload).then_some(payload)
             }
             _ => None,
         }

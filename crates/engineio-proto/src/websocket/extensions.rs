@@ -5,10 +5,12 @@
 //! offer that cannot be kept is passed over for the next one, and without an answer the
 //! connection goes on uncompressed: a client that offers something is never refused for it.
 //!
-//! Both directions have windows of 32 KiB, the only size that the deflate backend has. So an offer
-//! that demands a smaller one of the server is declined. What a client says about its own window
-//! may be ignored: every smaller one fits ours.
+//! A client may demand a smaller window of the server than 32 KiB, down to 512 bytes; an offer with
+//! 256, which the compressor cannot keep to, is declined. What a client says about its own window
+//! may be ignored, and nothing is demanded of it: every smaller one fits ours, whose memory does
+//! not depend on its size.
 
+use super::deflate::WindowBits;
 use super::handshake::is_token;
 
 /// What the server is willing to agree on.
@@ -29,8 +31,8 @@ pub struct Takeover {
 pub struct Agreement {
     /// Which side keeps its context from message to message.
     pub takeover: Takeover,
-    /// The client named the largest window for the server, which must be confirmed.
-    confirms_window: bool,
+    /// What the client demanded of the server's window, which must be confirmed.
+    server_max_window: Option<WindowBits>,
 }
 
 impl Agreement {
@@ -63,6 +65,12 @@ impl Agreement {
         }
     }
 
+    /// The window of the server's compressor.
+    #[must_use]
+    pub fn server_window(&self) -> WindowBits {
+        self.server_max_window.unwrap_or_default()
+    }
+
     /// The value of the answer's `Sec-WebSocket-Extensions`.
     // RFC 7692 7.1: the server may name both takeovers whether or not the client did
     #[must_use]
@@ -71,11 +79,14 @@ impl Agreement {
         for (is_named, parameter) in [
             (!self.takeover.server, "; server_no_context_takeover"),
             (!self.takeover.client, "; client_no_context_takeover"),
-            (self.confirms_window, "; server_max_window_bits=15"),
         ] {
             if is_named {
                 answer.push_str(parameter);
             }
+        }
+        if let Some(window) = self.server_max_window {
+            answer.push_str("; server_max_window_bits=");
+            answer.push_str(&window.get().to_string());
         }
         answer
     }
@@ -86,7 +97,7 @@ impl Agreement {
 struct Offer {
     server_no_context_takeover: bool,
     client_no_context_takeover: bool,
-    server_max_window_bits: bool,
+    server_max_window: Option<WindowBits>,
     client_max_window_bits: bool,
 }
 
@@ -97,8 +108,11 @@ impl Offer {
             // RFC 7692 7.1.1
             ("server_no_context_takeover", None) => &mut self.server_no_context_takeover,
             ("client_no_context_takeover", None) => &mut self.client_no_context_takeover,
-            // RFC 7692 7.1.2.1: a promise, so only what the backend does
-            ("server_max_window_bits", Some("15")) => &mut self.server_max_window_bits,
+            // RFC 7692 7.1.2.1: a promise, so only what the compressor does
+            ("server_max_window_bits", Some(bits)) if WINDOW_BITS.contains(&bits) => {
+                let window = WindowBits::new(bits.parse().ok()?)?;
+                return self.server_max_window.replace(window).is_none().then_some(self);
+            }
             // RFC 7692 7.1.2.2: a hint, with a value or without
             ("client_max_window_bits", None) => &mut self.client_max_window_bits,
             ("client_max_window_bits", Some(bits)) if WINDOW_BITS.contains(&bits) => {
@@ -115,7 +129,7 @@ impl Offer {
                 server: willing.server && !self.server_no_context_takeover,
                 client: willing.client && !self.client_no_context_takeover,
             },
-            confirms_window: self.server_max_window_bits,
+            server_max_window: self.server_max_window,
         }
     }
 }
@@ -198,10 +212,28 @@ mod tests {
         accepted(" permessage-deflate ;\tclient_max_window_bits = 10 ");
         accepted("x-webkit-deflate-frame, permessage-deflate; client_max_window_bits");
         accepted("permessage-bzip2; level=9, permessage-deflate, permessage-deflate");
+    }
+
+    #[test]
+    fn windows_of_the_server() {
+        let window = |offers: &str| {
+            let agreement = Agreement::choose(offers, Takeover::default());
+            agreement.map(|agreement| agreement.server_window().get())
+        };
+        assert_eq!(window("permessage-deflate"), Some(15));
+        for bits in 9..=15 {
+            let offer = format!("permessage-deflate; server_max_window_bits={bits}");
+            let answer = format!("{NO_STATE}; server_max_window_bits={bits}");
+            check(&offer, Takeover::default(), Some(&answer));
+            assert_eq!(window(&offer), Some(bits));
+        }
+        assert_eq!(window("permessage-deflate; server_max_window_bits=\"9\""), Some(9));
+        // the client's window is its own affair
+        assert_eq!(window("permessage-deflate; client_max_window_bits=9"), Some(15));
         check(
-            "permessage-deflate; server_max_window_bits=15",
-            Takeover::default(),
-            Some(&format!("{NO_STATE}; server_max_window_bits=15")),
+            "permessage-deflate; client_max_window_bits=9; server_max_window_bits=12",
+            Takeover { server: true, client: true },
+            Some("permessage-deflate; server_max_window_bits=12"),
         );
     }
 
@@ -210,7 +242,8 @@ mod tests {
         declined("x-webkit-deflate-frame");
         declined("permessage-deflate; server_max_window_bits=7");
         declined("permessage-deflate; server_max_window_bits=8");
-        declined("permessage-deflate; server_max_window_bits=14");
+        declined("permessage-deflate; server_max_window_bits=09");
+        declined("permessage-deflate; server_max_window_bits=9; server_max_window_bits=9"); // twice
         declined("permessage-deflate; server_max_window_bits=16");
         declined("permessage-deflate; server_max_window_bits=015");
         declined("permessage-deflate; server_max_window_bits");
@@ -225,7 +258,7 @@ mod tests {
         declined("permessage-deflate; Server_No_Context_Takeover");
         // RFC 7692 7.1.3: the next offer is the client's second choice
         accepted(
-            "permessage-deflate; server_max_window_bits=10, permessage-deflate; \
+            "permessage-deflate; server_max_window_bits=8, permessage-deflate; \
              client_max_window_bits",
         );
     }

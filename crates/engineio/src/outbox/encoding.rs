@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use engineio_proto::Outgoing;
-use engineio_proto::websocket::deflate::{Deflater, Deflation};
+use engineio_proto::websocket::deflate::{Deflater, Deflation, WindowBits};
 
 use super::Wire;
 use super::write::ENOUGH;
@@ -16,47 +16,60 @@ pub(crate) enum Encoding {
     Plain,
     /// Each packet by itself: once for all its receivers.
     Alone(Deflation),
+    /// Each by itself, for this receiver alone: its window is smaller than that of the others.
+    Apart(Deflation, WindowBits),
     /// Each with those before it in mind; the context comes with the first.
-    InContext(Deflation, Option<Box<Deflater>>),
+    InContext(Deflation, WindowBits, Option<Box<Deflater>>),
 }
 
 impl Encoding {
-    /// For packets that are compressed by themselves.
+    /// For packets that are compressed once for all.
     pub(super) const fn alone(&self) -> Option<Deflation> {
         match self {
             Self::Alone(deflation) => Some(*deflation),
-            Self::Plain | Self::InContext(..) => None,
+            Self::Plain | Self::Apart(..) | Self::InContext(..) => None,
         }
     }
 
-    /// Compresses what the next write takes, if there is a context; `offset` bytes of the first
-    /// packet are written.
+    /// Compresses what the next write takes, if that is for this receiver alone; `offset` bytes of
+    /// the first packet are written.
     ///
     /// A packet is replaced by its frames, which stay in the queue until they are written:
-    /// later ones refer to them. One that is partly written stays as it is.
+    /// later ones may refer to them. One that is partly written stays as it is.
     #[inline]
     pub(super) fn prepare(&mut self, batch: &mut VecDeque<Outgoing>, offset: usize, wire: Wire) {
-        if let Self::InContext(deflation, context) = self {
-            compress(*deflation, context, batch, offset, wire);
-        }
+        let (deflation, window, context) = match self {
+            Self::Plain | Self::Alone(_) => return,
+            Self::Apart(deflation, window) => (*deflation, *window, None),
+            Self::InContext(deflation, window, context) => (*deflation, *window, Some(context)),
+        };
+        compress(deflation, window, context, batch, offset, wire);
     }
 }
 
-/// Apart, because a compressor passes over the stack when it is made: that room is touched by
-/// each call of what this is inlined into.
+/// Apart from every plain flush, which it would burden when inlined: making a compressor takes much
+/// of the stack.
 #[inline(never)]
 fn compress(
-    Deflation { threshold, level }: Deflation,
-    context: &mut Option<Box<Deflater>>,
+    deflation: Deflation,
+    window: WindowBits,
+    mut context: Option<&mut Option<Box<Deflater>>>,
     batch: &mut VecDeque<Outgoing>,
     offset: usize,
     wire: Wire,
 ) {
+    let Deflation { threshold, level } = deflation;
     let mut enough = offset.saturating_add(ENOUGH);
     for (at, packet) in batch.iter_mut().enumerate() {
         if (at > 0 || offset == 0) && packet.is_deflatable(threshold) {
-            let context = context.get_or_insert_with(|| Box::new(Deflater::new(level)));
-            *packet = packet.deflated_in(context, wire.protocol, threshold);
+            *packet = match &mut context {
+                None => packet.deflated_apart(wire.protocol, deflation, window),
+                Some(context) => {
+                    let new = || Box::new(Deflater::new(level, window));
+                    let context = context.get_or_insert_with(new);
+                    packet.deflated_in(context, wire.protocol, threshold)
+                }
+            };
         }
         enough = enough.saturating_sub(packet.frames_len(wire.protocol, wire.base64));
         if enough == 0 {

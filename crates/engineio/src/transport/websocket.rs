@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use engineio_proto::websocket::deflate::WindowBits;
 use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::{Decoder, close};
 use hyper::upgrade::Upgraded;
@@ -77,12 +78,15 @@ impl WebSocket {
 
     /// How what is sent through this connection is compressed.
     pub(crate) fn encoding(&self, options: &Options) -> Encoding {
-        match (&self.agreement, &options.per_message_deflate) {
-            (Some(agreement), Some(deflate)) if agreement.takeover.server => {
-                Encoding::InContext(deflate.deflation(), None)
-            }
-            (Some(_), Some(deflate)) => Encoding::Alone(deflate.deflation()),
-            _ => Encoding::Plain,
+        let (Some(agreement), Some(deflate)) = (&self.agreement, &options.per_message_deflate)
+        else {
+            return Encoding::Plain;
+        };
+        let (deflation, window) = (deflate.deflation(), agreement.server_window());
+        match agreement.takeover.server {
+            true => Encoding::InContext(deflation, window, None),
+            false if window == WindowBits::MAX => Encoding::Alone(deflation),
+            false => Encoding::Apart(deflation, window),
         }
     }
 

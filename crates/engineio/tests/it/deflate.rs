@@ -120,7 +120,15 @@ async fn the_extension_is_agreed_on() {
         (options(|_| {}), "permessage-deflate", Some(NO_CONTEXT)),
         (options(|_| {}), "permessage-deflate; client_max_window_bits", Some(NO_CONTEXT)),
         (options(|_| {}), "permessage-deflate; server_max_window_bits=7", None),
-        (options(|_| {}), "permessage-deflate; server_max_window_bits=10", None),
+        (options(|_| {}), "permessage-deflate; server_max_window_bits=8", None),
+        (
+            options(|_| {}),
+            "permessage-deflate; server_max_window_bits=10",
+            Some(
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=10",
+            ),
+        ),
         (options(|_| {}), ",;constructor", None),
         (options(|_| {}), "x-other", None),
         (
@@ -371,4 +379,39 @@ fn options_that_make_no_sense() {
         );
     }
     assert!(options(|deflate| deflate.threshold = 0).check().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_smaller_window_is_kept_to() {
+    let text: String = (0..3000u32).map(|at| format!("{:x}", at.wrapping_mul(7919))).collect();
+    let text = text.repeat(2);
+    for takeover in [false, true] {
+        let host = Host::echo(options(|deflate| deflate.server_context_takeover = takeover));
+        let mut sizes = Vec::new();
+        for bits in [9, 12, 15] {
+            let offer = format!("permessage-deflate; server_max_window_bits={bits}");
+            let net = offering(&host.net, &offer);
+            let (mut websocket, _) = open_websocket(&net, Eio::V4, "").await;
+            let mut decompress = Decompress::new(false);
+            let mut size = None;
+            for _ in 0..2 {
+                websocket.send_text(&format!("4{text}")).await;
+                let frame = websocket.next_raw().await.expect("a message");
+                assert_eq!((frame.rsv, frame.opcode), (4, 1));
+                // the first: with a context the second refers to it
+                size.get_or_insert(frame.payload.len());
+                if !takeover {
+                    decompress.reset(false);
+                }
+                let mut found = Vec::with_capacity(100_000);
+                for input in [&frame.payload[..], b"\0\0\xff\xff"] {
+                    decompress.decompress_vec(input, &mut found, FlushDecompress::Sync).unwrap();
+                }
+                assert_eq!(found, format!("4{text}").into_bytes());
+            }
+            sizes.extend(size);
+        }
+        // only the largest window reaches the first half from the second; inflaters do not tell
+        assert!(sizes[2] * 4 < sizes[1] * 3 && sizes[2] * 4 < sizes[0] * 3, "{sizes:?}");
+    }
 }
