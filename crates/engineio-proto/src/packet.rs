@@ -151,8 +151,6 @@ impl<'a> Packet<'a> {
             let first = *rest.first().ok_or(DecodeError::EmptyPacket)?;
             kind = PacketType::from_digit(first).ok_or(DecodeError::UnknownType(first))?;
             rest = &rest[1..];
-        } else if rest.is_empty() {
-            return Err(DecodeError::EmptyPacket);
         }
         let bytes = BASE64.decode(rest).map_err(|_| DecodeError::Base64)?;
         Ok(Self { kind, data: Message::Binary(bytes.into()) })
@@ -216,7 +214,7 @@ mod tests {
         text(Protocol::V4, "bAQID", Ok((PacketType::Message, bytes(&[1, 2, 3]))));
         text(Protocol::V4, "bAQI=", Ok((PacketType::Message, bytes(&[1, 2]))));
         text(Protocol::V4, "bAQI", Ok((PacketType::Message, bytes(&[1, 2])))); // no padding
-        text(Protocol::V4, "b", Err(DecodeError::EmptyPacket));
+        text(Protocol::V4, "b", Ok((PacketType::Message, bytes(&[])))); // no byte at all
         text(Protocol::V4, "b!!!!", Err(DecodeError::Base64));
         text(Protocol::V3, "b4AQID", Ok((PacketType::Message, bytes(&[1, 2, 3]))));
         text(Protocol::V3, "b4", Ok((PacketType::Message, bytes(&[]))));

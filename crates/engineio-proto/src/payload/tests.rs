@@ -44,7 +44,7 @@ fn v4_bodies() {
     check("4a\x1e7\x1e4b", &["4a"], Err(DecodeError::UnknownType(b'7'))); // nothing after it
     check("xyz", &[], Err(DecodeError::UnknownType(b'x')));
     check("\u{feff}4a", &[], Err(DecodeError::UnknownType(0xef))); // a byte order mark
-    check("b", &[], Err(DecodeError::EmptyPacket));
+    check("4a\x1eb\x1e6", &["4a", "b4:", "6"], Ok(())); // no byte at all
     check("4a\x1eb!!!!", &["4a"], Err(DecodeError::Base64));
 }
 
