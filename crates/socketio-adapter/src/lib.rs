@@ -27,3 +27,13 @@ pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};
 pub use membership::Membership;
 pub use names::{Room, SocketId};
+
+/// The inside, for fuzzers.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Operations on rooms, checked against a naive model.
+    pub fn rooms(operations: &[u8]) {
+        crate::rooms::model::run(operations);
+    }
+}

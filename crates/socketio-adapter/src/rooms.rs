@@ -342,5 +342,7 @@ fn remove_and_shrink<K: Eq + std::hash::Hash>(map: &mut HashMap<K, u32>, key: &K
 /// Lists up to this capacity are never moved to save memory: half a KiB is not worth it.
 const KEPT_CAPACITY: usize = 64;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 #[cfg(test)]
 mod tests;
