@@ -170,9 +170,12 @@ impl Inflater {
         }
         for _ in 0..MAX_STREAMS {
             if !self.run(&mut payload, limit, out)? {
-                let ended = self.run(&mut &TAIL[..], limit, out)?;
-                debug_assert!(!ended, "its block is not the last of a stream");
-                return Ok(false);
+                // Its block is not the last of a stream: else the payload has ended within one,
+                // and the tail was read as something else.
+                return match self.run(&mut &TAIL[..], limit, out)? {
+                    false => Ok(false),
+                    true => Err(INVALID),
+                };
             }
             // RFC 7692 7.2.3.4: a block may be the last of its stream; another stream follows
             self.reset();
@@ -309,6 +312,9 @@ mod tests {
         check(b"", Err(1007));
         check(b"\xff\xff\xff\xff", Err(1007)); // a block of no known type
         check(b"\x00\x05\x00\xfb\xff\x48", Err(1007)); // a length and no complement of it
+        // a last block that only ends in the tail: stored, without its length; and cut off
+        check(b"\x01", Err(1007));
+        check(b"\xf3\x48\xcd", Err(1007));
         let ends_early = |payload| inflate(payload, LIMIT).map_err(|violation| violation.code());
         assert_eq!(ends_early(b"\xf2\x48\xcd"), Err(1007));
         assert_eq!(ends_early(b"\xf2\x48\xcd\xc9\xc9\x07\x00\xff"), Err(1007)); // stored, 255 bytes
