@@ -119,6 +119,7 @@ fn one_argument() {
     check("-170141183460469231731", -170_141_183_460_469_231_731_f64);
     check("1.5", 1.5_f32);
     check("2", 2.0_f64);
+    check("-0", Value::Float(-0.0)); // no integer has its sign
     // Exact in all digits, whichever way it is read.
     check("-2.5e+35", -2.5e35_f64);
     check("0.30000000000000004", 0.1 + 0.2);
