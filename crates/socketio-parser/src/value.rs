@@ -14,8 +14,8 @@ use crate::binary::serialize_shared;
 /// Any value that an argument can have.
 ///
 /// Members of objects keep their order. Integers written without point or exponent are `Int` if
-/// they fit `i64`, else `UInt` if they fit `u64`, else `Float`; the conversions from Rust integers
-/// keep to this too. Not a number and the infinities (which `1e999` reads as) are sent as `null`.
+/// they fit `i64`, else `UInt` if they fit `u64`, else `Float`, as is `-0`; the conversions from Rust
+/// integers keep to this too. Not a number and the infinities (which `1e999` reads as) are sent as `null`.
 ///
 /// A `Value` can be serialised, deserialised, and deserialised from ([`from_value`]).
 ///
@@ -227,7 +227,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
+        let Some(first) = seq.next_element()? else { return Ok(Value::Array(Vec::new())) };
+        let mut items = Vec::with_capacity(capacity(seq.size_hint()));
+        items.push(first);
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
@@ -235,13 +237,28 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut members = IndexMap::new();
+        let Some((Key(key), value)) = map.next_entry()? else {
+            return Ok(Value::Object(IndexMap::new()));
+        };
+        let mut members = IndexMap::with_capacity(capacity(map.size_hint()));
+        members.insert(key, value);
         while let Some((key, value)) = map.next_entry::<Key, _>()? {
             members.insert(key.0, value);
         }
         Ok(Value::Object(members))
     }
 }
+
+/// Room for one value, and for those of which a format knows that they follow.
+///
+/// Without it a list begins with room for four values of 72 bytes, which is most of the memory of
+/// a message of many short lists.
+fn capacity(following: Option<usize>) -> usize {
+    1 + following.unwrap_or(0).min(MAX_FOLLOWING)
+}
+
+/// Values to make room for on the word of a format that may be anybody's.
+const MAX_FOLLOWING: usize = 1024;
 
 /// The name of a member; formats other than JSON have integers here too.
 struct Key(String);

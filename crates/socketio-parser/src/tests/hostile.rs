@@ -122,6 +122,26 @@ fn announced_attachments_cost_nothing() {
     assert_eq!(decoder.text(&format!("5{}-[\"e\"]", usize::MAX)), Ok(None));
 }
 
+/// Lists of one element are what makes most values of a message.
+#[test]
+fn a_list_of_one_has_no_room_for_more() {
+    let text = r#"2["e",[7],{"a":7},[],{}]"#;
+    let mut decoder = limited(|_| {});
+    let Ok(Some(Decoded::Event { args, .. })) = decoder.text(text) else { panic!() };
+    let Spread(read) = args.deserialize::<Spread<Value>>().unwrap();
+    for values in [read, args.to_values()] {
+        let capacities: Vec<_> = values
+            .iter()
+            .map(|value| match value {
+                Value::Array(items) => items.capacity(),
+                Value::Object(members) => members.capacity(),
+                _ => panic!(),
+            })
+            .collect();
+        assert_eq!(capacities, [1, 1, 0, 0]);
+    }
+}
+
 #[test]
 fn linear_in_time() {
     // Each of these takes minutes if some part is quadratic.
