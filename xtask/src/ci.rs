@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::checks;
 use crate::command::{Result, cargo, output_of, program, root, run};
+use crate::fuzz;
 use crate::items::items;
 use crate::report::Report;
 use crate::setup::Browser;
@@ -12,13 +13,17 @@ use crate::test::test;
 pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     let browser = Browser::from_arguments(arguments)?;
     let mut report = Report::default();
-    report.check("format", || run(cargo().args(["fmt", "--all", "--check"])));
+    report.check("format", || {
+        run(cargo().args(["fmt", "--all", "--check"]))?;
+        run(cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+    });
     report.check("file lengths", checks::file_lengths);
     report.check("sans-IO", checks::sans_io);
     report.check("items", items);
     report.check("clippy", || {
         let deny_warnings = ["--", "--deny", "warnings"];
-        run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny_warnings))
+        run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny_warnings))?;
+        fuzz::clippy()
     });
     report.check("bench", bench);
     report.check("docs", || {
@@ -26,6 +31,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     });
     report.check("features", checks::features);
     report.check("dependencies", dependencies);
+    report.check("fuzz", fuzz::quick);
     test(&mut report, browser);
     Ok(report.finish())
 }

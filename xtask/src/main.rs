@@ -18,6 +18,7 @@ mod command;
 mod conformance;
 mod demo;
 mod instructions;
+mod fuzz;
 mod items;
 mod report;
 mod setup;
@@ -45,6 +46,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "autobahn" => autobahn::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
+        "fuzz" => fuzz::command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
         "help" | "--help" | "-h" => {
@@ -76,4 +78,11 @@ cargo xtask COMMAND [ARGUMENTS]
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
 with npm; the browser run needs Chromium; the Autobahn test suite needs Python 2.7 with pip.
+  fuzz [TARGET..]          the decoders, the session, the rooms and the server against what a
+                           fuzzer makes up; --quick: ten seconds each, --secs N, --replay: the
+                           seeds only
+  setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
+
+Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
+with npm; the browser run needs Chromium; fuzzing needs a C++ compiler.
 ";

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::browser::browser;
 use crate::command::{Result, cargo, tally};
 use crate::conformance::conformance;
+use crate::fuzz;
 use crate::report::Report;
 use crate::setup::{self, Browser};
 
@@ -19,6 +20,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.check("setup", || setup::everything(with));
     // Unit tests, wire tests and the examples of the documentation.
     report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
+    report.tests("fuzz seeds", fuzz::replay);
     report.tests("conformance", || conformance(&[]));
     if with == Browser::Use {
         report.tests("browser", browser);

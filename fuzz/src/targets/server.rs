@@ -1,0 +1,326 @@
+//! A whole server over streams in memory, on a clock that stands still: whatever bytes come, and
+//! however they are cut, it answers or ends, and in the end nothing is left of anybody.
+//!
+//! The input is what clients send, with commands between it. A command is a byte that is in no
+//! UTF-8, so requests and packets are readable in the seeds:
+//!
+//! ```text
+//!   f4       this connection ends        fa       all so far is sent (and at the end)
+//!   f5 n     a binary frame, up to fa    fb n     goes on with connection n
+//!   f6 n     a text frame, up to fa      fc       no more will be sent
+//!   f7 n     a request, see `request`    fd n     n * 200 ms pass (n > 200: n seconds)
+//!   f8       nothing is read any more    fe       a new connection
+//!   f9 n     a byte n, whatever it is    ff n     the server does something, see `act`
+//! ```
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use socketio::{Ack, Args, ConnectError, Deflate, Parser, Server, Socket, Spread, Value};
+use testkit::{Throttled, pair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::input::Input;
+use crate::meter::Meter;
+use crate::wire::frame;
+
+/// A byte says which server, the next how its streams cut what goes over them.
+pub fn server(input: &[u8]) {
+    let len = input.len();
+    let mut input = Input(input);
+    let (flags, piece) = (input.byte(), input.byte());
+    // what is made once and kept is made before anything is measured
+    thread_local! {
+        static WARM: () = {
+            for flags in [0, 1] {
+                run(flags, 0, Input(b"\xf7\x03\xfa\xf6\x0042[\"e\",\"aaaaaaaaaaaaaaaaaaaaaaaa\"]\xfa"));
+            }
+        };
+    }
+    WARM.with(|()| ());
+    let meter = Meter::start();
+    run(flags, piece, input);
+    // Buffers of HTTP and WebSocket, compressors; and a few bytes may be a broadcast to all.
+    meter.check(len, 4096, 8 << 20);
+    meter.check_left(512 << 10);
+}
+
+fn run(flags: u8, piece: u8, input: Input<'_>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(conversation(flags, piece, input));
+}
+
+async fn conversation(flags: u8, piece: u8, mut input: Input<'_>) {
+    let server = application(flags);
+    let before = server.stats().namespaces;
+    let mut world = World { server: server.clone(), piece, peers: Vec::new(), at: 0 };
+    world.connect();
+    while !input.is_empty() {
+        world.step(&mut input).await;
+    }
+    world.send().await;
+
+    // Clients that are silent from now on: most are ended, and those that are not are dropped.
+    sleep(PATIENCE).await;
+    let ended = world.peers.iter().filter(|peer| peer.served.is_finished()).count();
+    assert_eq!(ended, world.peers.len(), "a silent connection is there after {PATIENCE:?}");
+    let stats = server.stats();
+    let left = [stats.engine.sessions, stats.sockets, stats.rooms, stats.pending_acks];
+    assert_eq!(left, [0; 4], "left of sessions, sockets, rooms, acknowledgements");
+    assert_eq!(stats.namespaces, before, "left of namespaces");
+    assert_eq!((stats.engine.panics, stats.handler_panics), (0, 0), "a panic");
+}
+
+/// The server under test, with an application that does all that clients may ask for.
+fn application(flags: u8) -> Server {
+    let ids = Arc::new(AtomicU64::new(0));
+    let mut builder = Server::builder()
+        .serve_client(false)
+        // ids that an input can name: s0, s1, ..
+        .generate_id(move |_: socketio::Request| {
+            format!("s{}", ids.fetch_add(1, Ordering::Relaxed))
+        })
+        .max_http_buffer_size(if flags & 4 == 0 { 100_000 } else { 100 })
+        .engine(|options| {
+            options.max_frames_per_message = 100;
+            options.max_packets_per_payload = 1000;
+        })
+        .limits(|limits| {
+            limits.max_namespaces = 4;
+            limits.max_dynamic_namespaces = 3;
+            limits.max_rooms = 8;
+            limits.max_pending_acks = 8;
+            limits.max_pending_handlers = 4;
+        });
+    if flags & 1 != 0 {
+        let mut deflate = Deflate::default();
+        deflate.threshold = 16;
+        builder = builder.per_message_deflate(deflate);
+    }
+    if flags & 2 != 0 {
+        builder = builder.parser(Parser::msgpack());
+    }
+    if flags & 8 != 0 {
+        builder = builder.max_outbound_bytes(2000).max_outbound_packets(20);
+    }
+    if flags & 16 != 0 {
+        builder = builder.allow_eio3(false);
+    }
+    let server = builder.build().expect("options that fit");
+    for name in ["/", "/chat"] {
+        server.of(name).on_connection(listen);
+    }
+    server.of("/admin").use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("nope")));
+    server.of("/slow").use_fn(async |_: Socket| {
+        sleep(Duration::from_secs(2)).await;
+        Ok::<(), ConnectError>(())
+    });
+    server.of_matching("/dyn-*").on_connection(listen);
+    server
+}
+
+fn listen(socket: Socket) {
+    socket.on(
+        "e",
+        |socket: Socket, args: Args, ack: Ack| {
+            if ack.is_wanted() { ack.send(args) } else { socket.emit("r", args) }
+        },
+    );
+    socket.on("join", async |socket: Socket, socketio::Data(room): socketio::Data<String>| {
+        // a refusal is the client's affair
+        let _ = socket.join(room).await;
+    });
+    socket.on("leave", async |socket: Socket, socketio::Data(room): socketio::Data<String>| {
+        let _ = socket.leave(room).await;
+    });
+    socket.on("all", |socket: Socket, args: Args| socket.namespace().emit("all", args));
+    socket.on(
+        "room",
+        |socket: Socket, socketio::Data((room, args)): socketio::Data<(String, String)>| {
+            socket.to(room).emit("room", args)
+        },
+    );
+    socket.on("volatile", |socket: Socket, args: Args| socket.volatile().emit("volatile", args));
+    socket.on("ask", async |socket: Socket, args: Args| {
+        let answer =
+            socket.emit_with_ack::<Spread<Value>>("asked", args).timeout(Duration::from_secs(5));
+        if let Ok(answer) = answer.await {
+            let _ = socket.emit("answer", answer);
+        }
+    });
+    socket.on("wait", async || sleep(Duration::from_secs(3)).await);
+    socket.on("bye", |socket: Socket| socket.disconnect(false));
+    socket.on("end", |socket: Socket| socket.disconnect(true));
+}
+
+/// The clients and their server.
+struct World {
+    server: Server,
+    piece: u8,
+    peers: Vec<Peer>,
+    at: usize,
+}
+
+/// A connection.
+struct Peer {
+    /// What was not sent yet.
+    pending: Vec<u8>,
+    sender: Option<WriteHalf<tokio::io::DuplexStream>>,
+    /// Reads what the server answers.
+    reader: JoinHandle<()>,
+    served: JoinHandle<()>,
+}
+
+impl World {
+    fn connect(&mut self) {
+        if self.peers.len() == MAX_PEERS {
+            return;
+        }
+        let (ours, theirs) = pair(4096);
+        let server = self.server.clone();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let piece = usize::from(self.piece);
+        let served = tokio::spawn(async move {
+            match piece {
+                0 => server.serve_stream(theirs, peer).await,
+                piece => server.serve_stream(Throttled::new(theirs, piece), peer).await,
+            }
+        });
+        let (mut answers, sender) = tokio::io::split(ours);
+        let reader = tokio::spawn(async move {
+            let mut piece = [0; 512];
+            while answers.read(&mut piece).await.is_ok_and(|read| read > 0) {}
+        });
+        self.at = self.peers.len();
+        self.peers.push(Peer { pending: Vec::new(), sender: Some(sender), reader, served });
+    }
+
+    async fn step(&mut self, input: &mut Input<'_>) {
+        let byte = input.byte();
+        let pending = &mut self.peers[self.at].pending;
+        match byte {
+            0xf4 => {
+                self.peers[self.at].sender = None;
+                self.peers[self.at].reader.abort();
+            }
+            0xf5 => {
+                // with the bits of the frame: the last one or not, compressed or not
+                let first = 0x82 ^ (input.byte() & 0xc0);
+                frame(first, input.until(0xfa), pending);
+                self.send().await;
+            }
+            0xf6 => {
+                let first = 0x81 ^ (input.byte() & 0xc0);
+                frame(first, input.until(0xfa), pending);
+                self.send().await;
+            }
+            0xf7 => {
+                let number = input.byte();
+                request(number, input, pending);
+                self.send().await;
+            }
+            0xf8 => self.peers[self.at].reader.abort(),
+            0xf9 => pending.push(input.byte()),
+            0xfa => self.send().await,
+            0xfb => self.at = usize::from(input.byte()) % self.peers.len(),
+            0xfc => {
+                self.send().await;
+                if let Some(sender) = &mut self.peers[self.at].sender {
+                    // it may have gone already
+                    let _ = sender.shutdown().await;
+                }
+            }
+            0xfd => {
+                let time = match input.byte() {
+                    long @ 201.. => Duration::from_secs(long.into()),
+                    short => Duration::from_millis(u64::from(short) * 200),
+                };
+                sleep(time).await;
+            }
+            0xfe => self.connect(),
+            0xff => {
+                let action = input.byte();
+                self.act(action);
+                testkit::settle().await;
+            }
+            byte => pending.push(byte),
+        }
+    }
+
+    /// Sends what is pending, as far as the server takes it.
+    async fn send(&mut self) {
+        let peer = &mut self.peers[self.at];
+        let bytes = std::mem::take(&mut peer.pending);
+        if let Some(sender) = &mut peer.sender {
+            // a server that does not read must not stop the test; one that has gone is no surprise
+            let _ = tokio::time::timeout(Duration::from_secs(1), sender.write_all(&bytes)).await;
+        }
+        testkit::settle().await;
+    }
+
+    /// What an application may do at any time.
+    fn act(&self, action: u8) {
+        let io = &self.server;
+        match action % 8 {
+            // to nobody, perhaps
+            0 => drop(io.emit("news", "of the day")),
+            1 => drop(io.of("/chat").to("a").emit("news", socketio::Binary::from(vec![1, 2, 3]))),
+            2 => drop(io.volatile().emit("news", 1)),
+            3 => io.sockets().connected().iter().for_each(|socket| socket.disconnect(false)),
+            4 => io.sockets().connected().iter().for_each(|socket| socket.disconnect(true)),
+            5 => drop(io.emit("long", "x".repeat(1500))),
+            6 => drop(io.to("a").except("b").emit("news", 2)),
+            _ => drop(io.close()),
+        }
+    }
+}
+
+/// Requests that are as they should be, with the session of the next byte where there is one.
+fn request(number: u8, input: &mut Input<'_>, out: &mut Vec<u8>) {
+    let eio = if number & 1 == 0 { 3 } else { 4 };
+    let mut sid = || format!("s{}", input.byte() % 4);
+    let (method, query, websocket, body) = match number >> 1 & 7 {
+        0 => ("GET", "transport=polling".to_owned(), false, None),
+        1 => ("GET", "transport=websocket".to_owned(), true, None),
+        2 => ("GET", format!("transport=polling&sid={}", sid()), false, None),
+        3 => ("GET", format!("transport=websocket&sid={}", sid()), true, None),
+        4 | 5 => {
+            let query = format!("transport=polling&sid={}", sid());
+            ("POST", query, false, Some(input.until(0xfa)))
+        }
+        6 => ("GET", "transport=polling&j=0&b64=1".to_owned(), false, None),
+        _ => {
+            let query = format!("transport=polling&j=0&sid={}", sid());
+            ("POST", query, false, Some(input.until(0xfa)))
+        }
+    };
+    let head = format!("{method} /socket.io/?EIO={eio}&{query} HTTP/1.1\r\nHost: h\r\n");
+    out.extend_from_slice(head.as_bytes());
+    if websocket {
+        out.extend_from_slice(
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+              Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        );
+    }
+    if number & 0x10 != 0 {
+        out.extend_from_slice(b"Content-Type: application/octet-stream\r\n");
+    }
+    let body = body.unwrap_or_default();
+    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    out.extend_from_slice(body);
+}
+
+/// Connections of one input.
+const MAX_PEERS: usize = 4;
+
+/// Longer than all timeouts one after the other.
+const PATIENCE: Duration = Duration::from_secs(1800);
