@@ -51,8 +51,8 @@ pub(crate) fn quick() -> Result<()> {
 /// Gives each target its seeds, once, without libFuzzer.
 pub(crate) fn replay() -> Result<Tally> {
     let mut test = cargo();
-    test.args(["test", "--manifest-path", "fuzz/Cargo.toml", "--test", "replay", "--target-dir"]);
-    tally(test.arg(folder()).env("RUSTFLAGS", SHOW_INSIDE))
+    test.args(["test", "--manifest-path", "fuzz/Cargo.toml", "--lib", "--test", "replay"]);
+    tally(test.arg("--target-dir").arg(folder()).env("RUSTFLAGS", SHOW_INSIDE))
 }
 
 /// The lints, for what is not libFuzzer's.

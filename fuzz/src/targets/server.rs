@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use socketio::{Ack, Args, ConnectError, Deflate, Parser, Server, Socket, Spread, Value};
+use socketio::{Ack, Args, ConnectError, Deflate, Parser, Server, Socket, Spread, Stats, Value};
 use testkit::{Throttled, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::task::JoinHandle;
@@ -49,16 +49,17 @@ pub fn server(input: &[u8]) {
     meter.check_left(512 << 10);
 }
 
-fn run(flags: u8, piece: u8, input: Input<'_>) {
+/// Runs the server; what it counted in the end.
+fn run(flags: u8, piece: u8, input: Input<'_>) -> Stats {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O");
-    runtime.block_on(conversation(flags, piece, input));
+    runtime.block_on(conversation(flags, piece, input))
 }
 
-async fn conversation(flags: u8, piece: u8, mut input: Input<'_>) {
+async fn conversation(flags: u8, piece: u8, mut input: Input<'_>) -> Stats {
     let server = application(flags);
     let before = server.stats().namespaces;
     let mut world = World { server: server.clone(), piece, peers: Vec::new(), at: 0 };
@@ -68,7 +69,7 @@ async fn conversation(flags: u8, piece: u8, mut input: Input<'_>) {
     }
     world.send().await;
 
-    // Clients that are silent from now on: most are ended, and those that are not are dropped.
+    // Clients that are silent from now on are given up.
     sleep(PATIENCE).await;
     let ended = world.peers.iter().filter(|peer| peer.served.is_finished()).count();
     assert_eq!(ended, world.peers.len(), "a silent connection is there after {PATIENCE:?}");
@@ -77,6 +78,7 @@ async fn conversation(flags: u8, piece: u8, mut input: Input<'_>) {
     assert_eq!(left, [0; 4], "left of sessions, sockets, rooms, acknowledgements");
     assert_eq!(stats.namespaces, before, "left of namespaces");
     assert_eq!((stats.engine.panics, stats.handler_panics), (0, 0), "a panic");
+    stats
 }
 
 /// The server under test, with an application that does all that clients may ask for.
@@ -324,3 +326,41 @@ const MAX_PEERS: usize = 4;
 
 /// Longer than all timeouts one after the other.
 const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// What inputs can say is understood: without it the target would find nothing.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sessions opened and upgraded, messages in, packets out.
+    #[track_caller]
+    fn check(input: &[u8], expected: [u64; 4]) {
+        for piece in [0, 1, 7] {
+            let engine = run(0, piece, Input(input)).engine;
+            let found = [engine.opened, engine.upgraded, engine.messages_in, engine.packets_out];
+            assert_eq!(found, expected, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn websockets() {
+        // the open packet, the answers to CONNECT and to events, and a ping, which nobody answers
+        check(b"\xf7\x03\xfa\xf6\x0040\xfa\xf6\x0042[\"e\",1]\xfa", [1, 0, 2, 4]);
+        check(b"\xf7\x03\xfa\xf6\x0040\xfa\xff\x00\xff\x00", [1, 0, 1, 5]);
+        check(b"\xf7\x02\xfa\xf6\x0042[\"e\",1]\xfa\xf4\xfe\xf7\x02\xfa", [2, 0, 1, 5]);
+    }
+
+    #[test]
+    fn polling_and_upgrade() {
+        let session = b"\xf7\x01\xfa\xf7\x09\x0040\x1e42[\"e\"]\xfa";
+        check(session, [1, 0, 2, 4]);
+        let upgrade = b"\xfe\xf7\x07\x00\xfa\xf6\x002probe\xfa\xf6\x005\xfa\xf6\x0042[\"e\"]\xfa";
+        check(&[&session[..], upgrade].concat(), [1, 1, 3, 5]);
+    }
+
+    #[test]
+    fn requests_as_they_are() {
+        let request = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n";
+        check(&[request.repeat(2), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat(), [2, 0, 0, 4]);
+    }
+}
