@@ -9,6 +9,7 @@ mod host;
 mod closing;
 mod cors;
 mod deflate;
+mod faults;
 mod handshake;
 mod heartbeat;
 mod listen;
