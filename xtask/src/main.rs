@@ -12,6 +12,7 @@ mod abuse;
 mod bench;
 mod autobahn;
 mod browser;
+mod chaos;
 mod checks;
 mod ci;
 mod command;
@@ -44,6 +45,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "abuse" => abuse::command(rest),
         "instructions" => instructions::command(rest),
         "autobahn" => autobahn::command(rest),
+        "chaos" => chaos::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
         "fuzz" => fuzz::command(rest),
@@ -72,6 +74,8 @@ cargo xtask COMMAND [ARGUMENTS]
                            (--only TEXT, --bless)
   autobahn [--deflate]     the Autobahn test suite against our WebSocket codec; --deflate adds its
                            cases of compression, some minutes
+  chaos [ARGUMENTS]        5,000 clients that come, go and vanish behind a proxy that fails, some
+                           minutes (--secs N, --clients N, --seed S); --check FILE judges a history
   browser                  the chat example in Chromium
   bench [OPTIONS]          what our server costs, beside other servers; bench/README.md says more
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves

@@ -1,0 +1,3 @@
+//! A short run, and what the checker makes of its history when it is falsified.
+
+mod run;
