@@ -119,7 +119,10 @@ pub(crate) fn failed(asked: &Asked, status: StatusCode, message: &str) -> Respon
 
 /// No session can be opened now.
 pub(crate) fn unavailable(message: &str) -> Response<Bytes> {
-    let answer = json(StatusCode::SERVICE_UNAVAILABLE, HandshakeError::BadRequest.code(), message);
+    let mut answer =
+        json(StatusCode::SERVICE_UNAVAILABLE, HandshakeError::BadRequest.code(), message);
+    // RFC 9110 10.2.3; a load balancer asks another server at once
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
     close_connection(answer)
 }
 
@@ -169,3 +172,6 @@ fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> 
     *answer.headers_mut() = headers;
     answer
 }
+
+/// Seconds: about what a server takes to start, and short enough for one that is full.
+const RETRY_AFTER: &str = "5";

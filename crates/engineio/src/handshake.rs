@@ -148,6 +148,9 @@ async fn open<B>(
     if engine.is_closing() {
         return Err(unavailable(NotInserted::Closing));
     }
+    if engine.is_draining() {
+        return Err(unavailable(NotInserted::Draining));
+    }
     if engine.is_full() {
         return Err(unavailable(NotInserted::Full));
     }
@@ -223,6 +226,7 @@ async fn insert(
 fn unavailable(why: NotInserted) -> Refusal {
     Refusal::answer(answers::unavailable(match why {
         NotInserted::Closing => "Server is closing",
+        NotInserted::Draining => "Server is draining",
         NotInserted::Full | NotInserted::Taken => "Too many sessions",
     }))
 }

@@ -33,6 +33,7 @@ mod answers;
 mod application;
 mod batch;
 mod body;
+mod closing;
 mod compression;
 mod cors;
 mod deflate;
@@ -54,6 +55,8 @@ mod requests;
 mod scratch;
 mod server;
 mod service;
+#[cfg(feature = "signal")]
+mod signals;
 mod socket;
 mod stats;
 mod transport;
@@ -63,6 +66,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use application::{Application, Context, IntoApplication};
 pub use batch::fan_out;
 pub use body::Body;
+pub use closing::{Closing, Draining};
 pub use cors::Cors;
 pub use deflate::Deflate;
 pub use engineio_proto::handshake::pairs as query_pairs;
@@ -78,8 +82,10 @@ pub use options::{Cookie, Options, OptionsError, SlowConsumer};
 pub use origins::{Origins, Refused};
 pub use outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};
-pub use server::{Closing, Server};
+pub use server::Server;
 pub use service::{EngineService, Intercept};
+#[cfg(feature = "signal")]
+pub use signals::Signals;
 pub use socket::{Closed, Detail, Socket};
 pub use stats::Stats;
 

@@ -305,7 +305,7 @@ where
     loop {
         let seen = *phase.borrow_and_update();
         match seen {
-            Phase::Run => {}
+            Phase::Run | Phase::Linger => {}
             Phase::Finish => connection.as_mut().graceful_shutdown(),
             Phase::Abort => break,
         }

@@ -2,11 +2,9 @@
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::future::{Future, IntoFuture};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::{fmt, io};
@@ -16,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use crate::application::{Application, Context, IntoApplication};
+use crate::closing::{Closing, Draining};
 use crate::layer::EngineLayer;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::lock;
@@ -36,6 +35,8 @@ pub(crate) struct Engine {
     sessions: Mutex<Sessions>,
     application: OnceLock<Box<dyn IntoApplication>>,
     closing: AtomicBool,
+    /// How many [`Draining`]s there are, also those that came to their end.
+    draining: AtomicUsize,
     /// Ways to drop the listeners.
     listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     pub(crate) phase: watch::Sender<Phase>,
@@ -44,10 +45,13 @@ pub(crate) struct Engine {
 }
 
 /// What our own listeners and their connections do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Run,
-    /// Listeners are gone; connections end after the request that they serve.
+    /// Listeners are gone; connections go on until each session has ended, or has been fetched what
+    /// waits for its next poll.
+    Linger,
+    /// Connections end after the request that they serve.
     Finish,
     /// Connections end at once.
     Abort,
@@ -77,6 +81,8 @@ pub(crate) enum NotInserted {
     Full,
     /// The server is closed.
     Closing,
+    /// The server is being drained.
+    Draining,
 }
 
 impl Server {
@@ -94,6 +100,7 @@ impl Server {
             sessions: Mutex::default(),
             application: OnceLock::new(),
             closing: AtomicBool::new(false),
+            draining: AtomicUsize::new(0),
             listeners: Mutex::default(),
             phase: watch::Sender::new(Phase::Run),
             ended: Notify::new(),
@@ -184,24 +191,62 @@ impl Server {
     }
 
     /// Ends the server: listening stops and all sessions end with `server shutting down`, at once.
-    /// The result can be awaited for the end of all connections, or dropped.
+    /// What was sent before is still delivered; a client that polls has `close_timeout` to fetch
+    /// it. Then the connections of our own listeners end, each after the request that it serves.
+    ///
+    /// The result can be awaited for the end of all connections,
+    /// [bounded](Closing::within) if you like, or dropped. A second call is no error, and gives
+    /// another way to wait.
     // seed: server.close
     pub fn close(&self) -> Closing {
-        self.0.closing.store(true, Ordering::Release);
-        self.0.phase.send_if_modified(|phase| {
-            let first = *phase == Phase::Run;
-            *phase = (*phase).max(Phase::Finish);
-            first
-        });
-        let listeners = std::mem::take(&mut *lock(&self.0.listeners));
-        listeners.into_iter().for_each(|stop| stop());
-        // The mark was set before: who is not in the table now will not come into it.
-        let sessions: Vec<Socket> =
-            lock(&self.0.sessions).by_id.iter().map(|session| session.0.clone()).collect();
-        for session in sessions {
-            session.close_with(CloseReason::ServerShuttingDown);
-        }
-        Closing { engine: Arc::clone(&self.0), within: None }
+        self.0.close();
+        Closing::new(Arc::clone(&self.0))
+    }
+
+    /// Moves the clients elsewhere before the server ends: each session is closed, with
+    /// `server shutting down`, at a random moment within `over`, so that the others are not called
+    /// upon by all clients at the same time. New handshakes are answered 503 with `Retry-After`
+    /// from now on; sessions that exist go on until it is their turn, and so do listeners and
+    /// [`Server::attach_service`]'s other paths.
+    ///
+    /// It does its work while it is awaited; dropping it stops it, see [`Draining`]. A
+    /// [`Server::close`] meanwhile ends what is left at once, and the wait with it. Usually the one
+    /// follows the other:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(server: engineio::Server) {
+    /// server.drain(Duration::from_secs(30)).await;
+    /// server.close().within(Duration::from_secs(5)).await;
+    /// # }
+    /// ```
+    pub fn drain(&self, over: Duration) -> Draining {
+        Draining::new(Arc::clone(&self.0), over)
+    }
+
+    /// Closes the server at the first SIGTERM or SIGINT (Ctrl-C): in good order within the time,
+    /// or at once at the second signal. The future must be awaited, and resolves when the server
+    /// has ended.
+    ///
+    /// Dropping it before the first signal leaves the server as it is, but not the process: it has
+    /// taken those signals over.
+    ///
+    /// # Errors
+    /// If the system refuses to listen to signals.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[cfg(feature = "signal")]
+    pub fn close_on_signal(
+        &self,
+        within: Duration,
+    ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        let mut signals = crate::signals::Signals::new()?;
+        let server = self.clone();
+        Ok(async move {
+            signals.next().await;
+            server.close().within(within).until(signals.next()).await;
+        })
     }
 
     /// Whether [`Server::close`] was called.
@@ -209,15 +254,63 @@ impl Server {
     pub fn is_closing(&self) -> bool {
         self.0.is_closing()
     }
-}
 
-impl Phase {
-    fn max(self, other: Self) -> Self {
-        if self == Self::Abort { self } else { other }
+    /// Whether new sessions are refused: [`Server::drain`] was called and not dropped, or
+    /// [`Server::close`]. What a readiness check asks for.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.is_draining() || self.0.is_closing()
     }
 }
 
 impl Engine {
+    fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.advance(Phase::Linger);
+        let listeners = std::mem::take(&mut *lock(&self.listeners));
+        listeners.into_iter().for_each(|stop| stop());
+        // The mark was set before: who is not in the table now will not come into it.
+        let sessions: Vec<Socket> =
+            lock(&self.sessions).by_id.iter().map(|session| session.0.clone()).collect();
+        if sessions.is_empty() {
+            self.advance(Phase::Finish);
+        }
+        for session in sessions {
+            session.close_with(CloseReason::ServerShuttingDown);
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// Goes on to a later phase.
+    fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let is_later = to > *phase;
+            *phase = to.max(*phase);
+            is_later
+        });
+    }
+
+    /// Marks the server as draining; the sessions that are to be closed.
+    pub(crate) fn start_draining(&self) -> Vec<Socket> {
+        let sessions = lock(&self.sessions);
+        // under the lock: who is not in the table now will not come into it
+        self.draining.fetch_add(1, Ordering::AcqRel);
+        sessions.by_id.iter().map(|session| session.0.clone()).collect()
+    }
+
+    pub(crate) fn stop_draining(&self) {
+        self.draining.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether connections are to end after the request that they serve.
+    pub(crate) fn is_finishing(&self) -> bool {
+        self.is_closing() && *self.phase.borrow() >= Phase::Finish
+    }
+
     pub(crate) fn session(&self, id: &str) -> Option<Socket> {
         lock(&self.sessions).by_id.get(id).map(|session| session.0.clone())
     }
@@ -228,6 +321,9 @@ impl Engine {
         // under the lock, which the closing server takes after it set the mark
         if self.is_closing() {
             return Err(NotInserted::Closing);
+        }
+        if self.is_draining() {
+            return Err(NotInserted::Draining);
         }
         if self.is_full() {
             return Err(NotInserted::Full);
@@ -249,6 +345,17 @@ impl Engine {
         if sessions.take(socket) {
             sessions.leaving.insert(ByIdentity(socket.clone()));
         }
+        let is_last = sessions.by_id.is_empty();
+        drop(sessions);
+        self.finish_after(is_last);
+    }
+
+    /// With the last session that requests could find, connections of a closed server have done
+    /// their duty.
+    fn finish_after(&self, is_last: bool) {
+        if is_last && self.is_closing() {
+            self.advance(Phase::Finish);
+        }
     }
 
     /// The session's task ended.
@@ -258,14 +365,16 @@ impl Engine {
             sessions.leaving.remove(&ByIdentity(socket.clone()));
             shrink(&mut sessions.leaving);
         }
+        let is_last = sessions.by_id.is_empty();
         drop(sessions);
+        self.finish_after(is_last);
         self.counters.session_gone();
         self.ended.notify_waiters();
     }
 
     /// Ends what is left of sessions and of our own connections at once.
-    fn cut_off(&self) {
-        self.phase.send_replace(Phase::Abort);
+    pub(crate) fn cut_off(&self) {
+        self.advance(Phase::Abort);
         let sessions: Vec<Socket> = {
             let sessions = lock(&self.sessions);
             let leaving = sessions.leaving.iter().map(|session| &session.0);
@@ -313,8 +422,13 @@ impl Engine {
     }
 
     /// The end of all sessions, and of all listeners and connections of ours.
-    async fn all_ended(&self) {
+    pub(crate) async fn all_ended(&self) {
         self.until(|| self.session_count() == 0 && self.phase.receiver_count() == 0).await;
+    }
+
+    /// The end of all sessions, of a server that takes no new ones.
+    pub(crate) async fn no_sessions(&self) {
+        self.until(|| self.session_count() == 0).await;
     }
 
     /// The end of all sessions of a closed server.
@@ -425,36 +539,4 @@ struct Nobody;
 
 impl Application for Nobody {
     fn on_message(&mut self, _: Message<'_>, _: &mut Context<'_>) {}
-}
-
-/// The end of a server, see [`Server::close`]. Await it for the end of all sessions and of all
-/// connections of the server's own listeners. Dropping it changes nothing: the server ends anyway.
-#[derive(Debug)]
-pub struct Closing {
-    engine: Arc<Engine>,
-    within: Option<Duration>,
-}
-
-impl Closing {
-    /// Bounds the wait: what is left then is cut off.
-    #[must_use]
-    pub fn within(mut self, time: Duration) -> Self {
-        self.within = Some(time);
-        self
-    }
-}
-
-impl IntoFuture for Closing {
-    type Output = ();
-    type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let Self { engine, within } = self;
-        Box::pin(async move {
-            let Some(within) = within else { return engine.all_ended().await };
-            if tokio::time::timeout(within, engine.all_ended()).await.is_err() {
-                engine.cut_off();
-            }
-        })
-    }
 }

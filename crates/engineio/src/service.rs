@@ -11,12 +11,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
 use crate::body::Body;
-use crate::handshake;
 use crate::server::Engine;
+use crate::{answers, handshake};
 
 /// A service that answers the engine's requests and passes on all others.
 #[derive(Clone)]
@@ -91,7 +91,14 @@ impl<S> EngineService<S> {
         B::Data: Send,
     {
         let engine = Arc::clone(&self.engine);
-        Box::pin(async move { Ok(handshake::answer(engine, request).await.map(Body::own)) })
+        Box::pin(async move {
+            let mut answer = handshake::answer(Arc::clone(&engine), request).await;
+            // Our own HTTP server does it by itself, others do not know.
+            if engine.is_finishing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer = answers::close_connection(answer);
+            }
+            Ok(answer.map(Body::own))
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use engineio_proto::{CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind};
 use futures_util::task::AtomicWaker;
@@ -298,6 +298,15 @@ impl Socket {
     /// What tells sessions apart that exist.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
+    }
+
+    /// A handle that keeps nothing of the session alive.
+    pub(crate) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(session: &Weak<Shared>) -> Option<Self> {
+        session.upgrade().map(Self)
     }
 
     pub(crate) fn shared(&self) -> &Shared {

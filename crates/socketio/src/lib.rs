@@ -58,9 +58,11 @@ pub use client::Client;
 pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::{
     Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
-    Detail, EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck,
+    Detail, Draining, EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck,
     Origins, Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
 };
+#[cfg(feature = "signal")]
+pub use engineio::Signals;
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};
 pub use events::ListenerId;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use engineio::{
-    Addresses, Application, Attached, Closing, Connect, EngineService, Listener, NotFound, Origins,
-    Protocol,
+    Addresses, Application, Attached, Closing, Connect, Draining, EngineService, Listener, NotFound,
+    Origins, Protocol,
 };
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
@@ -259,15 +259,87 @@ impl Server {
     }
 
     /// Ends the server: listening stops and all clients are disconnected with
-    /// `server shutting down`, at once. The result can be awaited for the end of all connections,
-    /// [bounded](Closing::within) if you like; handlers are not waited for, so a handler may await
-    /// it.
+    /// `server shutting down`, at once; that of [bound](Server::bind) engines as well. What was
+    /// sent before is still delivered; a client that polls has `close_timeout` to fetch it.
+    ///
+    /// The result can be awaited for the end of all connections, [bounded](Closing::within) if you
+    /// like, or dropped; handlers are not waited for, so a handler may await it.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(io: socketio::Server) {
+    /// io.close().within(Duration::from_secs(20)).await;
+    /// # }
+    /// ```
     // seed: server.close
     pub fn close(&self) -> Closing {
-        for engine in lock(&self.0.bound).drain(..) {
-            drop(engine.close());
-        }
-        self.0.engine.close()
+        let bound = lock(&self.0.bound).clone();
+        bound.iter().fold(self.0.engine.close(), |all, engine| all.and(engine.close()))
+    }
+
+    /// Moves the clients elsewhere before the server ends: each connection is closed, with
+    /// `server shutting down`, at a random moment within `over`, and new ones are answered 503
+    /// with `Retry-After` meanwhile, so that a load balancer gives them to another server. Clients
+    /// come back by themselves.
+    ///
+    /// It does its work while it is awaited; dropping it stops it, see [`Draining`]. A
+    /// [`Server::close`] meanwhile ends what is left at once, and the wait with it. Usually the one
+    /// follows the other:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(io: socketio::Server) {
+    /// io.drain(Duration::from_secs(30)).await;
+    /// io.close().within(Duration::from_secs(5)).await;
+    /// # }
+    /// ```
+    pub fn drain(&self, over: Duration) -> Draining {
+        let bound = lock(&self.0.bound).clone();
+        bound.iter().fold(self.0.engine.drain(over), |all, engine| all.and(engine.drain(over)))
+    }
+
+    /// Whether new connections are refused: [`Server::drain`] was called and not dropped, or
+    /// [`Server::close`]. What a readiness check asks for.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.engine.is_draining()
+    }
+
+    /// Closes the server at the first SIGTERM or SIGINT (Ctrl-C): in good order within the time,
+    /// or at once at the second signal. The future must be awaited, and resolves when the server
+    /// has ended.
+    ///
+    /// Dropping it before the first signal leaves the server as it is, but not the process: it has
+    /// taken those signals over. [`Signals`] is for other ends than this one.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example() -> std::io::Result<()> {
+    /// let io = socketio::Server::new();
+    /// io.listen(3000).await?;
+    /// io.close_on_signal(Duration::from_secs(20))?.await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the system refuses to listen to signals.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// [`Signals`]: crate::Signals
+    #[cfg(feature = "signal")]
+    pub fn close_on_signal(
+        &self,
+        within: Duration,
+    ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+        let mut signals = crate::Signals::new()?;
+        let server = self.clone();
+        Ok(async move {
+            signals.next().await;
+            server.close().within(within).until(signals.next()).await;
+        })
     }
 
     // ---- what it is -------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 //! ```text
 //!   Open ──end──▶ Farewell ──▶ Over
 //!                  polling: a parked poll is answered with a last packet; for an orderly close
-//!                           the next poll is waited for
+//!                           the next poll is waited for, at the end of the server only if
+//!                           something waits for it
 //!                  websocket: what waits and a close frame are written, then the peer's end is
 //!                           waited for
 //!                  at the latest after `close_timeout`
@@ -75,13 +76,25 @@ impl Driver {
         cx: &mut Context<'_>,
     ) {
         if self.stage != Stage::Open {
+            // a client that has nothing to fetch is not waited for any more
+            if let Stage::Farewell(farewell) = &mut self.stage {
+                farewell.wait &= reason != CloseReason::ServerShuttingDown
+                    || self.socket.shared().outbox.bytes() > 0;
+            }
             return;
         }
         tracing::debug!(sid = self.socket.id(), %reason, ?detail, "closed");
         // Only an orderly end is worth waiting for: not one that a client caused who broke the
-        // protocol or never joined, nor one of the whole server.
-        let wait = reason == CloseReason::ForcedClose
-            && self.session.transport() == TransportKind::Polling;
+        // protocol or never joined. Nor one of the whole server, unless something was promised to
+        // the client, or there is time.
+        let wait = self.session.transport() == TransportKind::Polling
+            && match reason {
+                CloseReason::ForcedClose => true,
+                CloseReason::ServerShuttingDown => {
+                    !self.engine.is_closing() || self.socket.shared().outbox.bytes() > 0
+                }
+                _ => false,
+            };
         self.stage = Stage::Farewell(Farewell {
             until: now + self.engine.options.close_timeout,
             // reference: a noop if the client closed, else a close packet

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engineio::{Application, CloseReason, Context, Detail, Message, Options, Push, Socket};
 use engineio::{HEADROOM, Outgoing};
 use serde_json::json;
-use testkit::{Eio, HttpConnection, Polling, WebSocket, open_websocket, settle};
+use testkit::{Eio, HttpConnection, Polling, Request, WebSocket, open_websocket, settle};
 
 use crate::host::{Host, Log, Road, advance, ms, s};
 
@@ -313,4 +313,83 @@ async fn last_words() {
     assert!(said.load(Ordering::Relaxed));
     drop(client);
     host.end().await;
+}
+
+/// A server that closes still gives a client that polls what it was sent, over a connection that it
+/// has kept open; with the last of it the connection ends.
+#[tokio::test]
+async fn a_client_that_polls_may_fetch_what_waits_when_the_server_closes() {
+    let host = Host::echo_on(Road::Tcp, Options::default()).await;
+    let client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut connection = HttpConnection::open(&host.net);
+    assert_eq!(connection.request(&Request::post(&client.target(), "4a\x1e4b")).await.text(), "ok");
+    host.log.until(|event| event == "b").await;
+    let closing = host.server.close();
+    host.log.closed().await;
+    let poll = Request::get(&client.target());
+    let last = connection.request(&poll).await;
+    assert_eq!((last.text(), last.header("connection")), ("4a\x1e4b", None));
+    assert_eq!(connection.request(&poll).await.text(), "1");
+    assert_eq!(connection.read_to_end().await, "", "kept no longer");
+    closing.await;
+    assert!(host.stats().closed.contains(&(CloseReason::ServerShuttingDown, 1)));
+    host.end().await;
+}
+
+/// Connections that nobody needs any more do not keep a server from closing.
+#[tokio::test]
+async fn idle_connections_end_when_the_server_closes() {
+    let host = Host::echo_on(Road::Tcp, Options::default()).await;
+    let target = host.net.target(Eio::V4, "polling", "");
+    let mut idle = HttpConnection::open(&host.net);
+    let opened = idle.request(&Request::get(&target)).await;
+    assert_eq!((opened.status, opened.header("connection")), (200, None));
+    host.server.close().await;
+    assert_eq!(idle.read_to_end().await, "");
+    host.end().await;
+}
+
+/// Peers that take nothing are cut at the end of the time, and the application is told of it.
+#[tokio::test(start_paused = true)]
+async fn stalled_peers_are_cut_off_in_time() {
+    let host = Host::echo(Options::default());
+    let stalled = open(&host).await;
+    let polling = Polling::open(&host.net, Eio::V4, "").await;
+    host.say("never fetched");
+    for socket in host.log.sockets() {
+        let _ = socket.send(Message::Binary(vec![7; 1_000_000].into()));
+    }
+    settle().await;
+    let start = tokio::time::Instant::now();
+    host.server.close().within(s(3)).await;
+    assert_eq!(start.elapsed(), s(3));
+    assert_eq!(host.stats().sessions, 0);
+    let told = "close: server shutting down";
+    host.expect(&["open", "open", told, told]);
+    drop((stalled, polling));
+    host.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_server_can_be_hurried() {
+    let host = Host::echo(Options::default());
+    let stalled = open(&host).await;
+    let start = tokio::time::Instant::now();
+    host.server.close().within(s(3)).until(tokio::time::sleep(s(1))).await;
+    assert_eq!((start.elapsed(), host.stats().sessions), (s(1), 0));
+    drop(stalled);
+    host.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_servers_can_be_waited_for_together() {
+    let (a, b) = (Host::echo(Options::default()), Host::echo(Options::default()));
+    let (one, two) = (open(&a).await, open(&b).await);
+    let start = tokio::time::Instant::now();
+    a.server.close().within(s(3)).and(b.server.close()).await;
+    assert_eq!(start.elapsed(), s(3));
+    assert_eq!((a.stats().sessions, b.stats().sessions), (0, 0));
+    drop((one, two));
+    a.end().await;
+    b.end().await;
 }

@@ -10,6 +10,7 @@ mod closing;
 mod cors;
 mod deflate;
 mod faults;
+mod draining;
 mod handshake;
 mod heartbeat;
 mod listen;

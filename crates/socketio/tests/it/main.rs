@@ -21,6 +21,8 @@ mod panics;
 mod parser;
 mod rooms;
 mod server;
+#[cfg(all(unix, feature = "signal"))]
+mod signals;
 mod slow;
 mod socket;
 mod support;

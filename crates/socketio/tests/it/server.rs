@@ -493,3 +493,50 @@ async fn server_close_can_be_awaited_in_a_handler() {
     nothing_left(&io).await;
     assert_eq!(io.stats().detached_handlers, 0);
 }
+
+/// The engines of other paths end with the server, and are waited for and cut off with it.
+#[tokio::test(start_paused = true)]
+async fn server_close_ends_bound_engines() {
+    let io = Server::new();
+    let mut options = engineio::Options::default();
+    options.path = "/other".to_owned();
+    let engine = engineio::Server::new(options).unwrap();
+    io.bind(&engine).unwrap();
+    let peer = Peer::join(&over_engine(&engine, "/other/"), Eio::V4).await;
+    assert_eq!(engine.session_count(), 1);
+    let start = tokio::time::Instant::now();
+    // the client does not answer the close frame
+    io.close().within(Duration::from_secs(3)).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(3));
+    assert_eq!((engine.session_count(), io.stats().sockets), (0, 0));
+    drop(peer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_drain() {
+    for eio in BOTH {
+        let io = Server::new();
+        let log = Log::default();
+        let logged = log.clone();
+        io.on_connection(move |socket: Socket| logged.watch(&socket));
+        let mut options = engineio::Options::default();
+        options.path = "/other".to_owned();
+        let engine = engineio::Server::new(options).unwrap();
+        io.bind(&engine).unwrap();
+        let mut one = Peer::join(&connector(&io), eio).await;
+        let mut other = Peer::join(&over_engine(&engine, "/other/"), eio).await;
+        assert!(!io.is_draining());
+        let draining = tokio::spawn(io.drain(Duration::from_secs(5)).into_future());
+        testkit::settle().await;
+        assert!(io.is_draining());
+        assert_eq!(open_from(&io, eio, "http://any.test").await, (503, 503));
+        one.closed().await;
+        other.closed().await;
+        drop((one, other));
+        draining.await.unwrap();
+        let ended = log.take().await;
+        let reason = "/ disconnect: server shutting down, 0 rooms";
+        assert_eq!(ended.iter().filter(|event| *event == reason).count(), 2, "{ended:?}");
+        io.close().await;
+    }
+}
