@@ -24,6 +24,17 @@ pub enum Protocol {
     V4,
 }
 
+impl Protocol {
+    /// The number that the `EIO` parameter has.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::V3 => 3,
+            Self::V4 => 4,
+        }
+    }
+}
+
 /// How a session's packets travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use engineio_proto::{CloseReason, Due, Outgoing, PacketType, Session, TransportKind, handshake};
 use tokio::time::Sleep;
+use tracing::Instrument as _;
 
 use crate::application::Application;
 use crate::batch::Batch;
@@ -32,8 +33,10 @@ use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
+use crate::stats::Counters;
 use crate::transport::polling::Polling;
 use crate::transport::websocket::WebSocket;
+use crate::TARGET;
 
 mod end;
 mod input;
@@ -113,6 +116,20 @@ impl Driver {
             stalled: None,
             engine,
         }
+    }
+
+    /// Starts the session's task, in a span that handlers run in as well.
+    pub(crate) fn spawn(self) {
+        // Built and entered only if somebody looks at it; the level is that of the protocol's steps.
+        let span = tracing::debug_span!(
+            target: TARGET,
+            parent: None,
+            "session",
+            sid = self.socket.id(),
+            transport = self.socket.transport().as_str(),
+            protocol = self.socket.protocol().number(),
+        );
+        tokio::spawn(self.instrument(span));
     }
 
     /// One turn: everything that can be done now. Pending: woken when there is more.
@@ -217,6 +234,7 @@ impl Driver {
             }
             Mail::Close(reason, detail) => self.end(now, reason, detail, cx),
             Mail::CutOff => {
+                Counters::add(&self.engine.counters.cut_off);
                 self.end(now, CloseReason::ServerShuttingDown, None, cx);
                 self.stage = Stage::Over;
             }

@@ -14,6 +14,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use crate::driver::Driver;
 use crate::functions::{self, Panicked};
@@ -24,7 +26,7 @@ use crate::server::{Engine, NotInserted};
 use crate::socket::Socket;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
-use crate::{answers, id};
+use crate::{TARGET, answers, id};
 
 /// Why a request is not answered as it wished.
 enum Refusal {
@@ -52,8 +54,27 @@ impl Refusal {
     }
 }
 
-/// Answers one of the engine's requests.
-pub(crate) async fn answer<B>(engine: Arc<Engine>, mut request: Request<B>) -> Response<Bytes>
+/// Answers one of the engine's requests, in a span of its own.
+pub(crate) fn answer<B>(
+    engine: Arc<Engine>,
+    request: Request<B>,
+) -> impl Future<Output = Response<Bytes>> + Send
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    let span = tracing::debug_span!(
+        target: TARGET,
+        "request",
+        method = request.method().as_str(),
+        transport = Empty,
+        protocol = Empty,
+        sid = Empty,
+    );
+    respond(engine, request).instrument(span)
+}
+
+async fn respond<B>(engine: Arc<Engine>, mut request: Request<B>) -> Response<Bytes>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -75,6 +96,7 @@ where
     match refusal {
         Refusal::Answer(answer) => *answer,
         Refusal::Code(error) => {
+            engine.counters.request_refused(&error);
             tracing::debug!(code = error.code(), message = error.message(), "request refused");
             match is_upgrade {
                 true => answers::refused_upgrade(&error),
@@ -102,6 +124,9 @@ where
     let name = asked.query.transport.as_deref().unwrap_or_default();
     let transport = engine.options.transports.iter().find(|transport| transport.as_str() == name);
     let transport = *transport.ok_or(HandshakeError::TransportUnknown)?;
+    let span = Span::current();
+    span.record("transport", transport.as_str());
+    span.record("protocol", asked.query.protocol.number());
     if upgrade.is_some() && transport != TransportKind::WebSocket {
         return Err(HandshakeError::BadRequest.into());
     }
@@ -109,6 +134,8 @@ where
         return open(engine, asked, request, transport, upgrade).await;
     };
     let socket = engine.session(sid).ok_or(HandshakeError::UnknownSession)?;
+    // not before: what a client makes up is not logged
+    span.record("sid", socket.id());
     if socket.protocol() != asked.query.protocol {
         return Err(HandshakeError::BadRequest.into());
     }
@@ -146,13 +173,13 @@ async fn open<B>(
     };
     // before the application is bothered; it is looked at again when the session is there
     if engine.is_closing() {
-        return Err(unavailable(NotInserted::Closing));
+        return Err(unavailable(engine, NotInserted::Closing));
     }
     if engine.is_draining() {
-        return Err(unavailable(NotInserted::Draining));
+        return Err(unavailable(engine, NotInserted::Draining));
     }
     if engine.is_full() {
-        return Err(unavailable(NotInserted::Full));
+        return Err(unavailable(engine, NotInserted::Full));
     }
     let accepts = requests::Accepts::new(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
@@ -163,11 +190,12 @@ async fn open<B>(
     allowed.map_err(crate::Refused::into_error)?;
 
     let socket = insert(engine, &asked.query, transport, request).await?;
+    Span::current().record("sid", socket.id());
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
         let admitted = socket.shared().mailbox.admit_poll(Poll { reply });
         debug_assert!(admitted.is_ok(), "the session is new");
-        tokio::spawn(Driver::polling(Arc::clone(engine), socket.clone(), asked.query.b64));
+        Driver::polling(Arc::clone(engine), socket.clone(), asked.query.b64).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
         let mut answer = answers::payload(asked, &accepts, engine.options.http_compression, answer);
         if let Some(cookie) = &engine.options.cookie {
@@ -182,7 +210,7 @@ async fn open<B>(
     tokio::spawn(async move {
         match upgraded(&engine, upgrade, agreement).await {
             // a task of its own, as small as can be: this one is as large as all that was above
-            Some(websocket) => drop(tokio::spawn(Driver::websocket(engine, socket, websocket))),
+            Some(websocket) => Driver::websocket(engine, socket, websocket).spawn(),
             None => engine.session_gone(&socket),
         }
     });
@@ -216,14 +244,15 @@ async fn insert(
         match engine.insert(&socket) {
             Ok(()) => return Ok(socket),
             Err(NotInserted::Taken) => {}
-            Err(why) => return Err(unavailable(why)),
+            Err(why) => return Err(unavailable(engine, why)),
         }
     }
     tracing::warn!("generate_id gave an id that is in use, or none, twice");
     Err(HandshakeError::BadRequest.into())
 }
 
-fn unavailable(why: NotInserted) -> Refusal {
+fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
+    Counters::add(&engine.counters.unavailable);
     Refusal::answer(answers::unavailable(match why {
         NotInserted::Closing => "Server is closing",
         NotInserted::Draining => "Server is draining",

@@ -25,6 +25,12 @@
 //! # }
 //! ```
 //!
+//! What it does can be followed with `tracing`: its spans and events have targets that begin with
+//! `engineio`. At debug level each session has a span `session` (fields `sid`, `transport`,
+//! `protocol`), in which the application runs too, and each of the engine's requests a span
+//! `request` (`method`, `transport`, `protocol`, and `sid` once it is known). What clients send is
+//! logged nowhere, but note that who holds a session's id can use the session.
+//!
 //! Where a message passes, from bytes to the application: `listen` (or another HTTP server) →
 //! `service` → `driver`, with `transport` → [`Application`]; and back: [`Socket`] → `outbox` →
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
@@ -88,6 +94,9 @@ pub use service::{EngineService, Intercept};
 pub use signals::Signals;
 pub use socket::{Closed, Detail, Socket};
 pub use stats::Stats;
+
+/// The target of spans; events have that of their module, which begins with it.
+const TARGET: &str = "engineio";
 
 /// Locks a mutex; what a panicking holder left behind is whole, as all sections here are short
 /// and call no user code.

@@ -26,6 +26,7 @@ use crate::guarded::Guarded;
 use crate::lock;
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
+use crate::stats::Counters;
 
 /// Bytes of a request's head at most, also hyper's read buffer per connection.
 const MAX_HEAD: usize = 16 * 1024;
@@ -259,6 +260,7 @@ impl<L: Listener, S: Connect> Accept<L, S> {
                     tracing::debug!(%error, "connection gone before it was accepted");
                 }
                 Some(Err(error)) => {
+                    Counters::add(&self.engine.counters.accept_errors);
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -293,6 +295,7 @@ where
 {
     let mut presence = Presence::new(engine);
     let phase = presence.phase();
+    let _served = engine.counters.http_connection();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
     let service = PerConnection { service, peer: Peer { addr, ..peer } };
     let connection = http1::Builder::new()

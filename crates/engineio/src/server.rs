@@ -178,10 +178,17 @@ impl Server {
         self.0.session_count()
     }
 
-    /// A snapshot of the counters.
+    /// A snapshot of what the server counts.
+    ///
+    /// It looks at each session, for the queues and the transports: meant to be taken now and then.
+    /// [`Server::session_count`] by itself costs nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.counters.snapshot()
+        let mut stats = self.0.counters.snapshot();
+        // handles first: not all queues are to be waited for while nobody can connect
+        stats.look_at(&self.0.all_sessions());
+        stats.draining = self.is_draining();
+        stats
     }
 
     /// The options.
@@ -375,12 +382,13 @@ impl Engine {
     /// Ends what is left of sessions and of our own connections at once.
     pub(crate) fn cut_off(&self) {
         self.advance(Phase::Abort);
-        let sessions: Vec<Socket> = {
-            let sessions = lock(&self.sessions);
-            let leaving = sessions.leaving.iter().map(|session| &session.0);
-            sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
-        };
-        sessions.iter().for_each(Socket::cut_off);
+        self.all_sessions().iter().for_each(Socket::cut_off);
+    }
+
+    fn all_sessions(&self) -> Vec<Socket> {
+        let sessions = lock(&self.sessions);
+        let leaving = sessions.leaving.iter().map(|session| &session.0);
+        sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
     }
 
     pub(crate) fn session_count(&self) -> usize {

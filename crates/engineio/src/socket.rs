@@ -153,11 +153,11 @@ impl Socket {
         let mut dropped = 0;
         let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut dropped);
         if dropped > 0 {
-            Counters::add_many(&self.0.counters.queue_dropped, dropped);
+            Counters::add_many(&self.0.counters.stripe().queue_dropped, dropped);
         }
         match push {
-            Push::Dropped if volatile => Counters::add(&self.0.counters.volatile_dropped),
-            Push::Dropped => Counters::add(&self.0.counters.queue_dropped),
+            Push::Dropped if volatile => Counters::add(&self.0.counters.stripe().volatile_dropped),
+            Push::Dropped => Counters::add(&self.0.counters.stripe().queue_dropped),
             Push::Queued | Push::Closed => {}
         }
         self.see_to(todo);

@@ -47,6 +47,7 @@ mod registry;
 mod server;
 mod service;
 mod socket;
+mod stats;
 mod task;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,13 +57,13 @@ pub use builder::{BuildError, Builder};
 pub use bundle::ClientFiles;
 pub use client::Client;
 pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
-pub use engineio::{
-    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
-    Detail, Draining, EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck,
-    Origins, Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
-};
 #[cfg(feature = "signal")]
 pub use engineio::Signals;
+pub use engineio::{
+    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
+    Detail, Draining, EngineService, GenerateId, Listener, NotFound, Options, OptionsError,
+    OriginCheck, Origins, Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
+};
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};
 pub use events::ListenerId;
@@ -74,7 +75,7 @@ pub use middleware::Event;
 pub use namespace::{Connected, Namespace};
 pub use operator::{BroadcastOperator, SocketOperator};
 pub use reason::{DisconnectReason, Reason};
-pub use server::{Server, Stats};
+pub use server::Server;
 pub use service::SocketIoLayer;
 pub use socket::{Extensions, Socket};
 pub use socketio_adapter::{
@@ -85,6 +86,7 @@ pub use socketio_parser::{
     Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet, PacketType,
     Parser, Revision, Spread, Value,
 };
+pub use stats::Stats;
 
 #[doc = include_str!("docs/from-node.md")]
 pub mod from_node {}

@@ -4,18 +4,19 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use engineio::{
-    Addresses, Application, Attached, Closing, Connect, Draining, EngineService, Listener, NotFound,
-    Origins, Protocol,
+    Addresses, Application, Attached, Closing, Connect, Draining, EngineService, Listener,
+    NotFound, Origins, Protocol,
 };
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::Instrument as _;
 
 use crate::builder::{BuildError, Builder};
 use crate::bundle::Files;
@@ -30,6 +31,7 @@ use crate::operator::BroadcastOperator;
 use crate::registry::Registry;
 use crate::service::SocketIoLayer;
 use crate::socket::Socket;
+use crate::stats::{Counters, Stats};
 use crate::task::Task;
 
 /// A Socket.IO server; a handle, cheap to clone.
@@ -51,8 +53,7 @@ struct Inner {
     parser: Parser,
     packet_limits: Arc<socketio_parser::Limits>,
     connect_timeout: Duration,
-    detached: Arc<AtomicUsize>,
-    panics: AtomicU64,
+    counters: Arc<Counters>,
 }
 
 /// What the builder decided.
@@ -97,8 +98,7 @@ impl Server {
             parser,
             packet_limits,
             connect_timeout,
-            detached: Arc::default(),
-            panics: AtomicU64::new(0),
+            counters: Arc::default(),
         }));
         server.serve_engine(&server.0.engine);
         server
@@ -379,20 +379,24 @@ impl Server {
         &self.0.engine.options().origins
     }
 
-    /// A snapshot of the counters.
+    /// A snapshot of what the server counts, with all of its engines.
+    ///
+    /// It looks at each connection and each socket: meant to be taken now and then.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let mut engine = self.0.engine.stats();
+        let bound = lock(&self.0.bound).clone();
+        bound.iter().for_each(|bound| engine += bound.stats());
         let namespaces = self.0.registry.all();
-        let connected = || namespaces.iter().flat_map(|namespace| namespace.connected());
-        Stats {
-            engine: self.0.engine.stats(),
-            namespaces: namespaces.len(),
-            sockets: namespaces.iter().map(|namespace| namespace.connected().len()).sum(),
-            rooms: namespaces.iter().map(|namespace| namespace.adapter().room_count()).sum(),
-            pending_acks: connected().map(|socket| socket.pending_acks()).sum(),
-            detached_handlers: self.0.detached.load(Ordering::Relaxed),
-            handler_panics: self.0.panics.load(Ordering::Relaxed),
+        let mut stats = self.0.counters.snapshot(engine);
+        stats.namespaces = namespaces.len();
+        for namespace in &namespaces {
+            let connected = namespace.connected();
+            stats.sockets += connected.len();
+            stats.pending_acks += connected.iter().map(|s| s.pending_acks()).sum::<usize>();
+            stats.rooms += namespace.adapter().room_count();
         }
+        stats
     }
 
     // ---- for the crate ----------------------------------------------------------------------
@@ -417,8 +421,8 @@ impl Server {
         self.0.connect_timeout
     }
 
-    pub(crate) fn count_panic(&self) {
-        self.0.panics.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
     }
 
     /// Lets the unfinished handlers of a connection that ended go on, in a task of their own.
@@ -426,17 +430,20 @@ impl Server {
         if count == 0 {
             return;
         }
-        let detached = Arc::clone(&self.0.detached);
-        let before = detached.fetch_add(count, Ordering::Relaxed);
+        let counters = Arc::clone(&self.0.counters);
+        let before = counters.detached_handlers.fetch_add(count, Ordering::Relaxed);
         if before + count > self.limits().max_detached_handlers {
-            detached.fetch_sub(count, Ordering::Relaxed);
+            counters.detached_handlers.fetch_sub(count, Ordering::Relaxed);
+            counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);
             tracing::warn!(count, "too many handlers outlive their connections: dropped");
             return;
         }
-        tokio::spawn(async move {
+        let running = async move {
             handlers.await;
-            detached.fetch_sub(count, Ordering::Relaxed);
-        });
+            counters.detached_handlers.fetch_sub(count, Ordering::Relaxed);
+        };
+        // still in the span of their session
+        tokio::spawn(running.instrument(tracing::Span::current()));
     }
 }
 
@@ -526,26 +533,6 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("engine", &self.0.engine).finish_non_exhaustive()
     }
-}
-
-/// A snapshot of the server's counters.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Those of the engine.
-    pub engine: engineio::Stats,
-    /// Namespaces.
-    pub namespaces: usize,
-    /// Connected sockets of all namespaces.
-    pub sockets: usize,
-    /// Rooms that were joined, of all namespaces; own-id rooms are not counted.
-    pub rooms: usize,
-    /// Acknowledgements that clients owe.
-    pub pending_acks: usize,
-    /// Handlers that go on after their connections ended.
-    pub detached_handlers: usize,
-    /// Panics of handlers and middleware, each of which ended its connection.
-    pub handler_panics: u64,
 }
 
 /// An engine's path, without a trailing slash.

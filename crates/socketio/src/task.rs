@@ -35,6 +35,7 @@ use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
 use crate::socket::{Credentials, Socket, outgoing};
+use crate::stats::Counters;
 
 use futures::Futures;
 
@@ -143,6 +144,7 @@ impl Task {
 
     /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
     fn on_error(&mut self, error: &DecodeError, cx: &mut Context<'_>) {
+        Counters::add(&self.server.counters().invalid_packets);
         for socket in self.client.sockets() {
             self.raise_error(&socket, error.clone().into(), cx);
         }
@@ -269,7 +271,7 @@ impl Task {
             }
             Err(_) => {
                 tracing::error!("an async handler panicked");
-                self.server.count_panic();
+                Counters::add(&self.server.counters().handler_panics);
                 self.close(CloseReason::ForcedServerClose);
             }
         }
@@ -289,7 +291,7 @@ impl Task {
 
     fn on_panic(&mut self, socket: &Socket, name: &str) {
         tracing::error!(id = %socket.id(), event = ?name.get(..64).unwrap_or(name), "a handler panicked");
-        self.server.count_panic();
+        Counters::add(&self.server.counters().handler_panics);
         self.close(CloseReason::ForcedServerClose);
     }
 
@@ -300,6 +302,7 @@ impl Task {
         if !self.client.remove(socket) {
             return;
         }
+        self.server.counters().disconnected(reason);
         self.client.conn().close_gate(socket.gate(), None);
         self.tell(socket, "disconnecting", reason, cx);
         let namespace = socket.namespace();

@@ -95,7 +95,7 @@ impl Driver {
     pub(super) fn count_delivered(&mut self) {
         let delivered = std::mem::take(&mut self.delivered);
         if delivered > 0 {
-            Counters::add_many(&self.engine.counters.messages_in, delivered);
+            Counters::add_many(&self.engine.counters.stripe().messages_in, delivered);
         }
     }
 
@@ -329,6 +329,7 @@ impl Driver {
         self.transport = Transport::WebSocket(websocket);
         self.socket.set_transport(TransportKind::WebSocket);
         Counters::add(&self.socket.counters().upgraded);
+        tracing::Span::current().record("transport", TransportKind::WebSocket.as_str());
         tracing::debug!(sid = self.socket.id(), "upgraded");
     }
 }

@@ -21,6 +21,7 @@ use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
 use crate::server::Server;
 use crate::socket::{Credentials, Socket, outgoing};
+use crate::stats::Counters;
 
 impl Task {
     pub(super) fn on_connect(&mut self, nsp: &str, credentials: Credentials, cx: &mut Context<'_>) {
@@ -84,7 +85,7 @@ impl Task {
     fn on_joined(&mut self, joined: std::thread::Result<Joined>, cx: &mut Context<'_>) {
         let Ok(Joined { attempt, result }) = joined else {
             tracing::error!("a middleware of a namespace panicked");
-            self.server.count_panic();
+            Counters::add(&self.server.counters().handler_panics);
             return self.close(CloseReason::ForcedServerClose);
         };
         let Some(at) = self.connecting.iter().position(|(number, _)| *number == attempt) else {
@@ -128,6 +129,7 @@ impl Task {
             return;
         }
         self.connect_by = None;
+        Counters::add(&self.server.counters().connected);
         let no_args = Args::from_values(Vec::new());
         for event in ["connect", "connection"] {
             let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
@@ -138,6 +140,7 @@ impl Task {
     /// Tells the client that it may not join.
     // reference: refusal by middleware
     fn refuse(&self, nsp: &str, refusal: &ConnectError) {
+        Counters::add(&self.server.counters().connect_errors);
         let (message, data) = (refusal.message(), refusal.value());
         let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
         let _ = self.client.conn().push(outgoing(packet), false);
