@@ -63,7 +63,7 @@ async fn sessions_are_closed_one_by_one() {
 async fn new_sessions_are_refused_while_old_ones_go_on() {
     let host = Host::echo(Options::default());
     let mut polling = Polling::open(&host.net, Eio::V4, "").await;
-    let draining = host.server.drain(s(20)); // its work begins when it is awaited
+    let draining = host.server.drain(s(4)); // its work begins when it is awaited
     let refused = handshake(&host).await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
     assert_eq!(refused.json()["message"], "Server is draining");

@@ -215,6 +215,8 @@ async fn broadcast(road: Road, clients: usize) {
     for client in &mut websockets {
         client.expect_text("4from a POST").await;
     }
+    // it has not fetched its own, which the end of the server would wait for
+    polling.post(["1"]).await;
     drop(websockets);
     host.end().await;
 }

@@ -38,7 +38,7 @@ roads! {
         // text alone stays text; base64 is understood
         client.post(["4x".into(), Packet::Binary(Bytes::from_static(b"\x07"))]).await;
         host.expect(&["x", r#"b"\x07""#]);
-        drop(client);
+        client.post(["1"]).await; // the echo waits, which the end of the server would wait for
         host.end().await;
     }
 }
