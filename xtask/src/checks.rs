@@ -48,6 +48,44 @@ pub(crate) fn file_lengths() -> Result<()> {
     Err(format!("split, or say in the module doc why it is over 600 lines: {files}").into())
 }
 
+/// Nobody excepts himself from the workspace's rule about unsafe code, and each package has its
+/// rules.
+pub(crate) fn no_unsafe() -> Result<()> {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for folder in ["crates", "conformance", "examples", "xtask"] {
+        for file in rust_files(&root().join(folder))? {
+            count += 1;
+            let text = fs::read_to_string(&file)?;
+            if text.lines().any(excepts_from_unsafe_rule) {
+                wrong.push(file.strip_prefix(root())?.display().to_string());
+            }
+        }
+    }
+    for package in packages()? {
+        let manifest = package.join("Cargo.toml");
+        if !fs::read_to_string(&manifest)?.contains("[lints]\nworkspace = true") {
+            wrong.push(manifest.strip_prefix(root())?.display().to_string());
+        }
+    }
+    if !fs::read_to_string(root().join("Cargo.toml"))?.contains("unsafe_code = \"deny\"") {
+        wrong.push("Cargo.toml".to_owned());
+    }
+    if wrong.is_empty() {
+        println!("no unsafe code is allowed in {count} files");
+        return Ok(());
+    }
+    Err(format!("the rule about unsafe code is not kept in {}", wrong.join(", ")).into())
+}
+
+/// Whether a line is an attribute that allows unsafe code.
+fn excepts_from_unsafe_rule(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with('#')
+        && line.contains("unsafe_code")
+        && ["allow(", "expect(", "warn("].iter().any(|level| line.contains(level))
+}
+
 /// Each library builds without its features, with each of them alone, and with all.
 pub(crate) fn features() -> Result<()> {
     for package in packages()? {
@@ -138,6 +176,14 @@ mod tests {
                         deflate = [\"dep:flate2\"]\nmsgpack = []\n\n[dependencies]\nbytes = \"1\"\n";
         assert_eq!(feature_names(manifest), ["deflate", "msgpack"]);
         assert_eq!(feature_names("[package]\nname = \"a\"\n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn exceptions_from_the_unsafe_rule() {
+        assert!(excepts_from_unsafe_rule("    #[allow(unsafe_code)]"));
+        assert!(excepts_from_unsafe_rule("#![expect(dead_code, unsafe_code, reason = \"x\")]"));
+        assert!(!excepts_from_unsafe_rule("#![deny(unsafe_code)]"));
+        assert!(!excepts_from_unsafe_rule("// #[allow(unsafe_code)]"));
     }
 
     #[test]

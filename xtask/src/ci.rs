@@ -19,6 +19,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     });
     report.check("file lengths", checks::file_lengths);
     report.check("sans-IO", checks::sans_io);
+    report.check("unsafe code", checks::no_unsafe);
     report.check("items", items);
     report.check("clippy", || {
         let deny_warnings = ["--", "--deny", "warnings"];

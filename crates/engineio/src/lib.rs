@@ -52,6 +52,8 @@ mod id;
 mod layer;
 mod listen;
 mod mailbox;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod options;
 mod origins;
 mod outbox;
@@ -84,6 +86,8 @@ pub use gate::Gate;
 pub use id::random as random_id;
 pub use layer::EngineLayer;
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use options::{Cookie, Options, OptionsError, SlowConsumer};
 pub use origins::{Origins, Refused};
 pub use outbox::Push;

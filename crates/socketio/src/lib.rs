@@ -25,6 +25,7 @@
 //! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
 //! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
 //! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
+//! [`operating`] is for those who run it: ends, metrics, limits, origins and proxies.
 //! [`from_node`] lists the API of Socket.IO for Node with its counterparts here.
 
 mod ack;
@@ -39,6 +40,8 @@ mod extract;
 mod handler;
 mod handshake;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod middleware;
 mod namespace;
 mod operator;
@@ -71,6 +74,8 @@ pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEve
 pub use handler::{Handler, IntoReply, Reply};
 pub use handshake::Handshake;
 pub use limits::Limits;
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use middleware::Event;
 pub use namespace::{Connected, Namespace};
 pub use operator::{BroadcastOperator, SocketOperator};
@@ -87,6 +92,9 @@ pub use socketio_parser::{
     Parser, Revision, Spread, Value,
 };
 pub use stats::Stats;
+
+#[doc = include_str!("docs/operating.md")]
+pub mod operating {}
 
 #[doc = include_str!("docs/from-node.md")]
 pub mod from_node {}

@@ -13,6 +13,8 @@ mod files;
 mod handlers;
 mod hostile;
 mod hyper;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod middleware;
 mod mistakes;
 mod namespace;
@@ -25,4 +27,6 @@ mod server;
 mod signals;
 mod slow;
 mod socket;
+mod spans;
+mod stats;
 mod support;

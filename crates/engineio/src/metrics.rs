@@ -1,0 +1,105 @@
+//! What [`Stats`] says, for the facade `metrics`.
+//!
+//! Published when somebody asks, from a snapshot: nothing is done for it while messages pass.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+use crate::server::Server;
+use crate::stats::Stats;
+
+impl Server {
+    /// Takes a [snapshot](Server::stats) and [publishes](Stats::publish) it. Call it whenever the
+    /// metrics are collected.
+    pub fn publish_metrics(&self) {
+        self.stats().publish();
+    }
+}
+
+impl Stats {
+    /// Sets the gauges and counters `engineio_*` of the current `metrics` recorder to these numbers.
+    /// They have no label that tells servers apart: of several in a process, publish the sum.
+    pub fn publish(&self) {
+        for (transport, protocol, count) in &self.open {
+            let (transport, protocol) = (transport.as_str(), digit(protocol.number()));
+            gauge!("engineio_sessions", "transport" => transport, "protocol" => protocol)
+                .set(number(*count));
+        }
+        let open: usize = self.open.iter().map(|(.., count)| count).sum();
+        gauge!("engineio_sessions_closing").set(number(self.sessions.saturating_sub(open)));
+        gauge!("engineio_http_connections").set(number(self.http_connections));
+        gauge!("engineio_queued_bytes").set(number(self.queued_bytes));
+        gauge!("engineio_longest_queue_bytes").set(number(self.longest_queue));
+        gauge!("engineio_draining").set(f64::from(u8::from(self.draining)));
+
+        counter!("engineio_sessions_opened_total").absolute(self.opened);
+        counter!("engineio_sessions_upgraded_total").absolute(self.upgraded);
+        for (reason, count) in &self.closed {
+            counter!("engineio_sessions_closed_total", "reason" => reason.as_str())
+                .absolute(*count);
+        }
+        counter!("engineio_sessions_cut_off_total").absolute(self.cut_off);
+        counter!("engineio_slow_consumers_total").absolute(self.slow_consumers);
+        counter!("engineio_messages_received_total").absolute(self.messages_in);
+        counter!("engineio_packets_queued_total").absolute(self.packets_out);
+        counter!("engineio_packets_dropped_total", "cause" => "volatile")
+            .absolute(self.volatile_dropped);
+        counter!("engineio_packets_dropped_total", "cause" => "full").absolute(self.queue_dropped);
+        counter!("engineio_requests_refused_total").absolute(self.refused);
+        for (code, count) in &self.refused_by_code {
+            counter!("engineio_requests_refused_by_code_total", "code" => digit(*code))
+                .absolute(*count);
+        }
+        counter!("engineio_handshakes_unavailable_total").absolute(self.unavailable);
+        counter!("engineio_too_large_total").absolute(self.too_large);
+        counter!("engineio_panics_total").absolute(self.panics);
+        counter!("engineio_accept_errors_total").absolute(self.accept_errors);
+    }
+}
+
+/// Tells the current `metrics` recorder what each `engineio_*` metric means. Call it once, when the
+/// recorder is there; publishing works without.
+pub fn describe_metrics() {
+    for (name, unit, help) in GAUGES {
+        describe_gauge!(*name, *unit, *help);
+    }
+    for (name, help) in COUNTERS {
+        describe_counter!(*name, Unit::Count, *help);
+    }
+}
+
+const GAUGES: &[(&str, Unit, &str)] = &[
+    ("engineio_sessions", Unit::Count, "Sessions that are open, by transport and protocol"),
+    ("engineio_sessions_closing", Unit::Count, "Sessions that are being opened or closed"),
+    ("engineio_http_connections", Unit::Count, "HTTP connections of the server's own listeners"),
+    ("engineio_queued_bytes", Unit::Bytes, "Bytes that wait to be sent to all clients"),
+    ("engineio_longest_queue_bytes", Unit::Bytes, "Bytes that wait for the slowest client"),
+    ("engineio_draining", Unit::Count, "1 while new sessions are refused, else 0"),
+];
+
+const COUNTERS: &[(&str, &str)] = &[
+    ("engineio_sessions_opened_total", "Sessions opened"),
+    ("engineio_sessions_upgraded_total", "Sessions that changed to WebSocket"),
+    ("engineio_sessions_closed_total", "Sessions ended, by reason"),
+    ("engineio_sessions_cut_off_total", "Sessions cut off at the deadline of a close"),
+    ("engineio_slow_consumers_total", "Sessions ended as the client took nothing"),
+    ("engineio_messages_received_total", "Messages received"),
+    ("engineio_packets_queued_total", "Packets queued to be sent, one for each receiver"),
+    ("engineio_packets_dropped_total", "Packets dropped: volatile, or the queue full"),
+    ("engineio_requests_refused_total", "Handshakes and requests refused, all causes"),
+    ("engineio_requests_refused_by_code_total", "Those refused by an error of the protocol"),
+    ("engineio_handshakes_unavailable_total", "Handshakes refused with 503"),
+    ("engineio_too_large_total", "Bodies and messages refused for their size"),
+    ("engineio_panics_total", "Panics of the application"),
+    ("engineio_accept_errors_total", "Failures to accept a connection"),
+];
+
+/// Labels are better static.
+fn digit(digit: u8) -> &'static str {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    DIGITS[usize::from(digit % 10)]
+}
+
+/// Exact up to 2^53.
+fn number(count: usize) -> f64 {
+    count as f64
+}

@@ -1,0 +1,106 @@
+//! Spans and events for `tracing`.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use socketio::{Server, Socket};
+use testkit::{Connector, Eio, Polling};
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::support::{Peer, connector};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+    }
+
+    /// Until the result is dropped this thread's log, for tests run on one thread each.
+    fn collect(&self, filter: &str) -> tracing::subscriber::DefaultGuard {
+        let lines = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .without_time()
+            .with_span_events(FmtSpan::NEW)
+            .with_writer(move || lines.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+}
+
+fn server() -> (Server, Connector) {
+    let io = Server::new();
+    io.on_connection(|socket: Socket| {
+        socket.on("secret", async || {
+            tracing::info!("handled");
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tracing::info!("finished");
+        });
+    });
+    let server = connector(&io);
+    (io, server)
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_run_in_the_span_of_their_session() {
+    let lines = Lines::default();
+    let _guard = lines.collect("info,engineio[session]=debug");
+    let (_io, server) = server();
+    let mut peer = Peer::join(&server, Eio::V4).await;
+    peer.send(r#"42["secret","payload"]"#).await;
+    testkit::settle().await;
+    drop(peer); // the handler goes on without it, still in the span
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let text = lines.take();
+    for message in ["handled", "finished"] {
+        let line = text.lines().find(|line| line.contains(message)).unwrap_or(&text);
+        assert!(line.contains("session{sid=\""), "{line}");
+        assert!(line.contains("transport=\"websocket\" protocol=4}"), "{line}");
+    }
+    assert!(!text.contains("DEBUG engineio::"), "only the span was asked for:\n{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_have_spans_and_payloads_are_not_logged() {
+    let lines = Lines::default();
+    let _guard = lines.collect("debug");
+    let (_io, server) = server();
+    let mut polling = Polling::open(&server, Eio::V4, "").await;
+    polling.post(["40", r#"42["secret","payload"]"#]).await;
+    polling.post(["4nonsense"]).await;
+    let text = lines.take();
+    let request = "request{method=\"POST\"";
+    assert!(text.contains(request), "{text}");
+    assert!(text.contains("session{"), "{text}");
+    for said in ["payload", "nonsense"] {
+        assert!(!text.contains(said), "{text}");
+    }
+}
+
+/// At the level that programs usually have nothing is built.
+#[tokio::test(start_paused = true)]
+async fn there_are_no_spans_at_info() {
+    let lines = Lines::default();
+    let _guard = lines.collect("info");
+    let (_io, server) = server();
+    let mut peer = Peer::join(&server, Eio::V4).await;
+    peer.send(r#"42["secret","payload"]"#).await;
+    testkit::settle().await;
+    let text = lines.take();
+    assert!(text.contains("handled"), "{text}");
+    assert!(!text.contains("session"), "{text}");
+}
