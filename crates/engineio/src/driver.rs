@@ -27,6 +27,7 @@ use engineio_proto::{CloseReason, Due, Outgoing, PacketType, Session, TransportK
 use tokio::time::Sleep;
 use tracing::Instrument as _;
 
+use crate::TARGET;
 use crate::application::Application;
 use crate::batch::Batch;
 use crate::mailbox::{Mail, Post};
@@ -36,7 +37,6 @@ use crate::socket::{Detail, Socket};
 use crate::stats::Counters;
 use crate::transport::polling::Polling;
 use crate::transport::websocket::WebSocket;
-use crate::TARGET;
 
 mod end;
 mod input;
