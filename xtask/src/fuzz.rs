@@ -177,7 +177,7 @@ fn run_target(programs: &std::path::Path, target: &str, seconds: u32) -> Result<
 /// The figures of a run, from libFuzzer's last line of progress and its statistics.
 fn summary(log: &str) -> String {
     let figure = |name: &str| {
-        let progress = log.lines().rev().find(|line| line.starts_with('#'))?;
+        let progress = log.lines().rev().find(|line| line.contains(" cov: "))?;
         let mut words = progress.split_whitespace().skip_while(|word| *word != name);
         words.nth(1)
     };
@@ -228,6 +228,7 @@ mod tests {
     fn figures_of_a_run() {
         let log = "INFO: Seed: 1\n#3\tINITED cov: 5 ft: 6 corp: 1/1b exec/s: 0\n\
                    #99\tDONE   cov: 707 ft: 2865 corp: 499/44Kb lim: 585 exec/s: 9\n\
+                   ###### Recommended dictionary. ######\n\
                    Done 99 runs in 11 second(s)\nstat::number_of_executed_units: 99\n";
         assert_eq!(summary(log), "99 runs, 707 edges, corpus 499/44Kb");
         assert_eq!(summary("killed"), "? runs, ? edges, corpus ?");
