@@ -70,7 +70,12 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 
 fn wanted(options: &Options) -> Vec<&'static Row> {
     let mut rows: Vec<&Row> = ROWS.iter().filter(|row| options.wants(row.name)).collect();
+    let has_profiles = options.server.as_ref().is_none_or(|command| command.contains("{profile}"));
     rows.retain(|row| {
+        if row.profile != "bench" && !has_profiles {
+            println!("bench: no row {}: the command of the server has no {{profile}}", row.name);
+            return false;
+        }
         let connections = row.load[2].parse().unwrap_or(0);
         let fits = machine::open_files() > connections + SPARE_FILES;
         if !fits {

@@ -96,6 +96,8 @@ pub(crate) fn abuse() -> Result<Option<String>> {
 
 /// The Node servers that ours is compared with.
 pub(crate) fn bench() -> Result<()> {
+    // They may have been installed before Node was removed.
+    require_node()?;
     for (name, what) in [("node4", "the server of socket.io 4"), ("node2", "that of 2.0.4")] {
         npm_install(&root().join("bench").join(name), what)?;
     }

@@ -38,11 +38,6 @@ impl Servers {
         let mut builds = vec![(OURS.to_owned(), ours)];
         builds.extend(options.with.iter().cloned());
 
-        let has_profiles = |row: &&Row| row.profile == "bench" || builds[0].1.contains("{profile}");
-        for row in rows.iter().filter(|row| !has_profiles(row)) {
-            println!("bench: no row {}: the command of the server has no {{profile}}", row.name);
-        }
-
         build("sioload")?;
         if rows.iter().any(|row| row.floor.is_some()) {
             build("floors")?;
