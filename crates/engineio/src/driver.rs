@@ -28,6 +28,7 @@ use tokio::time::Sleep;
 
 use crate::application::Application;
 use crate::batch;
+use crate::limits::Limit;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
 use crate::server::Engine;
@@ -227,6 +228,7 @@ impl Driver {
                 }
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {
+                    self.engine.counters.limited(Limit::UpgradeTimeout);
                     self.socket.shared().mailbox.probe_ended();
                     if let Some(probe) = self.probe.take() {
                         probe.refuse(cx);
@@ -248,6 +250,7 @@ impl Driver {
             match &mut self.stalled {
                 Some(stalled) if stalled.1 != written => *stalled = (now, written),
                 _ => {
+                    self.engine.counters.limited(Limit::WriteTimeout);
                     let detail = Some(Detail::SlowConsumer);
                     return self.end(now, CloseReason::TransportError, detail, cx);
                 }
@@ -316,6 +319,7 @@ impl Driver {
                     }
                     // our own HTTP server's guard was quicker than we
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                        self.engine.counters.limited(Limit::WriteTimeout);
                         let detail = Some(Detail::SlowConsumer);
                         self.end(now, CloseReason::TransportError, detail, cx);
                     }

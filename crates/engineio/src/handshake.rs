@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::driver::Driver;
 use crate::functions::{self, Panicked};
+use crate::limits::Limit;
 use crate::mailbox::Poll;
 use crate::request;
 use crate::requests::{self, Asked};
@@ -146,10 +147,10 @@ async fn open<B>(
     };
     // before the application is bothered; it is looked at again when the session is there
     if engine.is_closing() {
-        return Err(unavailable(NotInserted::Closing));
+        return Err(unavailable(engine, NotInserted::Closing));
     }
     if engine.is_full() {
-        return Err(unavailable(NotInserted::Full));
+        return Err(unavailable(engine, NotInserted::Full));
     }
     let accepts = requests::Accepts::new(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
@@ -213,14 +214,17 @@ async fn insert(
         match engine.insert(&socket) {
             Ok(()) => return Ok(socket),
             Err(NotInserted::Taken) => {}
-            Err(why) => return Err(unavailable(why)),
+            Err(why) => return Err(unavailable(engine, why)),
         }
     }
     tracing::warn!("generate_id gave an id that is in use, or none, twice");
     Err(HandshakeError::BadRequest.into())
 }
 
-fn unavailable(why: NotInserted) -> Refusal {
+fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
+    if why == NotInserted::Full {
+        engine.counters.limited(Limit::Sessions);
+    }
     Refusal::answer(answers::unavailable(match why {
         NotInserted::Closing => "Server is closing",
         NotInserted::Full | NotInserted::Taken => "Too many sessions",
@@ -274,7 +278,9 @@ async fn upgraded(
     agreement: Option<Agreement>,
 ) -> Option<Box<WebSocket>> {
     let options = &engine.options;
-    let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await.ok()?.ok()?;
+    let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await;
+    let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
+    let upgraded = upgraded.ok()?.ok()?;
     let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
     Some(Box::new(WebSocket::new(upgraded, max_message, max_frames, agreement)))
 }

@@ -43,6 +43,7 @@ mod guarded;
 mod handshake;
 mod id;
 mod layer;
+mod limits;
 mod listen;
 mod mailbox;
 mod options;
@@ -72,6 +73,7 @@ pub use functions::{
 pub use gate::Gate;
 pub use id::random as random_id;
 pub use layer::EngineLayer;
+pub use limits::{Limit, LimitCounts};
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
 pub use options::{Cookie, Options, OptionsError, SlowConsumer};
 pub use origins::{Origins, Refused};

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::guarded::Guarded;
+use crate::limits::Limit;
 use crate::lock;
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
@@ -312,6 +313,11 @@ where
         tokio::select! {
             result = connection.as_mut() => {
                 if let Err(error) = result {
+                    if error.is_timeout() {
+                        engine.counters.limited(Limit::HeaderTimeout);
+                    } else if is_write_timeout(&error) {
+                        engine.counters.limited(Limit::WriteTimeout);
+                    }
                     // the peer's matter: it went away, or sent what is no HTTP
                     tracing::debug!(%error, "connection failed");
                 }
@@ -371,6 +377,12 @@ fn poll_accept<L: Listener>(
     }
     slot.listener = Some(listener);
     accepted.map(Some)
+}
+
+/// Whether a connection failed as its peer did not take what was written, see [`Guarded`].
+fn is_write_timeout(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Whether an accept error is that of one connection only.

@@ -24,6 +24,7 @@ use engineio_proto::{Outgoing, Protocol};
 use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::gate::Gate;
+use crate::limits::Limit;
 use crate::lock;
 use crate::options::SlowConsumer;
 
@@ -44,6 +45,15 @@ pub enum Push {
     Dropped,
     /// The session or the gate is closed, or the queue was full and the session ends for it.
     Closed,
+}
+
+/// What a full queue did for a pushed packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    /// Older packets that had to go.
+    pub(crate) dropped: u64,
+    /// The bound that acted.
+    pub(crate) limit: Option<Limit>,
 }
 
 /// The bounds of an outbox.
@@ -172,14 +182,14 @@ impl Outbox {
     }
 
     /// Queues a packet if the gate, if there is one, is open. `batch`: a batch runs on this thread;
-    /// `dropped` counts the older packets that had to go for it.
+    /// `cost` says what a full queue did for it.
     pub(crate) fn push(
         &self,
         packet: &Outgoing,
         gate: Option<&Gate>,
         volatile: bool,
         batch: bool,
-        dropped: &mut u64,
+        cost: &mut Cost,
     ) -> (Push, Todo) {
         let bounds = &self.bounds;
         let mut queue = self.lock();
@@ -189,10 +199,12 @@ impl Outbox {
         if volatile && !queue.ready {
             return (Push::Dropped, Todo::Nothing);
         }
-        if queue.exceeds(packet, bounds) && packet.is_droppable() {
+        let exceeded = queue.exceeds(packet, bounds);
+        if exceeded.is_some() && packet.is_droppable() {
+            cost.limit = exceeded;
             match bounds.policy {
                 SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds, dropped) => {}
+                SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds, cost) => {}
                 SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
                 SlowConsumer::Disconnect => {
                     let todo = queue.overflow();
@@ -205,6 +217,7 @@ impl Outbox {
         if queue.bytes > bounds.bytes.saturating_mul(2)
             || queue.count > bounds.packets.saturating_mul(2)
         {
+            cost.limit = exceeded;
             let todo = queue.overflow();
             self.relieve(queue);
             return (Push::Closed, todo);
@@ -465,23 +478,28 @@ impl Queue {
         self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
     }
 
-    fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> bool {
-        self.count >= bounds.packets
-            // a packet alone may be larger than the bound
-            || (self.count > 0 && self.bytes.saturating_add(packet.size()) > bounds.bytes)
+    /// The bound that a packet would break.
+    fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> Option<Limit> {
+        if self.count >= bounds.packets {
+            return Some(Limit::OutboundPackets);
+        }
+        // a packet alone may be larger than the bound
+        let is_too_large =
+            self.count > 0 && self.bytes.saturating_add(packet.size()) > bounds.bytes;
+        is_too_large.then_some(Limit::OutboundBytes)
     }
 
     /// Drops whole events from the front, never the partly written head, until the packet fits.
-    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds, dropped: &mut u64) -> bool {
+    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds, cost: &mut Cost) -> bool {
         let mut at = usize::from(self.offset > 0);
-        while self.exceeds(packet, bounds) {
+        while self.exceeds(packet, bounds).is_some() {
             match self.packets.get(at) {
                 None => return false,
                 Some(old) if old.is_droppable() => {
                     self.bytes -= old.size();
                     self.count -= 1;
                     self.packets.remove(at);
-                    *dropped += 1;
+                    cost.dropped += 1;
                 }
                 Some(_) => at += 1,
             }

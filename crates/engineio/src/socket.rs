@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::batch;
 use crate::gate::Gate;
 use crate::mailbox::{Mail, Mailbox};
-use crate::outbox::{Bounds, Flushed, Outbox, Push, Todo, Wire};
+use crate::outbox::{Bounds, Cost, Flushed, Outbox, Push, Todo, Wire};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
@@ -153,10 +153,12 @@ impl Socket {
 
     fn push_through(&self, packet: &Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
         let outbox = &self.0.outbox;
-        let mut dropped = 0;
-        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut dropped);
-        if dropped > 0 {
-            Counters::add_many(&self.0.counters.queue_dropped, dropped);
+        let mut cost = Cost::default();
+        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut cost);
+        if let Some(limit) = cost.limit {
+            Counters::add_many(&self.0.counters.queue_dropped, cost.dropped);
+            // for each packet that was dropped, or for the session
+            self.0.counters.limited_many(limit, cost.dropped.max(1));
         }
         match push {
             Push::Queued => Counters::add(&self.0.counters.packets_out),

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use engineio_proto::CloseReason;
 
+use crate::limits::{Limit, LimitCounters, LimitCounts};
 use crate::socket::Detail;
 
 macro_rules! stats {
@@ -15,12 +16,15 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: $plain,)*
             /// Sessions ended, by reason.
             pub closed: Vec<(CloseReason, u64)>,
+            /// How often each limit acted.
+            pub limits: LimitCounts,
         }
 
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: $atomic,)*
             closed: [AtomicU64; REASONS.len()],
+            limits: LimitCounters,
         }
 
         impl Counters {
@@ -29,6 +33,7 @@ macro_rules! stats {
                 Stats {
                     $($name: self.$name.load(Relaxed),)*
                     closed: REASONS.iter().enumerate().map(count).collect(),
+                    limits: self.limits.snapshot(),
                 }
             }
         }
@@ -80,6 +85,15 @@ impl Counters {
         counter.fetch_add(count, Relaxed);
     }
 
+    /// A limit acted.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.limited_many(limit, 1);
+    }
+
+    pub(crate) fn limited_many(&self, limit: Limit, count: u64) {
+        self.limits.add(limit, count);
+    }
+
     pub(crate) fn session_opened(&self) {
         self.sessions.fetch_add(1, Relaxed);
         Self::add(&self.opened);
@@ -89,9 +103,16 @@ impl Counters {
         if let Some(at) = REASONS.iter().position(|r| *r == reason) {
             Self::add(&self.closed[at]);
         }
+        if reason == CloseReason::PingTimeout {
+            self.limited(Limit::PingTimeout);
+        }
         match detail {
             Some(Detail::SlowConsumer) => Self::add(&self.slow_consumers),
-            Some(Detail::TooLarge) => Self::add(&self.too_large),
+            Some(Detail::TooLarge) => {
+                Self::add(&self.too_large);
+                self.limited(Limit::HttpBufferSize);
+            }
+            Some(Detail::NotRead) => self.limited(Limit::ReadPause),
             Some(Detail::Panic) => Self::add(&self.panics),
             _ => {}
         }

@@ -58,8 +58,9 @@ pub use client::Client;
 pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::{
     Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
-    Detail, EngineService, GenerateId, Listener, NotFound, Options, OptionsError, OriginCheck,
-    Origins, Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
+    Detail, EngineService, GenerateId, Limit as EngineLimit, LimitCounts, Listener, NotFound,
+    Options, OptionsError, OriginCheck, Origins, Refused, RemoteAddr, Request, Secure,
+    SlowConsumer, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};
@@ -67,7 +68,7 @@ pub use events::ListenerId;
 pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State};
 pub use handler::{Handler, IntoReply, Reply};
 pub use handshake::Handshake;
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 pub use middleware::Event;
 pub use namespace::{Connected, Namespace};
 pub use operator::{BroadcastOperator, SocketOperator};

@@ -16,7 +16,7 @@ use socketio_parser::{Encoder, Revision};
 use crate::error::{ConnectError, EmitError};
 use crate::events::{Found, Listeners};
 use crate::handler::{Handler, erase};
-use crate::limits::Limits;
+use crate::limits::{Limit, LimitCounters, Limits};
 use crate::lock;
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::operator::BroadcastOperator;
@@ -79,6 +79,7 @@ impl Hooks {
 pub(crate) struct Shared {
     pub(crate) encoder: Encoder,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) counters: Arc<LimitCounters>,
     pub(crate) state: Arc<http::Extensions>,
 }
 
@@ -252,6 +253,11 @@ impl Namespace {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.shared.limits
+    }
+
+    /// A limit acted.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.0.shared.counters.add(limit, 1);
     }
 
     pub(crate) fn state(&self) -> &http::Extensions {

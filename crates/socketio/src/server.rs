@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use engineio::{
-    Addresses, Application, Attached, Closing, Connect, EngineService, Listener, NotFound, Origins,
-    Protocol,
+    Addresses, Application, Attached, Closing, Connect, EngineService, LimitCounts, Listener,
+    NotFound, Origins, Protocol,
 };
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
@@ -23,7 +23,7 @@ use crate::client::Client;
 use crate::dynamic::{NamespaceRule, ParentNamespace};
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::lock;
 use crate::namespace::{Namespace, Shared};
 use crate::operator::BroadcastOperator;
@@ -83,8 +83,12 @@ impl Server {
     pub(crate) fn from_parts(parts: Parts) -> Self {
         let Parts { engine, adapter, files, parser, limits, state, connect_timeout } = parts;
         let packet_limits = Arc::new(limits.packet.clone());
-        let shared =
-            Shared { encoder: parser.encoder(), limits: Arc::new(limits), state: Arc::new(state) };
+        let shared = Shared {
+            encoder: parser.encoder(),
+            limits: Arc::new(limits),
+            counters: Arc::default(),
+            state: Arc::new(state),
+        };
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
         let server = Self(Arc::new(Inner {
             bound: Mutex::default(),
@@ -312,8 +316,12 @@ impl Server {
     pub fn stats(&self) -> Stats {
         let namespaces = self.0.registry.all();
         let connected = || namespaces.iter().flat_map(|namespace| namespace.connected());
+        let engine = self.0.engine.stats();
+        let mut limits = engine.limits.clone();
+        limits.extend(self.0.shared.counters.counts());
         Stats {
-            engine: self.0.engine.stats(),
+            engine,
+            limits,
             namespaces: namespaces.len(),
             sockets: namespaces.iter().map(|namespace| namespace.connected().len()).sum(),
             rooms: namespaces.iter().map(|namespace| namespace.adapter().room_count()).sum(),
@@ -345,6 +353,11 @@ impl Server {
         self.0.connect_timeout
     }
 
+    /// A limit acted.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.0.shared.counters.add(limit, 1);
+    }
+
     pub(crate) fn count_panic(&self) {
         self.0.panics.fetch_add(1, Ordering::Relaxed);
     }
@@ -358,6 +371,7 @@ impl Server {
         let before = detached.fetch_add(count, Ordering::Relaxed);
         if before + count > self.limits().max_detached_handlers {
             detached.fetch_sub(count, Ordering::Relaxed);
+            self.0.shared.counters.add(Limit::DetachedHandlers, count as u64);
             tracing::warn!(count, "too many handlers outlive their connections: dropped");
             return;
         }
@@ -462,6 +476,8 @@ impl fmt::Debug for Server {
 pub struct Stats {
     /// Those of the engine.
     pub engine: engineio::Stats,
+    /// How often each limit acted, those of the engine first.
+    pub limits: LimitCounts,
     /// Namespaces.
     pub namespaces: usize,
     /// Connected sockets of all namespaces.

@@ -21,6 +21,7 @@ use crate::client::{Client, Command};
 use crate::error::{BoxError, EmitError};
 use crate::events::Listeners;
 use crate::handshake::Handshake;
+use crate::limits::Limit;
 use crate::lock;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
@@ -241,7 +242,10 @@ impl Socket {
             return self.join_early(rooms.into_rooms());
         }
         let joined = self.adapter().join(&self.0.id, &rooms.into_rooms());
-        joined.unwrap_or_else(|error| AdapterError::from(error).into())
+        joined.unwrap_or_else(|error| {
+            self.namespace().limited(Limit::Rooms);
+            AdapterError::from(error).into()
+        })
     }
 
     /// Leaves a room or several; those that were not joined do not matter. All rooms are left at
@@ -380,6 +384,7 @@ impl Socket {
         let Some(early) = &mut *early else { return Membership::done() };
         rooms.retain(|room| !early.contains(room));
         if early.len() + rooms.len() > limit {
+            self.namespace().limited(Limit::Rooms);
             return AdapterError::from(JoinError::TooManyRooms { limit }).into();
         }
         early.append(&mut rooms);
@@ -443,6 +448,9 @@ impl Socket {
         // before sending: the answer may be quicker than we are
         let rejected = lock(&self.0.acks).add(id, deadline, limit, waiter);
         if let Some(Rejected { waiter, error }) = rejected {
+            if matches!(error, crate::AckError::Timeout) {
+                self.namespace().limited(Limit::PendingAcks);
+            }
             answer(waiter, Err(error));
         }
         if let Err(error) = self.push(packet, false) {

@@ -32,6 +32,7 @@ use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
+use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
@@ -144,6 +145,9 @@ impl Task {
 
     /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
     fn on_error(&mut self, error: &DecodeError, cx: &mut Context<'_>) {
+        if let Some(limit) = Limit::broken_by(error) {
+            self.server.limited(limit);
+        }
         for socket in self.client.sockets() {
             self.raise_error(&socket, error.clone().into(), cx);
         }
@@ -259,6 +263,9 @@ impl Task {
 
     fn run(&self, future: impl Future<Output = Finished> + Send + 'static) {
         self.running.push(Box::pin(AssertUnwindSafe(future).catch_unwind()));
+        if self.running.len() == self.server.limits().max_pending_handlers {
+            self.server.limited(Limit::PendingHandlers);
+        }
     }
 
     fn on_finished(&mut self, finished: std::thread::Result<Finished>, cx: &mut Context<'_>) {
@@ -388,6 +395,7 @@ impl Application for Task {
     fn on_deadline(&mut self, now: Instant, _: &mut Context<'_>) {
         if self.connect_by.is_some_and(|by| by <= now) {
             self.connect_by = None;
+            self.server.limited(Limit::ConnectTimeout);
             self.close(CloseReason::ForcedServerClose);
         }
         self.client.take_ack_deadline();

@@ -5,15 +5,18 @@
 //! bytes, and nothing more is read: so a client that sends faster than it is served is slowed
 //! down by its own transport.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio_proto::websocket::{Event, close, frame};
 use engineio_proto::{
-    CloseReason, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind, Violation,
+    CloseReason, DecodeError, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind,
+    Violation,
 };
 
 use super::{Driver, Stage, Transport};
+use crate::limits::Limit;
 use crate::scratch;
 use crate::socket::Detail;
 use crate::stats::Counters;
@@ -120,6 +123,9 @@ impl Driver {
                 Some(Ok(packet)) => self.on_packet(now, packet, cx),
                 Some(Err(error)) => {
                     tracing::debug!(sid = self.socket.id(), %error, "undecodable payload");
+                    if error == DecodeError::TooManyPackets {
+                        self.engine.counters.limited(Limit::PacketsPerPayload);
+                    }
                     self.end(now, CloseReason::ParseError, None, cx);
                 }
                 None => break,
@@ -224,11 +230,21 @@ impl Driver {
 
     fn on_violation(&mut self, now: Instant, violation: Violation, cx: &mut Context<'_>) {
         tracing::debug!(sid = self.socket.id(), %violation, "websocket protocol violated");
-        let detail = match violation.code() {
-            1009 => Detail::TooLarge,
-            code => Detail::WebSocket(code),
+        let options = &self.engine.options;
+        let (detail, message) = match violation.code() {
+            1009 => {
+                let limit = options.max_http_buffer_size;
+                (Detail::TooLarge, format!("message larger than {limit} bytes").into())
+            }
+            code @ 1008 => {
+                self.engine.counters.limited(Limit::FramesPerMessage);
+                let limit = options.max_frames_per_message;
+                let message = format!("message of more than {limit} frames");
+                (Detail::WebSocket(code), message.into())
+            }
+            code => (Detail::WebSocket(code), Cow::Borrowed(violation.message())),
         };
-        let frame = close::frame(Some(violation.code()), violation.message());
+        let frame = close::frame(Some(violation.code()), &message);
         self.end_with(now, CloseReason::TransportError, Some(detail), frame, cx);
     }
 

@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::dynamic::Candidate;
 use crate::error::ConnectError;
 use crate::event::{Cause, EventContext};
+use crate::limits::Limit;
 use crate::middleware::run_connect;
 use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
@@ -46,6 +47,7 @@ impl Task {
         }
         // Attempts that the client gave up count too, while their middleware runs.
         if self.client.count() + self.joining.len() >= limits.max_namespaces {
+            self.server.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
         let known_namespace = self.server.registry().get(nsp);
