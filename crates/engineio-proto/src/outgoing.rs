@@ -39,6 +39,7 @@ struct Inner {
     head: Head,
     attachments: Vec<Bytes>,
     droppable: bool,
+    when_full: Option<SlowConsumer>,
     compress: bool,
     /// The compressed form, and the one for protocol 3 where that differs.
     deflated: [OnceLock<Option<Box<Deflated>>>; 2],
@@ -59,6 +60,22 @@ enum Head {
         frames: Vec<u8>,
         size: usize,
     },
+}
+
+/// What happens when a client's queue is full: for all that it is sent, or for one packet. Only
+/// events are ever dropped, whole ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// The session ends with the reason `transport error`, detail `SlowConsumer`. A packet with
+    /// this policy is never dropped.
+    #[default]
+    Disconnect,
+    /// The new packet is dropped.
+    DropNewest,
+    /// The oldest packets that may be dropped make room for the new one: those whose policy is not
+    /// [`SlowConsumer::Disconnect`]. If that is not enough, the new one is dropped.
+    DropOldest,
 }
 
 /// One Engine.IO packet of an [`Outgoing`].
@@ -117,7 +134,7 @@ impl Outgoing {
 
     fn new(head: Head, attachments: Vec<Bytes>) -> Self {
         let deflated = [OnceLock::new(), OnceLock::new()];
-        Self(Arc::new(Inner { head, attachments, droppable: false, compress: true, deflated }))
+        Self(Arc::new(Inner { head, attachments, droppable: false, when_full: None, compress: true, deflated }))
     }
 
     /// Says what a full queue may do with the packet: events may be dropped as a whole, packets
@@ -125,6 +142,13 @@ impl Outgoing {
     #[must_use]
     pub fn droppable(self, droppable: bool) -> Self {
         self.with(|inner| inner.droppable = droppable)
+    }
+
+    /// Says what happens for this packet when the queue is full, instead of what holds for the
+    /// connection. It concerns packets that may be dropped.
+    #[must_use]
+    pub fn when_full(self, policy: Option<SlowConsumer>) -> Self {
+        self.with(|inner| inner.when_full = policy)
     }
 
     /// Says whether the packet asks for compression (the default) where the transport offers it.
@@ -142,6 +166,12 @@ impl Outgoing {
     #[must_use]
     pub fn is_droppable(&self) -> bool {
         self.0.droppable
+    }
+
+    /// What happens for this packet when the queue is full, if it says so itself.
+    #[must_use]
+    pub fn policy(&self) -> Option<SlowConsumer> {
+        self.0.when_full
     }
 
     /// Whether the packet asks for compression.

@@ -66,7 +66,9 @@ pub use body::Body;
 pub use cors::Cors;
 pub use deflate::Deflate;
 pub use engineio_proto::handshake::pairs as query_pairs;
-pub use engineio_proto::{CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind};
+pub use engineio_proto::{
+    CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind,
+};
 pub use functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SyncForm,
 };
@@ -75,7 +77,7 @@ pub use id::random as random_id;
 pub use layer::EngineLayer;
 pub use limits::{Limit, LimitCounts};
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
-pub use options::{Cookie, Options, OptionsError, SlowConsumer};
+pub use options::{Cookie, Options, OptionsError};
 pub use origins::{Origins, Refused};
 pub use outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};

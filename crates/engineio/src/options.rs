@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_proto::{Limits, Times, TransportKind};
+use engineio_proto::{Limits, SlowConsumer, Times, TransportKind};
 
 use crate::cors::Cors;
 use crate::deflate::Deflate;
@@ -194,20 +194,6 @@ impl Options {
         times.upgrade_timeout = self.upgrade_timeout;
         times
     }
-}
-
-/// What happens when a client's queue is full. Only events are ever dropped, whole ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SlowConsumer {
-    /// The session ends with the reason `transport error`, detail
-    /// [`SlowConsumer`](crate::Detail::SlowConsumer).
-    #[default]
-    Disconnect,
-    /// The new packet is dropped.
-    DropNewest,
-    /// The oldest packets are dropped until the new one fits.
-    DropOldest,
 }
 
 /// The cookie that the first answer of a session sets: its id, for load balancers that keep a

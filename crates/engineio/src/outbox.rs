@@ -20,18 +20,18 @@ use std::io::{self, IoSlice};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use engineio_proto::{Outgoing, Protocol};
+use engineio_proto::{Outgoing, Protocol, SlowConsumer};
 use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::gate::Gate;
-use crate::limits::Limit;
 use crate::lock;
-use crate::options::SlowConsumer;
 
 mod encoding;
+mod full;
 mod write;
 
 pub(crate) use encoding::Encoding;
+pub(crate) use full::{Bounds, Cost};
 use write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -45,23 +45,6 @@ pub enum Push {
     Dropped,
     /// The session or the gate is closed, or the queue was full and the session ends for it.
     Closed,
-}
-
-/// What a full queue did for a pushed packet.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cost {
-    /// Older packets that had to go.
-    pub(crate) dropped: u64,
-    /// The bound that acted.
-    pub(crate) limit: Option<Limit>,
-}
-
-/// The bounds of an outbox.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) bytes: usize,
-    pub(crate) packets: usize,
-    pub(crate) policy: SlowConsumer,
 }
 
 /// How the packets of a session look on its WebSocket.
@@ -95,6 +78,8 @@ struct Queue {
     broken: bool,
     /// Everything is sent, or a poll is parked: a volatile packet would leave at once.
     ready: bool,
+    /// The first packet is volatile: it was pushed when it could leave at once.
+    volatile_first: bool,
     /// The outbox stands in the list of the batch that runs.
     listed: bool,
     /// Pongs that wait, and the close frame.
@@ -166,6 +151,7 @@ impl Outbox {
             blocked: false,
             broken: false,
             ready: false,
+            volatile_first: false,
             listed: false,
             control_frames: 0,
             closed: false,
@@ -202,11 +188,13 @@ impl Outbox {
         let exceeded = queue.exceeds(packet, bounds);
         if exceeded.is_some() && packet.is_droppable() {
             cost.limit = exceeded;
-            match bounds.policy {
+            match bounds.policy_of(packet) {
+                _ if queue.drop_volatile(packet, bounds, cost) => {}
                 SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
                 SlowConsumer::DropOldest if queue.drop_oldest(packet, bounds, cost) => {}
                 SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::Disconnect => {
+                // `Disconnect`
+                _ => {
                     let todo = queue.overflow();
                     self.relieve(queue);
                     return (Push::Closed, todo);
@@ -222,6 +210,7 @@ impl Outbox {
             self.relieve(queue);
             return (Push::Closed, todo);
         }
+        queue.volatile_first |= volatile;
         (Push::Queued, queue.put(packet.clone(), batch))
     }
 
@@ -353,6 +342,7 @@ impl Outbox {
         queue.listed = false;
         queue.ready = false;
         queue.written += queue.bytes as u64;
+        queue.volatile_first = false;
         queue.bytes = 0;
         queue.count = 0;
         let packets = std::mem::take(&mut queue.packets);
@@ -396,6 +386,7 @@ impl Outbox {
         debug_assert_eq!(queue.offset, 0, "polling writes whole packets");
         let rest = Outgoing::control_frame(bytes);
         queue.ready = false;
+        queue.volatile_first = false;
         queue.bytes += rest.size();
         queue.count += 1;
         queue.control_frames += 1;
@@ -474,39 +465,6 @@ impl Outbox {
 }
 
 impl Queue {
-    fn is_half_full(&self, bounds: &Bounds) -> bool {
-        self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
-    }
-
-    /// The bound that a packet would break.
-    fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> Option<Limit> {
-        if self.count >= bounds.packets {
-            return Some(Limit::OutboundPackets);
-        }
-        // a packet alone may be larger than the bound
-        let is_too_large =
-            self.count > 0 && self.bytes.saturating_add(packet.size()) > bounds.bytes;
-        is_too_large.then_some(Limit::OutboundBytes)
-    }
-
-    /// Drops whole events from the front, never the partly written head, until the packet fits.
-    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds, cost: &mut Cost) -> bool {
-        let mut at = usize::from(self.offset > 0);
-        while self.exceeds(packet, bounds).is_some() {
-            match self.packets.get(at) {
-                None => return false,
-                Some(old) if old.is_droppable() => {
-                    self.bytes -= old.size();
-                    self.count -= 1;
-                    self.packets.remove(at);
-                    cost.dropped += 1;
-                }
-                Some(_) => at += 1,
-            }
-        }
-        true
-    }
-
     fn overflow(&mut self) -> Todo {
         self.closed = true;
         self.overflowed = true;
@@ -565,6 +523,7 @@ impl Queue {
         self.bytes -= written.bytes;
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;
+        self.volatile_first &= written.packets == 0;
         self.control_frames -= written.control_frames;
         self.offset = offset;
         if !rest.is_empty() {

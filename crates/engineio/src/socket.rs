@@ -157,8 +157,9 @@ impl Socket {
         let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut cost);
         if let Some(limit) = cost.limit {
             Counters::add_many(&self.0.counters.queue_dropped, cost.dropped);
+            Counters::add_many(&self.0.counters.volatile_dropped, cost.volatile);
             // for each packet that was dropped, or for the session
-            self.0.counters.limited_many(limit, cost.dropped.max(1));
+            self.0.counters.limited_many(limit, (cost.dropped + cost.volatile).max(1));
         }
         match push {
             Push::Queued => Counters::add(&self.0.counters.packets_out),

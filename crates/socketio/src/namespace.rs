@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use engineio::{HEADROOM, Outgoing};
+use engineio::{HEADROOM, Outgoing, SlowConsumer};
 use serde::Serialize;
 use socketio_adapter::{Adapter, AdapterError, Answers, BroadcastOptions, IntoRooms, SocketId};
 use socketio_parser::{Encoder, Revision};
@@ -234,6 +234,11 @@ impl Namespace {
     /// Whether the next emission is compressed, where a receiver's transport offers it.
     pub fn compress(&self, compress: bool) -> BroadcastOperator {
         self.operator().compress(compress)
+    }
+
+    /// What happens for receivers of the next emission whose queue is full.
+    pub fn when_full(&self, policy: SlowConsumer) -> BroadcastOperator {
+        self.operator().when_full(policy)
     }
 
     /// How long the next emission waits for acknowledgements.

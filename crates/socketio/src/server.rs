@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engineio::{
     Addresses, Application, Attached, Closing, Connect, EngineService, LimitCounts, Listener,
-    NotFound, Origins, Protocol,
+    NotFound, Origins, Protocol, SlowConsumer,
 };
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
@@ -448,6 +448,11 @@ impl Server {
     /// [`Namespace::compress`] of `/`.
     pub fn compress(&self, compress: bool) -> BroadcastOperator {
         self.0.root.compress(compress)
+    }
+
+    /// [`Namespace::when_full`] of `/`.
+    pub fn when_full(&self, policy: SlowConsumer) -> BroadcastOperator {
+        self.0.root.when_full(policy)
     }
 
     /// [`Namespace::timeout`] of `/`.

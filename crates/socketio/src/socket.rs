@@ -1,5 +1,6 @@
 //! The seed's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
+mod extensions;
 mod listening;
 
 use std::fmt;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use engineio::{Gate, Outgoing, Push, Request};
+use engineio::{Gate, Outgoing, Push, Request, SlowConsumer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
@@ -26,6 +27,8 @@ use crate::lock;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};
+
+pub use extensions::Extensions;
 
 /// A client in a namespace; a handle, cheap to clone. It stays valid after the disconnection: what
 /// is sent then goes nowhere.
@@ -231,6 +234,12 @@ impl Socket {
         SocketOperator::new(self.clone()).compress(compress)
     }
 
+    /// What happens for the next emission if the client's queue is full, see
+    /// [`SocketOperator::when_full`].
+    pub fn when_full(&self, policy: SlowConsumer) -> SocketOperator {
+        SocketOperator::new(self.clone()).when_full(policy)
+    }
+
     // ---- rooms ------------------------------------------------------------------------------
 
     /// Joins a room or several. The local effect is there at once; awaiting the result waits for
@@ -372,7 +381,7 @@ impl Socket {
     /// Values of any types that belong to the socket until its disconnection.
     #[must_use]
     pub fn extensions(&self) -> Extensions<'_> {
-        Extensions(self)
+        Extensions::new(self)
     }
 
     // ---- for the crate ----------------------------------------------------------------------
@@ -517,33 +526,6 @@ impl Socket {
     /// Whether the handle is of the same socket as another.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// Values of any types that belong to a socket, one of each; see [`Socket::extensions`].
-#[derive(Debug)]
-pub struct Extensions<'a>(&'a Socket);
-
-impl Extensions<'_> {
-    /// Puts a value in; the one of this type that was there is given back.
-    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        // behind a pointer, so that the value's own `Clone` never runs under the lock
-        let old = lock(&self.0.0.extensions).insert(Arc::new(value));
-        self.0.captured();
-        old.map(Arc::unwrap_or_clone)
-    }
-
-    /// A clone of the value of this type.
-    #[must_use]
-    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let shared = lock(&self.0.0.extensions).get::<Arc<T>>().map(Arc::clone);
-        shared.map(Arc::unwrap_or_clone)
-    }
-
-    /// Takes the value of this type out.
-    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let taken = lock(&self.0.0.extensions).remove::<Arc<T>>();
-        taken.map(Arc::unwrap_or_clone)
     }
 }
 

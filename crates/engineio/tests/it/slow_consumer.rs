@@ -1,7 +1,7 @@
 //! Clients that do not take what they are sent: bounds, policies, stalls.
 
 use bytes::Bytes;
-use engineio::{HEADROOM, Message, Options, Outgoing, Push, SlowConsumer, Socket};
+use engineio::{HEADROOM, Limit, Message, Options, Outgoing, Push, SlowConsumer, Socket};
 use testkit::{Eio, Frame, HttpConnection, Polling, WebSocket, open_websocket, settle};
 
 use crate::host::{Host, Log, Road, advance, ms, s};
@@ -140,6 +140,66 @@ async fn the_newest_or_the_oldest_are_dropped() {
         drop(client);
         host.end().await;
     }
+}
+
+/// A packet's own policy counts for it; it is no reason to drop one that must not be.
+#[tokio::test(start_paused = true)]
+async fn a_packet_may_have_a_policy_of_its_own() {
+    use SlowConsumer::{Disconnect, DropNewest, DropOldest};
+    let mut options = Options::default();
+    options.max_outbound_packets = 5;
+    let host = Host::silent(options);
+    let mut client = narrow(&host).await;
+    let socket = host.socket();
+    let push = |text, policy| socket.push(&event(text).when_full(policy), false);
+    fill(&socket).await;
+    assert_eq!(push("e1", None), Push::Queued);
+    assert_eq!(push("e2", Some(DropNewest)), Push::Queued);
+    assert_eq!(push("e3", Some(DropOldest)), Push::Queued);
+    assert_eq!(push("e4", Some(Disconnect)), Push::Queued);
+    assert_eq!(push("e5", Some(DropNewest)), Push::Dropped);
+    assert_eq!(push("e6", Some(DropOldest)), Push::Queued); // for e2
+    assert_eq!(push("e7", Some(DropOldest)), Push::Queued); // for e3
+    assert_eq!(push("e8", Some(DropOldest)), Push::Queued); // for e6
+    assert_eq!(host.stats().queue_dropped, 4);
+    assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 4);
+    assert_eq!(rest(&mut client).await[1..], ["4e1", "4e4", "4e7", "4e8"]);
+    host.expect(&["open"]);
+
+    fill(&socket).await;
+    for _ in 0..4 {
+        assert_eq!(push("e", Some(Disconnect)), Push::Queued);
+    }
+    assert_eq!(push("e", Some(DropOldest)), Push::Dropped);
+    assert_eq!(push("e", None), Push::Closed);
+    settle().await;
+    host.expect(&["close: transport error, SlowConsumer"]);
+    assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 6);
+    assert_eq!(host.stats().limits.get(Limit::OutboundBytes), 0);
+    drop(client);
+    host.end().await;
+}
+
+/// A volatile packet that could leave at once and did not is the first to go.
+#[tokio::test(start_paused = true)]
+async fn what_is_volatile_goes_first() {
+    let mut options = Options::default();
+    options.max_outbound_packets = 3;
+    let host = Host::silent(options);
+    let mut client = narrow(&host).await;
+    let socket = host.socket();
+    settle().await;
+    // nothing is written before this task waits
+    assert_eq!(socket.push(&event("v"), true), Push::Queued);
+    for text in ["e1", "e2", "e3"] {
+        assert_eq!(socket.push(&event(text), false), Push::Queued, "{text}");
+    }
+    assert_eq!((host.stats().volatile_dropped, host.stats().queue_dropped), (1, 0));
+    assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 1);
+    assert_eq!(rest(&mut client).await, ["4e1", "4e2", "4e3"]);
+    host.expect(&["open"]);
+    drop(client);
+    host.end().await;
 }
 
 #[tokio::test(start_paused = true)]
