@@ -22,8 +22,10 @@ use bytes::Bytes;
 use crate::packet::{BASE64, PacketType, Protocol};
 use crate::websocket::frame::{self, Opcode};
 
+mod backlog;
 mod deflated;
 
+pub use backlog::Backlog;
 pub use deflated::Deflated;
 
 /// Bytes that must be free in front of the text given to [`Outgoing::message`]: the longest
@@ -43,6 +45,8 @@ struct Inner {
     compress: bool,
     /// The compressed form, and the one for protocol 3 where that differs.
     deflated: [OnceLock<Option<Box<Deflated>>>; 2],
+    /// Where the packet is counted, if it is.
+    backlog: OnceLock<Backlog>,
 }
 
 #[derive(Debug)]
@@ -86,6 +90,18 @@ pub enum Part<'a> {
     Text(&'a [u8]),
     /// The bytes of a binary message, without a type.
     Binary(&'a [u8]),
+}
+
+impl Inner {
+    fn size(&self) -> usize {
+        let head = match &self.head {
+            Head::Text { buffer, digit, .. } => buffer.len() - digit,
+            Head::Binary(bytes) => bytes.len(),
+            Head::Control(frame) => frame.len(),
+            Head::Frames { size, .. } => *size,
+        };
+        head + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
 }
 
 impl Outgoing {
@@ -134,7 +150,15 @@ impl Outgoing {
 
     fn new(head: Head, attachments: Vec<Bytes>) -> Self {
         let deflated = [OnceLock::new(), OnceLock::new()];
-        Self(Arc::new(Inner { head, attachments, droppable: false, when_full: None, compress: true, deflated }))
+        Self(Arc::new(Inner {
+            head,
+            attachments,
+            droppable: false,
+            when_full: None,
+            compress: true,
+            deflated,
+            backlog: OnceLock::new(),
+        }))
     }
 
     /// Says what a full queue may do with the packet: events may be dropped as a whole, packets
@@ -189,13 +213,7 @@ impl Outgoing {
     /// Bytes that the packet counts for in a queue: its text and attachments.
     #[must_use]
     pub fn size(&self) -> usize {
-        let head = match &self.0.head {
-            Head::Text { buffer, digit, .. } => buffer.len() - digit,
-            Head::Binary(bytes) => bytes.len(),
-            Head::Control(frame) => frame.len(),
-            Head::Frames { size, .. } => *size,
-        };
-        head + self.0.attachments.iter().map(Bytes::len).sum::<usize>()
+        self.0.size()
     }
 
     /// The Engine.IO packets, in order: the head, then the attachments.

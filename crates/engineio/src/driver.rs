@@ -121,6 +121,9 @@ impl Driver {
         }
         let now = now();
         self.take_mail(now, cx);
+        if self.engine.backlog.is_over() {
+            self.engine.cut_longest_queues();
+        }
         if self.socket.shared().outbox.overflowed() {
             self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
         }

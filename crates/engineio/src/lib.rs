@@ -31,6 +31,7 @@
 
 mod answers;
 mod application;
+mod backlog;
 mod batch;
 mod body;
 mod compression;

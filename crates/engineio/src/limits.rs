@@ -39,6 +39,8 @@ limits! {
     OutboundBytes = "max_outbound_bytes",
     /// Packets that wait to be sent to one client: packets dropped, sessions ended.
     OutboundPackets = "max_outbound_packets",
+    /// Bytes that wait to be sent in the whole server: the longest queues cut.
+    TotalOutboundBytes = "max_total_outbound_bytes",
     /// How long a client may take nothing while bytes wait for it.
     WriteTimeout = "write_timeout",
     /// How long the application may leave a client unread.

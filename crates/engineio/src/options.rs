@@ -44,6 +44,11 @@ pub struct Options {
     pub max_outbound_bytes: usize,
     /// Packets that may wait to be sent to one client (10,000).
     pub max_outbound_packets: usize,
+    /// Bytes that may wait to be sent in the whole server (1 GiB): beyond, the sessions with the
+    /// longest queues end until an eighth is free again, whatever `slow_consumer` says. A packet
+    /// that waits for many clients counts once, as it is in memory once. To be set to what the
+    /// machine can spare.
+    pub max_total_outbound_bytes: usize,
     /// What happens to a client that does not take what it is sent ([`SlowConsumer::Disconnect`]).
     pub slow_consumer: SlowConsumer,
     /// How long a client may take nothing while bytes wait for it (30 s).
@@ -101,6 +106,7 @@ impl Default for Options {
             max_frames_per_message: limits.max_frames_per_message,
             max_outbound_bytes: 16 * 1024 * 1024,
             max_outbound_packets: 10_000,
+            max_total_outbound_bytes: 1024 * 1024 * 1024,
             slow_consumer: SlowConsumer::Disconnect,
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
@@ -147,6 +153,7 @@ impl Options {
             ("max_frames_per_message", self.max_frames_per_message),
             ("max_outbound_bytes", self.max_outbound_bytes),
             ("max_outbound_packets", self.max_outbound_packets),
+            ("max_total_outbound_bytes", self.max_total_outbound_bytes),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
         ] {
             if value == 0 {

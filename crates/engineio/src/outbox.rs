@@ -17,12 +17,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use engineio_proto::{Outgoing, Protocol, SlowConsumer};
 use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::backlog::Backlog;
 use crate::gate::Gate;
 use crate::lock;
 
@@ -80,6 +81,11 @@ struct Queue {
     ready: bool,
     /// The first packet is volatile: it was pushed when it could leave at once.
     volatile_first: bool,
+    /// Nobody will write soon: the socket takes no more, or no poll is there.
+    unattended: bool,
+    /// That many packets from the front are counted in the backlog; may be too low.
+    counted: usize,
+    backlog: Arc<Backlog>,
     /// The outbox stands in the list of the batch that runs.
     listed: bool,
     /// Pongs that wait, and the close frame.
@@ -139,7 +145,7 @@ pub(crate) enum Link {
 }
 
 impl Outbox {
-    pub(crate) fn new(bounds: Bounds, wire: Wire) -> Self {
+    pub(crate) fn new(bounds: Bounds, backlog: Arc<Backlog>, wire: Wire) -> Self {
         let queue = Mutex::new(Queue {
             packets: VecDeque::new(),
             bytes: 0,
@@ -152,6 +158,9 @@ impl Outbox {
             broken: false,
             ready: false,
             volatile_first: false,
+            unattended: true,
+            counted: 0,
+            backlog,
             listed: false,
             control_frames: 0,
             closed: false,
@@ -294,6 +303,7 @@ impl Outbox {
             queue.sink = Sink::Direct(Some(half));
             if let Err(error) = result {
                 queue.blocked = true;
+                let _ = queue.wait();
                 queue.broken = error.kind() != io::ErrorKind::WouldBlock;
                 self.relieve(queue);
                 return Flushed::Wake;
@@ -326,6 +336,10 @@ impl Outbox {
             queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
             let done = queue.packets.is_empty();
+            queue.unattended = false;
+            if result.is_err() {
+                let _ = queue.wait();
+            }
             self.relieve(queue);
             match result {
                 Ok(()) if done => return Ok(true),
@@ -343,6 +357,8 @@ impl Outbox {
         queue.ready = false;
         queue.written += queue.bytes as u64;
         queue.volatile_first = false;
+        queue.unattended = true;
+        queue.counted = 0;
         queue.bytes = 0;
         queue.count = 0;
         let packets = std::mem::take(&mut queue.packets);
@@ -354,12 +370,15 @@ impl Outbox {
     pub(crate) fn park(&self) -> bool {
         let mut queue = self.lock();
         queue.ready = queue.packets.is_empty();
+        queue.unattended = false;
         queue.ready
     }
 
     /// No poll waits any more.
     pub(crate) fn unpark(&self) {
-        self.lock().ready = false;
+        let mut queue = self.lock();
+        queue.ready = false;
+        queue.unattended = true;
     }
 
     /// How packets are compressed from now on, before the first one is written to a WebSocket.
@@ -376,6 +395,7 @@ impl Outbox {
         if !queue.discarded {
             queue.sink = Sink::Direct(Some(half));
             queue.ready = queue.packets.is_empty();
+            queue.unattended = false;
         }
     }
 
@@ -395,7 +415,9 @@ impl Outbox {
 
     /// The socket is writable again.
     pub(crate) fn unblock(&self) {
-        self.lock().blocked = false;
+        let mut queue = self.lock();
+        queue.blocked = false;
+        queue.unattended = false;
     }
 
     pub(crate) fn link(&self) -> Link {
@@ -439,6 +461,17 @@ impl Outbox {
         waiters.into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the session as if its queue were full. False: it ends already.
+    pub(crate) fn cut(&self) -> bool {
+        let mut queue = self.lock();
+        let is_first = !queue.discarded;
+        if is_first {
+            let _ = queue.overflow();
+        }
+        self.relieve(queue);
+        is_first
+    }
+
     /// Whether the queue was full and the session must end for it.
     pub(crate) fn overflowed(&self) -> bool {
         self.lock().overflowed
@@ -477,6 +510,7 @@ impl Queue {
         self.ready = false;
         self.encoding = Encoding::Plain;
         self.packets = VecDeque::new();
+        self.counted = 0;
         self.bytes = 0;
         self.count = 0;
     }
@@ -487,6 +521,9 @@ impl Queue {
         self.count += 1;
         self.control_frames += usize::from(packet.is_control_frame());
         self.packets.push_back(packet);
+        if self.unattended && self.wait() {
+            return Todo::Wake;
+        }
         match &self.sink {
             _ if self.blocked || self.flushing => Todo::Nothing,
             // The driver knows already, or there is no poll to answer.
@@ -502,6 +539,16 @@ impl Queue {
                 Todo::List
             }
         }
+    }
+
+    /// What waits will do so for some time: it is counted. True: too much waits in the server.
+    fn wait(&mut self) -> bool {
+        self.unattended = true;
+        if self.flushing {
+            return false; // who writes counts what is left
+        }
+        let counted = std::mem::replace(&mut self.counted, self.packets.len());
+        self.backlog.count(self.packets.range(counted..))
     }
 
     /// What waits, for whoever is to write it.
@@ -524,6 +571,11 @@ impl Queue {
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;
         self.volatile_first &= written.packets == 0;
+        self.counted = match self.encoding {
+            // compressed packets take the places of those that were counted
+            Encoding::InContext(..) => 0,
+            _ => self.counted.saturating_sub(written.packets),
+        };
         self.control_frames -= written.control_frames;
         self.offset = offset;
         if !rest.is_empty() {

@@ -1,6 +1,7 @@
 //! The engine: its sessions, and the end of them all.
 
 use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::future::{Future, IntoFuture};
 use std::hash::{Hash, Hasher};
@@ -16,7 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use crate::application::{Application, Context, IntoApplication};
+use crate::backlog::Backlog;
 use crate::layer::EngineLayer;
+use crate::limits::Limit;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::lock;
 use crate::options::{Options, OptionsError};
@@ -33,6 +36,7 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) backlog: Arc<Backlog>,
     sessions: Mutex<Sessions>,
     application: OnceLock<Box<dyn IntoApplication>>,
     closing: AtomicBool,
@@ -88,6 +92,7 @@ impl Server {
         options.check()?;
         let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
+            backlog: Arc::new(Backlog::new(options.max_total_outbound_bytes)),
             options,
             proxies,
             counters: Arc::default(),
@@ -174,7 +179,9 @@ impl Server {
     /// A snapshot of the counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.counters.snapshot()
+        let mut stats = self.0.counters.snapshot();
+        stats.outbound_bytes = self.0.backlog.bytes();
+        stats
     }
 
     /// The options.
@@ -266,12 +273,41 @@ impl Engine {
     /// Ends what is left of sessions and of our own connections at once.
     fn cut_off(&self) {
         self.phase.send_replace(Phase::Abort);
-        let sessions: Vec<Socket> = {
-            let sessions = lock(&self.sessions);
-            let leaving = sessions.leaving.iter().map(|session| &session.0);
-            sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
-        };
-        sessions.iter().for_each(Socket::cut_off);
+        self.all_sessions().iter().for_each(Socket::cut_off);
+    }
+
+    /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
+    pub(crate) fn cut_longest_queues(&self) {
+        if !self.backlog.claim() {
+            return;
+        }
+        let sessions = self.all_sessions().into_iter();
+        let mut queues: Vec<_> = sessions.map(|socket| (socket.queued_bytes(), socket)).collect();
+        queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        // What others are writing just now, and packets that other queues share, are not freed at
+        // once: so no more is cut than would have been enough.
+        let mut excess = self.backlog.excess();
+        for (bytes, socket) in queues {
+            if bytes == 0 || excess == 0 || self.backlog.excess() == 0 {
+                break;
+            }
+            if socket.shared().outbox.cut() {
+                excess = excess.saturating_sub(bytes);
+                tracing::debug!(
+                    sid = socket.id(),
+                    bytes,
+                    "queue cut: too much waits in the server"
+                );
+                self.counters.limited(Limit::TotalOutboundBytes);
+                socket.wake();
+            }
+        }
+    }
+
+    fn all_sessions(&self) -> Vec<Socket> {
+        let sessions = lock(&self.sessions);
+        let leaving = sessions.leaving.iter().map(|session| &session.0);
+        sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
     }
 
     pub(crate) fn session_count(&self) -> usize {

@@ -93,7 +93,7 @@ impl Socket {
             request,
             transport: AtomicU8::new(transport_number(transport)),
             state: AtomicU8::new(OPEN),
-            outbox: Outbox::new(bounds, Wire { protocol, base64 }),
+            outbox: Outbox::new(bounds, Arc::clone(&engine.backlog), Wire { protocol, base64 }),
             mailbox: Mailbox::default(),
             waker: AtomicWaker::new(),
             counters: Arc::clone(&engine.counters),

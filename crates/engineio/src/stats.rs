@@ -16,6 +16,9 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: $plain,)*
             /// Sessions ended, by reason.
             pub closed: Vec<(CloseReason, u64)>,
+            /// Bytes that wait in the queues of clients who do not take them; a packet that waits for
+            /// many counts once.
+            pub outbound_bytes: usize,
             /// How often each limit acted.
             pub limits: LimitCounts,
         }
@@ -33,6 +36,7 @@ macro_rules! stats {
                 Stats {
                     $($name: self.$name.load(Relaxed),)*
                     closed: REASONS.iter().enumerate().map(count).collect(),
+                    outbound_bytes: 0,
                     limits: self.limits.snapshot(),
                 }
             }

@@ -64,6 +64,7 @@ impl Queue {
         }
         self.volatile_first = false;
         if let Some(old) = self.packets.pop_front() {
+            self.counted = self.counted.saturating_sub(1);
             self.bytes -= old.size();
             self.count -= 1;
             cost.volatile += 1;
@@ -86,6 +87,8 @@ impl Queue {
                     self.bytes -= old.size();
                     self.count -= 1;
                     self.packets.remove(at);
+                    // too low does no harm, too high would
+                    self.counted = self.counted.saturating_sub(1);
                     cost.dropped += 1;
                 }
                 Some(_) => at += 1,
