@@ -42,6 +42,7 @@ mod functions;
 mod gate;
 mod guarded;
 mod handshake;
+mod heads;
 mod id;
 mod layer;
 mod limits;

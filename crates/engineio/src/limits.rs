@@ -47,6 +47,10 @@ limits! {
     ReadPause = "max_read_pause",
     /// Sessions at a time: handshakes refused.
     Sessions = "max_sessions",
+    /// Bytes of a request's head; our own listener only.
+    HeaderBytes = "max_header_bytes",
+    /// Fields of a request's head; our own listener only.
+    HeaderFields = "max_header_fields",
     /// How long a client may take for the head of a request.
     HeaderTimeout = "header_timeout",
     /// How long a client may take for the body of a request.

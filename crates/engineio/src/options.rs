@@ -58,6 +58,10 @@ pub struct Options {
     /// Sessions at a time, waiting and closing ones included; further handshakes are answered 503
     /// (no bound).
     pub max_sessions: Option<usize>,
+    /// Bytes of a request's head (16 KiB); our own listener only, which answers 431.
+    pub max_header_bytes: usize,
+    /// Fields of a request's head (100); our own listener only, which answers 431.
+    pub max_header_fields: usize,
     /// How long a client may take for the head of a request (30 s); our own listener only.
     pub header_timeout: Duration,
     /// How long a client may take for the body of a request (60 s).
@@ -111,6 +115,8 @@ impl Default for Options {
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
             max_sessions: None,
+            max_header_bytes: 16 * 1024,
+            max_header_fields: 100,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             origins: Origins::any(),
@@ -154,6 +160,8 @@ impl Options {
             ("max_outbound_bytes", self.max_outbound_bytes),
             ("max_outbound_packets", self.max_outbound_packets),
             ("max_total_outbound_bytes", self.max_total_outbound_bytes),
+            ("max_header_bytes", self.max_header_bytes),
+            ("max_header_fields", self.max_header_fields),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
         ] {
             if value == 0 {
