@@ -26,6 +26,7 @@ use std::time::Instant;
 use engineio_proto::{CloseReason, Due, Outgoing, PacketType, Session, TransportKind, handshake};
 use tokio::time::Sleep;
 
+use crate::addresses::Place;
 use crate::application::Application;
 use crate::batch;
 use crate::limits::Limit;
@@ -38,8 +39,10 @@ use crate::transport::websocket::WebSocket;
 
 mod end;
 mod input;
+mod rates;
 
 use end::Farewell;
+use rates::Rates;
 
 /// The future of a session's task.
 pub(crate) struct Driver {
@@ -59,6 +62,8 @@ pub(crate) struct Driver {
     unread_since: Option<Instant>,
     /// The peer took nothing since then; and what was written by then.
     stalled: Option<(Instant, u64)>,
+    /// How fast the peer may send, if that is bounded.
+    rates: Option<Box<Rates>>,
 }
 
 enum Transport {
@@ -77,19 +82,30 @@ enum Stage {
 }
 
 impl Driver {
-    pub(crate) fn polling(engine: Arc<Engine>, socket: Socket, base64: bool) -> Self {
-        Self::new(engine, socket, Transport::Polling(Polling::new(base64)))
+    pub(crate) fn polling(
+        engine: Arc<Engine>,
+        socket: Socket,
+        place: Option<Place>,
+        base64: bool,
+    ) -> Self {
+        Self::new(engine, socket, place, Transport::Polling(Polling::new(base64)))
     }
 
     pub(crate) fn websocket(
         engine: Arc<Engine>,
         socket: Socket,
+        place: Option<Place>,
         websocket: Box<WebSocket>,
     ) -> Self {
-        Self::new(engine, socket, Transport::WebSocket(websocket))
+        Self::new(engine, socket, place, Transport::WebSocket(websocket))
     }
 
-    fn new(engine: Arc<Engine>, socket: Socket, transport: Transport) -> Self {
+    fn new(
+        engine: Arc<Engine>,
+        socket: Socket,
+        place: Option<Place>,
+        transport: Transport,
+    ) -> Self {
         let now = now();
         let times = engine.options.times();
         let session = Session::new(now, socket.protocol(), socket.transport(), times);
@@ -106,6 +122,7 @@ impl Driver {
             armed,
             unread_since: None,
             stalled: None,
+            rates: Rates::new(&engine.options, place, now),
             engine,
         }
     }
@@ -141,7 +158,7 @@ impl Driver {
         // What was just written may have made room for what was held back, and the application
         // may have got ready since.
         let held_back = self.unread_since.is_some() && self.stage == Stage::Open;
-        if more || (held_back && self.is_ready(cx)) {
+        if more || (held_back && self.is_ready(now, cx)) {
             cx.waker().wake_by_ref();
         }
         self.arm(cx);
@@ -274,6 +291,7 @@ impl Driver {
                 self.session.deadline(),
                 self.application.as_ref().and_then(|application| application.deadline()),
                 self.unread_since.map(|since| since + options.max_read_pause),
+                self.rates.as_ref().and_then(|rates| rates.pause()),
                 self.stalled.map(|(since, _)| since + options.write_timeout),
             ]
             .into_iter()

@@ -154,18 +154,33 @@ async fn open<B>(
     }
     let accepts = requests::Accepts::new(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
+    let now = tokio::time::Instant::now().into_std();
+    let address = engine.address_of(&request, now);
+    if let Some(Err(wait)) = address.as_ref().map(|address| address.connect(now)) {
+        engine.counters.limited(Limit::AddressConnectRate);
+        return Err(Refusal::answer(answers::too_fast(asked, wait)));
+    }
     let allowed = match &engine.options.allow_request {
         Some(allow) => guarded(engine, async { allow.allow(request.clone()).await }).await?,
         None => guarded(engine, engine.options.origins.allows(&request)).await?,
     };
     allowed.map_err(crate::Refused::into_error)?;
 
+    let max = engine.options.max_sessions_per_address;
+    let place = match address.map(|address| address.enter(max)) {
+        Some(None) => {
+            engine.counters.limited(Limit::AddressSessions);
+            return Err(Refusal::answer(answers::unavailable("Too many sessions of this address")));
+        }
+        place => place.flatten(),
+    };
     let socket = insert(engine, &asked.query, transport, request).await?;
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
         let admitted = socket.shared().mailbox.admit_poll(Poll { reply });
         debug_assert!(admitted.is_ok(), "the session is new");
-        tokio::spawn(Driver::polling(Arc::clone(engine), socket.clone(), asked.query.b64));
+        let driver = Driver::polling(Arc::clone(engine), socket.clone(), place, asked.query.b64);
+        tokio::spawn(driver);
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
         let mut answer = answers::payload(asked, &accepts, engine.options.http_compression, answer);
         if let Some(cookie) = &engine.options.cookie {
@@ -180,7 +195,9 @@ async fn open<B>(
     tokio::spawn(async move {
         match upgraded(&engine, upgrade, agreement).await {
             // a task of its own, as small as can be: this one is as large as all that was above
-            Some(websocket) => drop(tokio::spawn(Driver::websocket(engine, socket, websocket))),
+            Some(websocket) => {
+                drop(tokio::spawn(Driver::websocket(engine, socket, place, websocket)))
+            }
             None => engine.session_gone(&socket),
         }
     });

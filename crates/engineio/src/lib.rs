@@ -29,6 +29,7 @@
 //! `service` → `driver`, with `transport` → [`Application`]; and back: [`Socket`] → `outbox` →
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
+mod addresses;
 mod answers;
 mod application;
 mod backlog;
@@ -52,6 +53,7 @@ mod options;
 mod origins;
 mod outbox;
 mod proxies;
+mod rate;
 mod request;
 mod requests;
 mod scratch;
@@ -82,6 +84,7 @@ pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
 pub use options::{Cookie, Options, OptionsError};
 pub use origins::{Origins, Refused};
 pub use outbox::Push;
+pub use rate::Rate;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::{Closing, Server};
 pub use service::{EngineService, Intercept};

@@ -47,6 +47,20 @@ limits! {
     ReadPause = "max_read_pause",
     /// Sessions at a time: handshakes refused.
     Sessions = "max_sessions",
+    /// Sessions of one address at a time: handshakes refused.
+    AddressSessions = "max_sessions_per_address",
+    /// Messages of one session in a time: reading paused, or the session ended.
+    MessageRate = "max_message_rate",
+    /// Bytes of one session in a time: as above.
+    ByteRate = "max_byte_rate",
+    /// Messages of all sessions of one address in a time: as above.
+    AddressMessageRate = "max_message_rate_per_address",
+    /// Bytes of all sessions of one address in a time: as above.
+    AddressByteRate = "max_byte_rate_per_address",
+    /// Handshakes of one address in a time: handshakes refused.
+    AddressConnectRate = "max_connect_rate_per_address",
+    /// How long a client may be too fast: sessions ended.
+    RateGrace = "rate_grace",
     /// Bytes of a request's head; our own listener only.
     HeaderBytes = "max_header_bytes",
     /// Fields of a request's head; our own listener only.

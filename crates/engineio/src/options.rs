@@ -11,6 +11,7 @@ use crate::deflate::Deflate;
 use crate::functions::{AllowRequest, GenerateId};
 use crate::origins::Origins;
 use crate::proxies::TrustedProxies;
+use crate::rate::Rate;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
 #[derive(Clone, Debug)]
@@ -58,6 +59,36 @@ pub struct Options {
     /// Sessions at a time, waiting and closing ones included; further handshakes are answered 503
     /// (no bound).
     pub max_sessions: Option<usize>,
+    /// Sessions of one address at a time; further handshakes are answered 503 (no bound).
+    ///
+    /// This and the other bounds per address are for the address that [`Request::remote_addr`]
+    /// tells: set `trusted_proxies` if clients come through a proxy, or they all are one. Under
+    /// another HTTP server the address must be told by [`RemoteAddr`]; clients without one are not
+    /// bounded.
+    ///
+    /// [`Request::remote_addr`]: crate::Request::remote_addr
+    /// [`RemoteAddr`]: crate::RemoteAddr
+    pub max_sessions_per_address: Option<usize>,
+    /// How many messages one session may send in a time (no bound). A client that is too fast is not
+    /// read for a while, and the application [told](crate::Application::on_rate_limited).
+    pub max_message_rate: Option<Rate>,
+    /// How many bytes one session may send in a time (no bound).
+    pub max_byte_rate: Option<Rate>,
+    /// How many messages all sessions of one address may send in a time (no bound).
+    pub max_message_rate_per_address: Option<Rate>,
+    /// How many bytes all sessions of one address may send in a time (no bound).
+    pub max_byte_rate_per_address: Option<Rate>,
+    /// How many handshakes may come from one address in a time; more are answered 429 (no bound).
+    pub max_connect_rate_per_address: Option<Rate>,
+    /// How long a client may be too fast, that is without its buckets being half full in between,
+    /// until its session ends (10 s).
+    pub rate_grace: Duration,
+    /// Bits of an IPv6 address that count as one address (64: the network of one subscriber, who
+    /// has all addresses of it).
+    pub ipv6_prefix: u8,
+    /// Addresses without sessions that are remembered (65,536), for their rates; of more, those
+    /// that were seen longest ago are forgotten.
+    pub max_addresses: usize,
     /// Bytes of a request's head (16 KiB); our own listener only, which answers 431.
     pub max_header_bytes: usize,
     /// Fields of a request's head (100); our own listener only, which answers 431.
@@ -115,6 +146,15 @@ impl Default for Options {
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
             max_sessions: None,
+            max_sessions_per_address: None,
+            max_message_rate: None,
+            max_byte_rate: None,
+            max_message_rate_per_address: None,
+            max_byte_rate_per_address: None,
+            max_connect_rate_per_address: None,
+            rate_grace: Duration::from_secs(10),
+            ipv6_prefix: 64,
+            max_addresses: 65_536,
             max_header_bytes: 16 * 1024,
             max_header_fields: 100,
             header_timeout: Duration::from_secs(30),
@@ -160,13 +200,29 @@ impl Options {
             ("max_outbound_bytes", self.max_outbound_bytes),
             ("max_outbound_packets", self.max_outbound_packets),
             ("max_total_outbound_bytes", self.max_total_outbound_bytes),
+            ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
+            ("max_sessions_per_address", self.max_sessions_per_address.unwrap_or(usize::MAX)),
             ("max_header_bytes", self.max_header_bytes),
             ("max_header_fields", self.max_header_fields),
-            ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
+            ("max_addresses", self.max_addresses),
         ] {
             if value == 0 {
                 return Err(OptionsError::Zero(name));
             }
+        }
+        for (name, rate) in [
+            ("max_message_rate", self.max_message_rate),
+            ("max_byte_rate", self.max_byte_rate),
+            ("max_message_rate_per_address", self.max_message_rate_per_address),
+            ("max_byte_rate_per_address", self.max_byte_rate_per_address),
+            ("max_connect_rate_per_address", self.max_connect_rate_per_address),
+        ] {
+            if rate.is_some_and(|rate| !rate.makes_sense()) {
+                return Err(OptionsError::Zero(name));
+            }
+        }
+        if self.ipv6_prefix > 128 {
+            return Err(OptionsError::Ipv6Prefix(self.ipv6_prefix));
         }
         for (name, value) in [
             ("ping_interval", self.ping_interval),
@@ -175,6 +231,7 @@ impl Options {
             ("close_timeout", self.close_timeout),
             ("write_timeout", self.write_timeout),
             ("max_read_pause", self.max_read_pause),
+            ("rate_grace", self.rate_grace),
             ("header_timeout", self.header_timeout),
             ("body_timeout", self.body_timeout),
         ] {
@@ -300,6 +357,8 @@ pub enum OptionsError {
     TrustedProxies(String),
     /// A level of compression that is not 1 to 9.
     DeflateLevel(u8),
+    /// A length of networks that is more than 128.
+    Ipv6Prefix(u8),
     /// An option that must not be zero or empty.
     Zero(&'static str),
     /// A time of more than a year.
@@ -325,6 +384,9 @@ impl fmt::Display for OptionsError {
             ),
             Self::DeflateLevel(level) => {
                 write!(f, "option per_message_deflate: level {level} is not one of 1 to 9")
+            }
+            Self::Ipv6Prefix(bits) => {
+                write!(f, "option ipv6_prefix: {bits} is more than the 128 bits of an address")
             }
             Self::Zero(name) => write!(f, "option {name} must not be zero or empty"),
             Self::TooLong(name) => write!(f, "option {name} must be at most a year"),

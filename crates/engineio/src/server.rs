@@ -9,13 +9,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use engineio_proto::{CloseReason, Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
+use crate::addresses::{Address, AddressTable};
 use crate::application::{Application, Context, IntoApplication};
 use crate::backlog::Backlog;
 use crate::layer::EngineLayer;
@@ -24,6 +25,7 @@ use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer
 use crate::lock;
 use crate::options::{Options, OptionsError};
 use crate::proxies::TrustedProxies;
+use crate::request::Request;
 use crate::service::EngineService;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};
@@ -38,6 +40,8 @@ pub(crate) struct Engine {
     pub(crate) counters: Arc<Counters>,
     pub(crate) backlog: Arc<Backlog>,
     sessions: Mutex<Sessions>,
+    /// `None`: nothing is bounded by address.
+    addresses: Option<AddressTable>,
     application: OnceLock<Box<dyn IntoApplication>>,
     closing: AtomicBool,
     /// Ways to drop the listeners.
@@ -93,6 +97,7 @@ impl Server {
         let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
             backlog: Arc::new(Backlog::new(options.max_total_outbound_bytes)),
+            addresses: AddressTable::new(&options),
             options,
             proxies,
             counters: Arc::default(),
@@ -248,6 +253,12 @@ impl Engine {
 
     pub(crate) fn is_full(&self) -> bool {
         self.options.max_sessions.is_some_and(|max| self.session_count() >= max)
+    }
+
+    /// What is known of the address that a request comes from, if anything is bounded by it.
+    pub(crate) fn address_of(&self, request: &Request, now: Instant) -> Option<Arc<Address>> {
+        let addresses = self.addresses.as_ref()?;
+        Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
     }
 
     /// Requests do not find the session any more.

@@ -51,6 +51,8 @@ pub enum Detail {
     OverlappingRequests,
     /// The application did not take the client's messages for `max_read_pause`.
     NotRead,
+    /// The client sent faster than it may, for too long.
+    RateLimited,
     /// The layer above panicked.
     Panic,
     /// The peer broke the WebSocket protocol; the close code that it was told.

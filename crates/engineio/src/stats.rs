@@ -116,6 +116,7 @@ impl Counters {
                 Self::add(&self.too_large);
                 self.limited(Limit::HttpBufferSize);
             }
+            Some(Detail::RateLimited) => self.limited(Limit::RateGrace),
             Some(Detail::NotRead) => self.limited(Limit::ReadPause),
             Some(Detail::Panic) => Self::add(&self.panics),
             _ => {}

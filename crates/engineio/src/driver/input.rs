@@ -44,8 +44,10 @@ enum Probed {
 impl Driver {
     /// Whether the client may be read: the application takes messages, and the client takes its
     /// answers.
-    pub(super) fn is_ready(&self, cx: &mut Context<'_>) -> bool {
-        self.application.as_ref().is_some_and(|application| application.is_ready())
+    pub(super) fn is_ready(&self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let pause = self.rates.as_ref().and_then(|rates| rates.pause());
+        pause.is_none_or(|until| until <= now)
+            && self.application.as_ref().is_some_and(|application| application.is_ready())
             && self.socket.shared().outbox.poll_writable(cx).is_ready()
     }
 
@@ -99,8 +101,11 @@ impl Driver {
         if self.stage != Stage::Open || !self.socket.is_open() {
             return false;
         }
-        if self.is_ready(cx) {
+        if self.is_within_rates(now, cx) && self.is_ready(now, cx) {
             return true;
+        }
+        if self.stage != Stage::Open {
+            return false;
         }
         if self.unread_since.is_none() {
             self.unread_since = Some(now);
@@ -168,6 +173,7 @@ impl Driver {
                         Packet::from_binary(self.session.protocol(), bytes)
                     }
                     Ok(Some(Event::Ping(payload))) => {
+                        self.pay(now, payload.len());
                         self.on_ping(payload);
                         continue;
                     }
@@ -196,6 +202,7 @@ impl Driver {
     }
 
     fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
+        self.pay(now, packet.data.len());
         match self.session.on_packet(now, packet.kind) {
             Step::Deliver => {
                 Counters::add(&self.socket.counters().messages_in);
