@@ -300,6 +300,8 @@ impl Builder {
             ("max_rooms", limits.max_rooms),
             ("max_pending_acks", limits.max_pending_acks),
             ("max_pending_handlers", limits.max_pending_handlers),
+            ("max_pending_bytes", limits.max_pending_bytes),
+            ("max_auth_bytes", limits.max_auth_bytes),
         ] {
             if value == 0 {
                 return Err(BuildError::Options(OptionsError::Zero(name)));

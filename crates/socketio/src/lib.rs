@@ -59,7 +59,7 @@ pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::{
     Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
     Detail, EngineService, GenerateId, Limit as EngineLimit, LimitCounts, Listener, NotFound,
-    Options, OptionsError, OriginCheck, Origins, Refused, RemoteAddr, Request, Secure,
+    Options, OptionsError, OriginCheck, Origins, Rate, Refused, RemoteAddr, Request, Secure,
     SlowConsumer, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};

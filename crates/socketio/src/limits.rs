@@ -21,6 +21,12 @@ pub struct Limits {
     /// Handlers of one connection that may wait at a time (1,000): beyond, the connection is not
     /// read until some have finished. Those of one read are started in any case.
     pub max_pending_handlers: usize,
+    /// Bytes of the packets whose handlers of one connection wait (16 MiB), as above: handlers keep
+    /// the arguments that they were called with.
+    pub max_pending_bytes: usize,
+    /// Bytes of a CONNECT packet (65,536): what a client sends as `auth` is kept with its socket, and
+    /// a connection may have many.
+    pub max_auth_bytes: usize,
     /// Handlers that may go on after their connections ended, of the whole server (100,000):
     /// beyond, the unfinished handlers of a connection are dropped with it.
     pub max_detached_handlers: usize,
@@ -35,6 +41,8 @@ impl Default for Limits {
             max_rooms: 16_384,
             max_pending_acks: 10_000,
             max_pending_handlers: 1_000,
+            max_pending_bytes: 16 * 1024 * 1024,
+            max_auth_bytes: 65_536,
             max_detached_handlers: 100_000,
         }
     }
@@ -81,6 +89,10 @@ limits! {
     PendingAcks = "max_pending_acks",
     /// Handlers of one connection that wait: reading paused.
     PendingHandlers = "max_pending_handlers",
+    /// Bytes of the packets whose handlers wait: reading paused.
+    PendingBytes = "max_pending_bytes",
+    /// Bytes of a CONNECT packet: refused.
+    AuthBytes = "max_auth_bytes",
     /// Handlers that outlive their connections: dropped.
     DetachedHandlers = "max_detached_handlers",
     /// Arrays and objects inside each other.

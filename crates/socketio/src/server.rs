@@ -53,7 +53,11 @@ struct Inner {
     connect_timeout: Duration,
     detached: Arc<AtomicUsize>,
     panics: AtomicU64,
+    rate_listeners: Mutex<Vec<RateListener>>,
 }
+
+/// Is told of clients that are too fast.
+pub(crate) type RateListener = Arc<dyn Fn(&Client, engineio::Limit) + Send + Sync>;
 
 /// What the builder decided.
 pub(crate) struct Parts {
@@ -103,6 +107,7 @@ impl Server {
             connect_timeout,
             detached: Arc::default(),
             panics: AtomicU64::new(0),
+            rate_listeners: Mutex::default(),
         }));
         server.serve_engine(&server.0.engine);
         server
@@ -198,6 +203,37 @@ impl Server {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Listens to clients that send faster than they may, see [`Options::max_message_rate`] and
+    /// those beside it: called when that begins. The client is not read for a while; if it does not
+    /// come to rest it is disconnected after [`Options::rate_grace`]. The listener runs in the
+    /// client's task; its panic ends that connection.
+    ///
+    /// ```
+    /// use socketio::{Rate, Server};
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let rate = Rate::per_second(50).burst(500);
+    /// let io = Server::builder().engine(|engine| engine.max_message_rate = Some(rate)).build()?;
+    /// io.on_rate_limited(|client, limit| {
+    ///     println!("{:?} is too fast: {}", client.conn().remote_addr(), limit.option());
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Options::max_message_rate`]: crate::Options::max_message_rate
+    /// [`Options::rate_grace`]: crate::Options::rate_grace
+    pub fn on_rate_limited(
+        &self,
+        listener: impl Fn(&Client, engineio::Limit) + Send + Sync + 'static,
+    ) {
+        lock(&self.0.rate_listeners).push(Arc::new(listener));
+    }
+
+    pub(crate) fn rate_listeners(&self) -> Vec<RateListener> {
+        lock(&self.0.rate_listeners).clone()
     }
 
     // ---- ways in ----------------------------------------------------------------------------

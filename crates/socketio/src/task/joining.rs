@@ -45,6 +45,10 @@ impl Task {
             // an answer would have to repeat the name
             return self.on_error(&DecodeError::NamespaceTooLong { max }, cx);
         }
+        if self.packet_bytes > limits.max_auth_bytes {
+            self.server.limited(Limit::AuthBytes);
+            return self.refuse(nsp, &ConnectError::new("Too much auth"));
+        }
         // Attempts that the client gave up count too, while their middleware runs.
         if self.client.count() + self.joining.len() >= limits.max_namespaces {
             self.server.limited(Limit::Namespaces);
