@@ -39,6 +39,8 @@ limits! {
     OutboundBytes = "max_outbound_bytes",
     /// Packets that wait to be sent to one client: packets dropped, sessions ended.
     OutboundPackets = "max_outbound_packets",
+    /// Answers to WebSocket pings that wait: a new one takes the place of the newest.
+    PendingPongs = "max_pending_pongs",
     /// Bytes that wait to be sent in the whole server: the longest queues cut.
     TotalOutboundBytes = "max_total_outbound_bytes",
     /// How long a client may take nothing while bytes wait for it.

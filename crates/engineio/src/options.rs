@@ -45,6 +45,9 @@ pub struct Options {
     pub max_outbound_bytes: usize,
     /// Packets that may wait to be sent to one client (10,000).
     pub max_outbound_packets: usize,
+    /// Answers to WebSocket pings that may wait to be sent to one client (64); of more, a new one
+    /// takes the place of the newest.
+    pub max_pending_pongs: usize,
     /// Bytes that may wait to be sent in the whole server (1 GiB): beyond, the sessions with the
     /// longest queues end until an eighth is free again, whatever `slow_consumer` says. A packet
     /// that waits for many clients counts once, as it is in memory once. To be set to what the
@@ -141,6 +144,7 @@ impl Default for Options {
             max_frames_per_message: limits.max_frames_per_message,
             max_outbound_bytes: 16 * 1024 * 1024,
             max_outbound_packets: 10_000,
+            max_pending_pongs: 64,
             max_total_outbound_bytes: 1024 * 1024 * 1024,
             slow_consumer: SlowConsumer::Disconnect,
             write_timeout: Duration::from_secs(30),
@@ -199,6 +203,7 @@ impl Options {
             ("max_frames_per_message", self.max_frames_per_message),
             ("max_outbound_bytes", self.max_outbound_bytes),
             ("max_outbound_packets", self.max_outbound_packets),
+            ("max_pending_pongs", self.max_pending_pongs),
             ("max_total_outbound_bytes", self.max_total_outbound_bytes),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
             ("max_sessions_per_address", self.max_sessions_per_address.unwrap_or(usize::MAX)),

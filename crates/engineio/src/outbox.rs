@@ -250,13 +250,14 @@ impl Outbox {
         }
     }
 
-    /// Queues an answer to a WebSocket ping.
-    pub(crate) fn push_pong(&self, frame: Outgoing) -> Todo {
+    /// Queues an answer to a WebSocket ping. True: too many wait, and it takes the place of the
+    /// newest (RFC 6455 5.5.3).
+    pub(crate) fn push_pong(&self, frame: Outgoing) -> (bool, Todo) {
         let mut queue = self.lock();
         if queue.closed {
-            return Todo::Nothing;
+            return (false, Todo::Nothing);
         }
-        if queue.control_frames >= MAX_PONGS {
+        if queue.control_frames >= self.bounds.pongs {
             // The head may be partly written: it stays as it is.
             let newest = queue.packets.iter_mut().skip(1).rfind(|p| p.is_control_frame());
             if let Some(newest) = newest {
@@ -264,9 +265,9 @@ impl Outbox {
                 *newest = frame;
                 queue.bytes = queue.bytes - old + new;
             }
-            return Todo::Nothing;
+            return (true, Todo::Nothing);
         }
-        queue.put(frame, true)
+        (false, queue.put(frame, true))
     }
 
     /// Writes what waits, if nobody else does and the socket can be written from here.
@@ -590,9 +591,6 @@ impl Queue {
         }
     }
 }
-
-/// Pongs that may wait; beyond, a new one replaces the newest waiting (RFC 6455 5.5.3).
-const MAX_PONGS: usize = 64;
 
 /// A handler's burst is written as soon as this much waits, not only when the handler returns.
 const FLUSH_BYTES: usize = 64 * 1024;

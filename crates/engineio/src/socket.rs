@@ -87,6 +87,7 @@ impl Socket {
         let bounds = Bounds {
             bytes: engine.options.max_outbound_bytes,
             packets: engine.options.max_outbound_packets,
+            pongs: engine.options.max_pending_pongs,
             policy: engine.options.slow_consumer,
         };
         Self(Arc::new(Shared {

@@ -25,7 +25,7 @@
 //! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
 //! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
 //! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
-//! [`from_node`] lists the API of Socket.IO for Node with its counterparts here.
+//! [`all_limits`] is the table of what is bounded, and what happens then. [`from_node`] lists the API of Socket.IO for Node with its counterparts here.
 
 mod ack;
 mod builder;
@@ -84,6 +84,9 @@ pub use socketio_parser::{
     Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet, PacketType,
     Parser, Revision, Spread, Value,
 };
+
+#[doc = include_str!("docs/limits.md")]
+pub mod all_limits {}
 
 #[doc = include_str!("docs/from-node.md")]
 pub mod from_node {}

@@ -222,7 +222,11 @@ impl Driver {
     fn on_ping(&mut self, payload: &[u8]) {
         let mut pong = Vec::with_capacity(2 + payload.len());
         frame::write_frame(frame::Opcode::Pong, payload, &mut pong);
-        let todo = self.socket.shared().outbox.push_pong(Outgoing::control_frame(pong));
+        let (is_one_too_many, todo) =
+            self.socket.shared().outbox.push_pong(Outgoing::control_frame(pong));
+        if is_one_too_many {
+            self.engine.counters.limited(Limit::PendingPongs);
+        }
         self.socket.see_to(todo);
     }
 

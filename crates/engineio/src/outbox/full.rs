@@ -10,6 +10,7 @@ use crate::limits::Limit;
 pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     pub(crate) packets: usize,
+    pub(crate) pongs: usize,
     pub(crate) policy: SlowConsumer,
 }
 

@@ -311,6 +311,7 @@ async fn pongs_that_nobody_reads_are_bounded() {
         }
     }
     assert!(pongs < 100, "{pongs}");
+    assert!(host.stats().limits.get(Limit::PendingPongs) > 0);
     drop(client);
     host.end().await;
 }

@@ -180,3 +180,18 @@ async fn a_client_that_is_too_fast() {
         nothing_left(&io).await;
     }
 }
+
+/// The table of the documentation has every limit, once.
+#[test]
+fn the_table_is_complete() {
+    let table = include_str!("../../src/docs/limits.md");
+    let engine = EngineLimit::ALL.iter().map(|limit| limit.option());
+    let all: Vec<&str> = engine.chain(Limit::ALL.iter().map(|limit| limit.option())).collect();
+    for option in &all {
+        assert_eq!(table.matches(&format!("\n| `{option}` |")).count(), 1, "{option}");
+    }
+    assert_eq!(table.matches("\n| `").count(), all.len());
+    // as are the counters
+    let stats = Server::new().stats();
+    assert!(stats.limits.iter().map(|(option, _)| option).eq(all));
+}
