@@ -22,8 +22,10 @@ use bytes::Bytes;
 use crate::packet::{BASE64, PacketType, Protocol};
 use crate::websocket::frame::{self, Opcode};
 
+mod backlog;
 mod deflated;
 
+pub use backlog::Backlog;
 pub use deflated::Deflated;
 
 /// Bytes that must be free in front of the text given to [`Outgoing::message`]: the longest
@@ -39,9 +41,12 @@ struct Inner {
     head: Head,
     attachments: Vec<Bytes>,
     droppable: bool,
+    when_full: Option<SlowConsumer>,
     compress: bool,
     /// The compressed form, and the one for protocol 3 where that differs.
     deflated: [OnceLock<Option<Box<Deflated>>>; 2],
+    /// Where the packet is counted, if it is.
+    backlog: OnceLock<Backlog>,
 }
 
 #[derive(Debug)]
@@ -61,6 +66,22 @@ enum Head {
     },
 }
 
+/// What happens when a client's queue is full: for all that it is sent, or for one packet. Only
+/// events are ever dropped, whole ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// The session ends with the reason `transport error`, detail `SlowConsumer`. A packet with
+    /// this policy is never dropped.
+    #[default]
+    Disconnect,
+    /// The new packet is dropped.
+    DropNewest,
+    /// The oldest packets that may be dropped make room for the new one: those whose policy is not
+    /// [`SlowConsumer::Disconnect`]. If that is not enough, the new one is dropped.
+    DropOldest,
+}
+
 /// One Engine.IO packet of an [`Outgoing`].
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the protocols have text and binary, nothing else")]
@@ -69,6 +90,18 @@ pub enum Part<'a> {
     Text(&'a [u8]),
     /// The bytes of a binary message, without a type.
     Binary(&'a [u8]),
+}
+
+impl Inner {
+    fn size(&self) -> usize {
+        let head = match &self.head {
+            Head::Text { buffer, digit, .. } => buffer.len() - digit,
+            Head::Binary(bytes) => bytes.len(),
+            Head::Control(frame) => frame.len(),
+            Head::Frames { size, .. } => *size,
+        };
+        head + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
 }
 
 impl Outgoing {
@@ -117,7 +150,15 @@ impl Outgoing {
 
     fn new(head: Head, attachments: Vec<Bytes>) -> Self {
         let deflated = [OnceLock::new(), OnceLock::new()];
-        Self(Arc::new(Inner { head, attachments, droppable: false, compress: true, deflated }))
+        Self(Arc::new(Inner {
+            head,
+            attachments,
+            droppable: false,
+            when_full: None,
+            compress: true,
+            deflated,
+            backlog: OnceLock::new(),
+        }))
     }
 
     /// Says what a full queue may do with the packet: events may be dropped as a whole, packets
@@ -125,6 +166,13 @@ impl Outgoing {
     #[must_use]
     pub fn droppable(self, droppable: bool) -> Self {
         self.with(|inner| inner.droppable = droppable)
+    }
+
+    /// Says what happens for this packet when the queue is full, instead of what holds for the
+    /// connection. It concerns packets that may be dropped.
+    #[must_use]
+    pub fn when_full(self, policy: Option<SlowConsumer>) -> Self {
+        self.with(|inner| inner.when_full = policy)
     }
 
     /// Says whether the packet asks for compression (the default) where the transport offers it.
@@ -144,6 +192,12 @@ impl Outgoing {
         self.0.droppable
     }
 
+    /// What happens for this packet when the queue is full, if it says so itself.
+    #[must_use]
+    pub fn policy(&self) -> Option<SlowConsumer> {
+        self.0.when_full
+    }
+
     /// Whether the packet asks for compression.
     #[must_use]
     pub fn wants_compression(&self) -> bool {
@@ -159,13 +213,7 @@ impl Outgoing {
     /// Bytes that the packet counts for in a queue: its text and attachments.
     #[must_use]
     pub fn size(&self) -> usize {
-        let head = match &self.0.head {
-            Head::Text { buffer, digit, .. } => buffer.len() - digit,
-            Head::Binary(bytes) => bytes.len(),
-            Head::Control(frame) => frame.len(),
-            Head::Frames { size, .. } => *size,
-        };
-        head + self.0.attachments.iter().map(Bytes::len).sum::<usize>()
+        self.0.size()
     }
 
     /// The Engine.IO packets, in order: the head, then the attachments.

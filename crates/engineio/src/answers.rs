@@ -1,5 +1,7 @@
 //! The HTTP side of answers: status, headers, bodies.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use engineio_proto::HandshakeError;
 use engineio_proto::payload::{ContentType, jsonp};
@@ -123,6 +125,17 @@ pub(crate) fn unavailable(message: &str) -> Response<Bytes> {
         json(StatusCode::SERVICE_UNAVAILABLE, HandshakeError::BadRequest.code(), message);
     // RFC 9110 10.2.3; a load balancer asks another server at once
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    close_connection(answer)
+}
+
+/// A client asks for sessions too often.
+// RFC 6585 4
+pub(crate) fn too_fast(asked: &Asked, wait: Duration) -> Response<Bytes> {
+    let code = HandshakeError::BadRequest.code();
+    let mut answer = json(StatusCode::TOO_MANY_REQUESTS, code, "Too many handshakes");
+    asked.origin.apply(answer.headers_mut());
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     close_connection(answer)
 }
 

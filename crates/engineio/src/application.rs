@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use engineio_proto::{CloseReason, Message};
 
+use crate::limits::Limit;
 use crate::socket::{Detail, Socket};
 
 /// The layer above one session.
@@ -32,6 +33,12 @@ pub trait Application: Send + 'static {
     /// the peer's heartbeat is not asked for meanwhile.
     fn is_ready(&self) -> bool {
         true
+    }
+
+    /// The peer sends faster than it may, and is not read for a while, for this limit. Called when
+    /// that begins; if the peer does not come to rest, its session ends after `rate_grace`.
+    fn on_rate_limited(&mut self, limit: Limit, cx: &mut Context<'_>) {
+        let _ = (limit, cx);
     }
 
     /// When [`Application::on_deadline`] wants to be called; asked after each other call.

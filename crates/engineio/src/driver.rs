@@ -28,8 +28,10 @@ use tokio::time::Sleep;
 use tracing::Instrument as _;
 
 use crate::TARGET;
+use crate::addresses::Place;
 use crate::application::Application;
 use crate::batch::Batch;
+use crate::limits::Limit;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
 use crate::server::Engine;
@@ -40,8 +42,10 @@ use crate::transport::websocket::WebSocket;
 
 mod end;
 mod input;
+mod rates;
 
 use end::Farewell;
+use rates::Rates;
 
 /// The future of a session's task.
 pub(crate) struct Driver {
@@ -65,6 +69,8 @@ pub(crate) struct Driver {
     unread_since: Option<Instant>,
     /// The peer took nothing since then; and what was written by then.
     stalled: Option<(Instant, u64)>,
+    /// How fast the peer may send, if that is bounded.
+    rates: Option<Box<Rates>>,
 }
 
 enum Transport {
@@ -83,19 +89,30 @@ enum Stage {
 }
 
 impl Driver {
-    pub(crate) fn polling(engine: Arc<Engine>, socket: Socket, base64: bool) -> Self {
-        Self::new(engine, socket, Transport::Polling(Polling::new(base64)))
+    pub(crate) fn polling(
+        engine: Arc<Engine>,
+        socket: Socket,
+        place: Option<Place>,
+        base64: bool,
+    ) -> Self {
+        Self::new(engine, socket, place, Transport::Polling(Polling::new(base64)))
     }
 
     pub(crate) fn websocket(
         engine: Arc<Engine>,
         socket: Socket,
+        place: Option<Place>,
         websocket: Box<WebSocket>,
     ) -> Self {
-        Self::new(engine, socket, Transport::WebSocket(websocket))
+        Self::new(engine, socket, place, Transport::WebSocket(websocket))
     }
 
-    fn new(engine: Arc<Engine>, socket: Socket, transport: Transport) -> Self {
+    fn new(
+        engine: Arc<Engine>,
+        socket: Socket,
+        place: Option<Place>,
+        transport: Transport,
+    ) -> Self {
         let now = now();
         let times = engine.options.times();
         let session = Session::new(now, socket.protocol(), socket.transport(), times);
@@ -114,6 +131,7 @@ impl Driver {
             delivered: 0,
             unread_since: None,
             stalled: None,
+            rates: Rates::new(&engine.options, place, now),
             engine,
         }
     }
@@ -143,6 +161,9 @@ impl Driver {
         }
         let now = now();
         self.take_mail(now, cx);
+        if self.engine.backlog.is_over() {
+            self.engine.cut_longest_queues();
+        }
         if self.socket.shared().outbox.overflowed() {
             self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
         }
@@ -161,7 +182,7 @@ impl Driver {
         // What was just written may have made room for what was held back, and the application
         // may have got ready since.
         let held_back = self.unread_since.is_some() && self.stage == Stage::Open;
-        if more || (held_back && self.is_ready(cx)) {
+        if more || (held_back && self.is_ready(now, cx)) {
             cx.waker().wake_by_ref();
         }
         self.arm(cx);
@@ -252,6 +273,7 @@ impl Driver {
                 }
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {
+                    self.engine.counters.limited(Limit::UpgradeTimeout);
                     self.socket.shared().mailbox.probe_ended();
                     if let Some(probe) = self.probe.take() {
                         probe.refuse(cx);
@@ -273,6 +295,7 @@ impl Driver {
             match &mut self.stalled {
                 Some(stalled) if stalled.1 != written => *stalled = (now, written),
                 _ => {
+                    self.engine.counters.limited(Limit::WriteTimeout);
                     let detail = Some(Detail::SlowConsumer);
                     return self.end(now, CloseReason::TransportError, detail, cx);
                 }
@@ -293,6 +316,7 @@ impl Driver {
                 self.session.deadline(),
                 self.application.as_ref().and_then(|application| application.deadline()),
                 self.unread_since.map(|since| since + options.max_read_pause),
+                self.rates.as_ref().and_then(|rates| rates.pause()),
                 self.stalled.map(|(since, _)| since + options.write_timeout),
             ]
             .into_iter()
@@ -349,6 +373,7 @@ impl Driver {
                     }
                     // our own HTTP server's guard was quicker than we
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                        self.engine.counters.limited(Limit::WriteTimeout);
                         let detail = Some(Detail::SlowConsumer);
                         self.end(now, CloseReason::TransportError, detail, cx);
                     }

@@ -1,4 +1,4 @@
-//! A stream whose peer must take what is written.
+//! A stream whose peer must take what is written, and whose request heads are watched.
 //!
 //! The HTTP server has no such bound: an answer that nobody reads would keep its bytes and its
 //! connection for as long as the peer likes. After the change to WebSocket the outbox sees to it,
@@ -7,11 +7,17 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use crate::heads::{Heads, TooMuch};
+use crate::limits::Limit;
+use crate::options::Options;
+use crate::stats::Counters;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct Guarded<Io> {
@@ -19,11 +25,21 @@ pub(crate) struct Guarded<Io> {
     timeout: Duration,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
+    heads: Heads,
+    max_head: (usize, usize),
+    counters: Arc<Counters>,
 }
 
 impl<Io> Guarded<Io> {
-    pub(crate) fn new(io: Io, timeout: Duration) -> Self {
-        Self { io, timeout, stalled: None }
+    pub(crate) fn new(io: Io, options: &Options, counters: Arc<Counters>) -> Self {
+        Self {
+            io,
+            timeout: options.write_timeout,
+            stalled: None,
+            heads: Heads::new(),
+            max_head: (options.max_header_bytes, options.max_header_fields),
+            counters,
+        }
     }
 
     pub(crate) fn into_inner(self) -> Io {
@@ -51,7 +67,15 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        let max = self.max_head;
+        match self.heads.watch(&mut buffer.filled_mut()[before..], max) {
+            None => {}
+            Some(TooMuch::Bytes) => self.counters.limited(Limit::HeaderBytes),
+            Some(TooMuch::Fields) => self.counters.limited(Limit::HeaderFields),
+        }
+        read
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::driver::Driver;
 use crate::functions::{self, Panicked};
+use crate::limits::Limit;
 use crate::mailbox::Poll;
 use crate::request;
 use crate::requests::{self, Asked};
@@ -183,19 +184,34 @@ async fn open<B>(
     }
     let accepts = requests::Accepts::new(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
+    let now = tokio::time::Instant::now().into_std();
+    let address = engine.address_of(&request, now);
+    if let Some(Err(wait)) = address.as_ref().map(|address| address.connect(now)) {
+        engine.counters.limited(Limit::AddressConnectRate);
+        return Err(Refusal::answer(answers::too_fast(asked, wait)));
+    }
     let allowed = match &engine.options.allow_request {
         Some(allow) => guarded(engine, async { allow.allow(request.clone()).await }).await?,
         None => guarded(engine, engine.options.origins.allows(&request)).await?,
     };
     allowed.map_err(crate::Refused::into_error)?;
 
+    let max = engine.options.max_sessions_per_address;
+    let place = match address.map(|address| address.enter(max)) {
+        Some(None) => {
+            engine.counters.limited(Limit::AddressSessions);
+            Counters::add(&engine.counters.unavailable);
+            return Err(Refusal::answer(answers::unavailable("Too many sessions of this address")));
+        }
+        place => place.flatten(),
+    };
     let socket = insert(engine, &asked.query, transport, request).await?;
     Span::current().record("sid", socket.id());
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
         let admitted = socket.shared().mailbox.admit_poll(Poll { reply });
         debug_assert!(admitted.is_ok(), "the session is new");
-        Driver::polling(Arc::clone(engine), socket.clone(), asked.query.b64).spawn();
+        Driver::polling(Arc::clone(engine), socket.clone(), place, asked.query.b64).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
         let mut answer = answers::payload(asked, &accepts, engine.options.http_compression, answer);
         if let Some(cookie) = &engine.options.cookie {
@@ -210,7 +226,7 @@ async fn open<B>(
     tokio::spawn(async move {
         match upgraded(&engine, upgrade, agreement).await {
             // a task of its own, as small as can be: this one is as large as all that was above
-            Some(websocket) => Driver::websocket(engine, socket, websocket).spawn(),
+            Some(websocket) => Driver::websocket(engine, socket, place, websocket).spawn(),
             None => engine.session_gone(&socket),
         }
     });
@@ -253,6 +269,9 @@ async fn insert(
 
 fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
     Counters::add(&engine.counters.unavailable);
+    if why == NotInserted::Full {
+        engine.counters.limited(Limit::Sessions);
+    }
     Refusal::answer(answers::unavailable(match why {
         NotInserted::Closing => "Server is closing",
         NotInserted::Draining => "Server is draining",
@@ -307,7 +326,9 @@ async fn upgraded(
     agreement: Option<Agreement>,
 ) -> Option<Box<WebSocket>> {
     let options = &engine.options;
-    let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await.ok()?.ok()?;
+    let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await;
+    let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
+    let upgraded = upgraded.ok()?.ok()?;
     let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
     Some(Box::new(WebSocket::new(upgraded, max_message, max_frames, agreement)))
 }

@@ -35,8 +35,10 @@
 //! `service` → `driver`, with `transport` → [`Application`]; and back: [`Socket`] → `outbox` →
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
+mod addresses;
 mod answers;
 mod application;
+mod backlog;
 mod batch;
 mod body;
 mod closing;
@@ -48,8 +50,10 @@ mod functions;
 mod gate;
 mod guarded;
 mod handshake;
+mod heads;
 mod id;
 mod layer;
+mod limits;
 mod listen;
 mod mailbox;
 #[cfg(feature = "metrics")]
@@ -58,6 +62,7 @@ mod options;
 mod origins;
 mod outbox;
 mod proxies;
+mod rate;
 mod request;
 mod requests;
 mod scratch;
@@ -78,19 +83,23 @@ pub use closing::{Closing, Draining};
 pub use cors::Cors;
 pub use deflate::Deflate;
 pub use engineio_proto::handshake::pairs as query_pairs;
-pub use engineio_proto::{CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind};
+pub use engineio_proto::{
+    CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind,
+};
 pub use functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SyncForm,
 };
 pub use gate::Gate;
 pub use id::random as random_id;
 pub use layer::EngineLayer;
+pub use limits::{Limit, LimitCounts};
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
-pub use options::{Cookie, Options, OptionsError, SlowConsumer};
+pub use options::{Cookie, Options, OptionsError};
 pub use origins::{Origins, Refused};
 pub use outbox::Push;
+pub use rate::Rate;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use service::{EngineService, Intercept};

@@ -23,13 +23,18 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::guarded::Guarded;
+use crate::heads;
+use crate::limits::Limit;
 use crate::lock;
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
 use crate::stats::Counters;
 
-/// Bytes of a request's head at most, also hyper's read buffer per connection.
-const MAX_HEAD: usize = 16 * 1024;
+/// What hyper's read buffer has at least.
+const MIN_BUFFER: usize = 8 * 1024;
+
+/// Fields for which hyper has room without asking for memory.
+const HYPER_FIELDS: usize = 100;
 
 /// After an accept error that is not the peer's (no descriptors are left, say) the listener rests.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -298,12 +303,19 @@ where
     let _served = engine.counters.http_connection();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
     let service = PerConnection { service, peer: Peer { addr, ..peer } };
-    let connection = http1::Builder::new()
+    let options = &engine.options;
+    let io = Guarded::new(io, options, Arc::clone(&engine.counters));
+    let mut builder = http1::Builder::new();
+    builder
         .timer(TokioTimer::new())
-        .header_read_timeout(engine.options.header_timeout)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Guarded::new(io, engine.options.write_timeout)), service)
-        .with_upgrades();
+        .header_read_timeout(options.header_timeout)
+        // one byte more, so that it is seen that there are too many
+        .max_buf_size(options.max_header_bytes.saturating_add(1).max(MIN_BUFFER))
+        .max_header_size(options.max_header_bytes);
+    if options.max_header_fields != HYPER_FIELDS {
+        builder.max_headers(options.max_header_fields);
+    }
+    let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     loop {
         let seen = *phase.borrow_and_update();
@@ -315,6 +327,11 @@ where
         tokio::select! {
             result = connection.as_mut() => {
                 if let Err(error) = result {
+                    if error.is_timeout() {
+                        engine.counters.limited(Limit::HeaderTimeout);
+                    } else if is_write_timeout(&error) {
+                        engine.counters.limited(Limit::WriteTimeout);
+                    }
                     // the peer's matter: it went away, or sent what is no HTTP
                     tracing::debug!(%error, "connection failed");
                 }
@@ -346,12 +363,12 @@ impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S>
             request.extensions_mut().insert(Secure);
         }
         let mut service = self.service.clone();
-        let is_upgrade = request.headers().contains_key(header::UPGRADE);
+        let is_last = heads::is_last(request.method(), request.headers());
         Box::pin(async move {
             std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
             let mut answer = service.call(request).await?;
-            if is_upgrade && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // What the client would send now is meant for another protocol.
+            if is_last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // What the client would send now is meant for another protocol, or not watched.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(answer)
@@ -374,6 +391,12 @@ fn poll_accept<L: Listener>(
     }
     slot.listener = Some(listener);
     accepted.map(Some)
+}
+
+/// Whether a connection failed as its peer did not take what was written, see [`Guarded`].
+fn is_write_timeout(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    cause.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Whether an accept error is that of one connection only.

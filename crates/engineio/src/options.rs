@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_proto::{Limits, Times, TransportKind};
+use engineio_proto::{Limits, SlowConsumer, Times, TransportKind};
 
 use crate::cors::Cors;
 use crate::deflate::Deflate;
 use crate::functions::{AllowRequest, GenerateId};
 use crate::origins::Origins;
 use crate::proxies::TrustedProxies;
+use crate::rate::Rate;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
 #[derive(Clone, Debug)]
@@ -44,6 +45,14 @@ pub struct Options {
     pub max_outbound_bytes: usize,
     /// Packets that may wait to be sent to one client (10,000).
     pub max_outbound_packets: usize,
+    /// Answers to WebSocket pings that may wait to be sent to one client (64); of more, a new one
+    /// takes the place of the newest.
+    pub max_pending_pongs: usize,
+    /// Bytes that may wait to be sent in the whole server (1 GiB): beyond, the sessions with the
+    /// longest queues end until an eighth is free again, whatever `slow_consumer` says. A packet
+    /// that waits for many clients counts once, as it is in memory once. To be set to what the
+    /// machine can spare.
+    pub max_total_outbound_bytes: usize,
     /// What happens to a client that does not take what it is sent ([`SlowConsumer::Disconnect`]).
     pub slow_consumer: SlowConsumer,
     /// How long a client may take nothing while bytes wait for it (30 s).
@@ -53,6 +62,40 @@ pub struct Options {
     /// Sessions at a time, waiting and closing ones included; further handshakes are answered 503
     /// (no bound).
     pub max_sessions: Option<usize>,
+    /// Sessions of one address at a time; further handshakes are answered 503 (no bound).
+    ///
+    /// This and the other bounds per address are for the address that [`Request::remote_addr`]
+    /// tells: set `trusted_proxies` if clients come through a proxy, or they all are one. Under
+    /// another HTTP server the address must be told by [`RemoteAddr`]; clients without one are not
+    /// bounded.
+    ///
+    /// [`Request::remote_addr`]: crate::Request::remote_addr
+    /// [`RemoteAddr`]: crate::RemoteAddr
+    pub max_sessions_per_address: Option<usize>,
+    /// How many messages one session may send in a time (no bound). A client that is too fast is not
+    /// read for a while, and the application [told](crate::Application::on_rate_limited).
+    pub max_message_rate: Option<Rate>,
+    /// How many bytes one session may send in a time (no bound).
+    pub max_byte_rate: Option<Rate>,
+    /// How many messages all sessions of one address may send in a time (no bound).
+    pub max_message_rate_per_address: Option<Rate>,
+    /// How many bytes all sessions of one address may send in a time (no bound).
+    pub max_byte_rate_per_address: Option<Rate>,
+    /// How many handshakes may come from one address in a time; more are answered 429 (no bound).
+    pub max_connect_rate_per_address: Option<Rate>,
+    /// How long a client may be too fast, that is without its buckets being half full in between,
+    /// until its session ends (10 s).
+    pub rate_grace: Duration,
+    /// Bits of an IPv6 address that count as one address (64: the network of one subscriber, who
+    /// has all addresses of it).
+    pub ipv6_prefix: u8,
+    /// Addresses without sessions that are remembered (65,536), for their rates; of more, those
+    /// that were seen longest ago are forgotten.
+    pub max_addresses: usize,
+    /// Bytes of a request's head (16 KiB); our own listener only, which answers 431.
+    pub max_header_bytes: usize,
+    /// Fields of a request's head (100); our own listener only, which answers 431.
+    pub max_header_fields: usize,
     /// How long a client may take for the head of a request (30 s); our own listener only.
     pub header_timeout: Duration,
     /// How long a client may take for the body of a request (60 s).
@@ -101,10 +144,23 @@ impl Default for Options {
             max_frames_per_message: limits.max_frames_per_message,
             max_outbound_bytes: 16 * 1024 * 1024,
             max_outbound_packets: 10_000,
+            max_pending_pongs: 64,
+            max_total_outbound_bytes: 1024 * 1024 * 1024,
             slow_consumer: SlowConsumer::Disconnect,
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
             max_sessions: None,
+            max_sessions_per_address: None,
+            max_message_rate: None,
+            max_byte_rate: None,
+            max_message_rate_per_address: None,
+            max_byte_rate_per_address: None,
+            max_connect_rate_per_address: None,
+            rate_grace: Duration::from_secs(10),
+            ipv6_prefix: 64,
+            max_addresses: 65_536,
+            max_header_bytes: 16 * 1024,
+            max_header_fields: 100,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
             origins: Origins::any(),
@@ -147,11 +203,31 @@ impl Options {
             ("max_frames_per_message", self.max_frames_per_message),
             ("max_outbound_bytes", self.max_outbound_bytes),
             ("max_outbound_packets", self.max_outbound_packets),
+            ("max_pending_pongs", self.max_pending_pongs),
+            ("max_total_outbound_bytes", self.max_total_outbound_bytes),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
+            ("max_sessions_per_address", self.max_sessions_per_address.unwrap_or(usize::MAX)),
+            ("max_header_bytes", self.max_header_bytes),
+            ("max_header_fields", self.max_header_fields),
+            ("max_addresses", self.max_addresses),
         ] {
             if value == 0 {
                 return Err(OptionsError::Zero(name));
             }
+        }
+        for (name, rate) in [
+            ("max_message_rate", self.max_message_rate),
+            ("max_byte_rate", self.max_byte_rate),
+            ("max_message_rate_per_address", self.max_message_rate_per_address),
+            ("max_byte_rate_per_address", self.max_byte_rate_per_address),
+            ("max_connect_rate_per_address", self.max_connect_rate_per_address),
+        ] {
+            if rate.is_some_and(|rate| !rate.makes_sense()) {
+                return Err(OptionsError::Zero(name));
+            }
+        }
+        if self.ipv6_prefix > 128 {
+            return Err(OptionsError::Ipv6Prefix(self.ipv6_prefix));
         }
         for (name, value) in [
             ("ping_interval", self.ping_interval),
@@ -160,6 +236,7 @@ impl Options {
             ("close_timeout", self.close_timeout),
             ("write_timeout", self.write_timeout),
             ("max_read_pause", self.max_read_pause),
+            ("rate_grace", self.rate_grace),
             ("header_timeout", self.header_timeout),
             ("body_timeout", self.body_timeout),
         ] {
@@ -194,20 +271,6 @@ impl Options {
         times.upgrade_timeout = self.upgrade_timeout;
         times
     }
-}
-
-/// What happens when a client's queue is full. Only events are ever dropped, whole ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SlowConsumer {
-    /// The session ends with the reason `transport error`, detail
-    /// [`SlowConsumer`](crate::Detail::SlowConsumer).
-    #[default]
-    Disconnect,
-    /// The new packet is dropped.
-    DropNewest,
-    /// The oldest packets are dropped until the new one fits.
-    DropOldest,
 }
 
 /// The cookie that the first answer of a session sets: its id, for load balancers that keep a
@@ -299,6 +362,8 @@ pub enum OptionsError {
     TrustedProxies(String),
     /// A level of compression that is not 1 to 9.
     DeflateLevel(u8),
+    /// A length of networks that is more than 128.
+    Ipv6Prefix(u8),
     /// An option that must not be zero or empty.
     Zero(&'static str),
     /// A time of more than a year.
@@ -324,6 +389,9 @@ impl fmt::Display for OptionsError {
             ),
             Self::DeflateLevel(level) => {
                 write!(f, "option per_message_deflate: level {level} is not one of 1 to 9")
+            }
+            Self::Ipv6Prefix(bits) => {
+                write!(f, "option ipv6_prefix: {bits} is more than the 128 bits of an address")
             }
             Self::Zero(name) => write!(f, "option {name} must not be zero or empty"),
             Self::TooLong(name) => write!(f, "option {name} must be at most a year"),

@@ -18,20 +18,22 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use engineio_proto::{Outgoing, Protocol};
+use engineio_proto::{Outgoing, Protocol, SlowConsumer};
 use tokio::net::tcp::OwnedWriteHalf;
 
+use crate::backlog::Backlog;
 use crate::gate::Gate;
 use crate::lock;
-use crate::options::SlowConsumer;
 
 mod encoding;
+mod full;
 mod write;
 
 pub(crate) use encoding::Encoding;
+pub(crate) use full::{Bounds, Cost};
 use write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -45,14 +47,6 @@ pub enum Push {
     Dropped,
     /// The session or the gate is closed, or the queue was full and the session ends for it.
     Closed,
-}
-
-/// The bounds of an outbox.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) bytes: usize,
-    pub(crate) packets: usize,
-    pub(crate) policy: SlowConsumer,
 }
 
 /// How the packets of a session look on its WebSocket.
@@ -90,6 +84,13 @@ struct Queue {
     broken: bool,
     /// Everything is sent, or a poll is parked: a volatile packet would leave at once.
     ready: bool,
+    /// The first packet is volatile: it was pushed when it could leave at once.
+    volatile_first: bool,
+    /// Nobody will write soon: the socket takes no more, or no poll is there.
+    unattended: bool,
+    /// That many packets from the front are counted in the backlog; may be too low.
+    counted: usize,
+    backlog: Arc<Backlog>,
     /// The outbox stands in the list of the batch that runs.
     listed: bool,
     /// Pongs that wait, and the close frame.
@@ -149,7 +150,7 @@ pub(crate) enum Link {
 }
 
 impl Outbox {
-    pub(crate) fn new(bounds: Bounds, wire: Wire) -> Self {
+    pub(crate) fn new(bounds: Bounds, backlog: Arc<Backlog>, wire: Wire) -> Self {
         let queue = Mutex::new(Queue {
             packets: VecDeque::new(),
             bytes: 0,
@@ -161,6 +162,10 @@ impl Outbox {
             blocked: false,
             broken: false,
             ready: false,
+            volatile_first: false,
+            unattended: true,
+            counted: 0,
+            backlog,
             listed: false,
             control_frames: 0,
             closed: false,
@@ -177,14 +182,14 @@ impl Outbox {
     }
 
     /// Queues a packet if the gate, if there is one, is open. `batch`: a batch runs on this thread;
-    /// `dropped` counts the older packets that had to go for it.
+    /// `cost` says what a full queue did for it.
     pub(crate) fn push(
         &self,
         packet: Outgoing,
         gate: Option<&Gate>,
         volatile: bool,
         batch: bool,
-        dropped: &mut u64,
+        cost: &mut Cost,
     ) -> (Push, Todo) {
         let bounds = &self.bounds;
         let mut queue = self.lock();
@@ -194,20 +199,26 @@ impl Outbox {
         if volatile && !queue.ready {
             return (Push::Dropped, Todo::Nothing);
         }
-        if queue.exceeds(&packet, bounds) && packet.is_droppable() {
-            match bounds.policy {
+        let exceeded = queue.exceeds(&packet, bounds);
+        if exceeded.is_some() && packet.is_droppable() {
+            cost.limit = exceeded;
+            match bounds.policy_of(&packet) {
+                _ if queue.drop_volatile(&packet, bounds, cost) => {}
                 SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::DropOldest if queue.drop_oldest(&packet, bounds, dropped) => {}
+                SlowConsumer::DropOldest if queue.drop_oldest(&packet, bounds, cost) => {}
                 SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::Disconnect => return (Push::Closed, self.overflow(queue)),
+                // `Disconnect`
+                _ => return (Push::Closed, self.overflow(queue)),
             }
         }
         // State travels even in a full queue, but not for ever: twice the bound is the end.
         if queue.bytes > bounds.bytes.saturating_mul(2)
             || queue.count > bounds.packets.saturating_mul(2)
         {
+            cost.limit = exceeded;
             return (Push::Closed, self.overflow(queue));
         }
+        queue.volatile_first |= volatile;
         (Push::Queued, self.put(&mut queue, packet, batch))
     }
 
@@ -238,13 +249,14 @@ impl Outbox {
         }
     }
 
-    /// Queues an answer to a WebSocket ping.
-    pub(crate) fn push_pong(&self, frame: Outgoing) -> Todo {
+    /// Queues an answer to a WebSocket ping. True: too many wait, and it takes the place of the
+    /// newest (RFC 6455 5.5.3).
+    pub(crate) fn push_pong(&self, frame: Outgoing) -> (bool, Todo) {
         let mut queue = self.lock();
         if queue.closed {
-            return Todo::Nothing;
+            return (false, Todo::Nothing);
         }
-        if queue.control_frames >= MAX_PONGS {
+        if queue.control_frames >= self.bounds.pongs {
             // The head may be partly written: it stays as it is.
             let newest = queue.packets.iter_mut().skip(1).rfind(|p| p.is_control_frame());
             if let Some(newest) = newest {
@@ -252,9 +264,9 @@ impl Outbox {
                 *newest = frame;
                 queue.bytes = queue.bytes - old + new;
             }
-            return Todo::Nothing;
+            return (true, Todo::Nothing);
         }
-        self.put(&mut queue, frame, true)
+        (false, self.put(&mut queue, frame, true))
     }
 
     /// Writes what waits, if nobody else does and the socket can be written from here.
@@ -297,6 +309,7 @@ impl Outbox {
             queue.sink = Sink::Direct(Some(half));
             if let Err(error) = &result {
                 queue.blocked = true;
+                let _ = queue.wait();
                 queue.broken = error.kind() != io::ErrorKind::WouldBlock;
             }
             let link = queue.link();
@@ -330,6 +343,10 @@ impl Outbox {
             queue.flushing = false;
             *packets += written.packets;
             let done = queue.packets.is_empty();
+            queue.unattended = false;
+            if result.is_err() {
+                let _ = queue.wait();
+            }
             self.relieve(queue);
             match result {
                 Ok(()) if done => return Ok(true),
@@ -346,6 +363,9 @@ impl Outbox {
         queue.listed = false;
         queue.ready = false;
         queue.written += queue.bytes as u64;
+        queue.volatile_first = false;
+        queue.unattended = true;
+        queue.counted = 0;
         queue.bytes = 0;
         queue.count = 0;
         let packets = std::mem::take(&mut queue.packets);
@@ -357,12 +377,15 @@ impl Outbox {
     pub(crate) fn park(&self) -> bool {
         let mut queue = self.lock();
         queue.ready = queue.packets.is_empty();
+        queue.unattended = false;
         queue.ready
     }
 
     /// No poll waits any more.
     pub(crate) fn unpark(&self) {
-        self.lock().ready = false;
+        let mut queue = self.lock();
+        queue.ready = false;
+        queue.unattended = true;
     }
 
     /// How packets are compressed from now on, before the first one is written to a WebSocket.
@@ -379,6 +402,7 @@ impl Outbox {
         if !queue.discarded {
             queue.sink = Sink::Direct(Some(half));
             queue.ready = queue.packets.is_empty();
+            queue.unattended = false;
         }
     }
 
@@ -389,6 +413,7 @@ impl Outbox {
         debug_assert_eq!(queue.offset, 0, "polling writes whole packets");
         let rest = Outgoing::control_frame(bytes);
         queue.ready = false;
+        queue.volatile_first = false;
         queue.bytes += rest.size();
         queue.count += 1;
         queue.control_frames += 1;
@@ -397,7 +422,9 @@ impl Outbox {
 
     /// The socket is writable again.
     pub(crate) fn unblock(&self) {
-        self.lock().blocked = false;
+        let mut queue = self.lock();
+        queue.blocked = false;
+        queue.unattended = false;
     }
 
     pub(crate) fn link(&self) -> Link {
@@ -458,6 +485,16 @@ impl Outbox {
         waiters.into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the session as if its queue were full. False: it ends already.
+    pub(crate) fn cut(&self) -> bool {
+        let queue = self.lock();
+        let is_first = !queue.discarded;
+        if is_first {
+            let _ = self.overflow(queue);
+        }
+        is_first
+    }
+
     /// Whether the queue was full and the session must end for it.
     pub(crate) fn overflowed(&self) -> bool {
         self.overflowed.load(Ordering::Acquire)
@@ -484,34 +521,6 @@ impl Outbox {
 }
 
 impl Queue {
-    fn is_half_full(&self, bounds: &Bounds) -> bool {
-        self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
-    }
-
-    fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> bool {
-        self.count >= bounds.packets
-            // a packet alone may be larger than the bound
-            || (self.count > 0 && self.bytes.saturating_add(packet.size()) > bounds.bytes)
-    }
-
-    /// Drops whole events from the front, never the partly written head, until the packet fits.
-    fn drop_oldest(&mut self, packet: &Outgoing, bounds: &Bounds, dropped: &mut u64) -> bool {
-        let mut at = usize::from(self.offset > 0);
-        while self.exceeds(packet, bounds) {
-            match self.packets.get(at) {
-                None => return false,
-                Some(old) if old.is_droppable() => {
-                    self.bytes -= old.size();
-                    self.count -= 1;
-                    self.packets.remove(at);
-                    *dropped += 1;
-                }
-                Some(_) => at += 1,
-            }
-        }
-        true
-    }
-
     fn link(&self) -> Link {
         match () {
             () if self.broken => Link::Broken,
@@ -526,6 +535,7 @@ impl Queue {
         self.ready = false;
         self.encoding = Encoding::Plain;
         self.packets = VecDeque::new();
+        self.counted = 0;
         self.bytes = 0;
         self.count = 0;
     }
@@ -536,6 +546,9 @@ impl Queue {
         self.count += 1;
         self.control_frames += usize::from(packet.is_control_frame());
         self.packets.push_back(packet);
+        if self.unattended && self.wait() {
+            return Todo::Wake;
+        }
         match &self.sink {
             _ if self.blocked || self.flushing => Todo::Nothing,
             // The driver knows already, or there is no poll to answer.
@@ -551,6 +564,16 @@ impl Queue {
                 Todo::List
             }
         }
+    }
+
+    /// What waits will do so for some time: it is counted. True: too much waits in the server.
+    fn wait(&mut self) -> bool {
+        self.unattended = true;
+        if self.flushing {
+            return false; // who writes counts what is left
+        }
+        let counted = std::mem::replace(&mut self.counted, self.packets.len());
+        self.backlog.count(self.packets.range(counted..))
     }
 
     /// What waits, for whoever is to write it.
@@ -572,6 +595,12 @@ impl Queue {
         self.bytes -= written.bytes;
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;
+        self.volatile_first &= written.packets == 0;
+        self.counted = match self.encoding {
+            // compressed packets take the places of those that were counted
+            Encoding::InContext(..) => 0,
+            _ => self.counted.saturating_sub(written.packets),
+        };
         self.control_frames -= written.control_frames;
         self.offset = offset;
         if !rest.is_empty() {
@@ -590,9 +619,6 @@ impl Queue {
 /// Queued pointers whose room is kept when all is written: a pipelined client's usual burst, at
 /// most 128 bytes of an idle connection.
 const KEEP: usize = 16;
-
-/// Pongs that may wait; beyond, a new one replaces the newest waiting (RFC 6455 5.5.3).
-const MAX_PONGS: usize = 64;
 
 /// A handler's burst is written as soon as this much waits, not only when the handler returns.
 const FLUSH_BYTES: usize = 64 * 1024;

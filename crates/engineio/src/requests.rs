@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::answers;
 use crate::compression::Coding;
 use crate::cors::AllowedOrigin;
+use crate::limits::Limit;
 use crate::mailbox::{Mail, NotAdmitted, Poll, Post};
 use crate::options::Options;
 use crate::server::Engine;
@@ -136,13 +137,15 @@ where
         Ok(Err(Unread::TooLarge(rest))) => {
             tokio::spawn(drain(rest, limit, engine.options.close_timeout));
             upload.fail(Some(Detail::TooLarge));
-            return Ok(answers::failed(asked, StatusCode::PAYLOAD_TOO_LARGE, "Payload too large"));
+            let message = format!("Payload larger than {limit} bytes");
+            return Ok(answers::failed(asked, StatusCode::PAYLOAD_TOO_LARGE, &message));
         }
         Ok(Err(Unread::Broken)) => {
             upload.fail(None);
             return Ok(answers::failed(asked, StatusCode::BAD_REQUEST, "Incomplete body"));
         }
         Err(_) => {
+            engine.counters.limited(Limit::BodyTimeout);
             upload.fail(None);
             return Ok(answers::failed(asked, StatusCode::REQUEST_TIMEOUT, "Request timeout"));
         }

@@ -1,25 +1,30 @@
 //! The engine: its sessions, and the end of them all.
 
 use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use engineio_proto::{CloseReason, Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
+use crate::addresses::{Address, AddressTable};
 use crate::application::{Application, Context, IntoApplication};
+use crate::backlog::Backlog;
 use crate::closing::{Closing, Draining};
 use crate::layer::EngineLayer;
+use crate::limits::Limit;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::lock;
 use crate::options::{Options, OptionsError};
 use crate::proxies::TrustedProxies;
+use crate::request::Request;
 use crate::service::EngineService;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};
@@ -32,7 +37,10 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) backlog: Arc<Backlog>,
     sessions: Mutex<Sessions>,
+    /// `None`: nothing is bounded by address.
+    addresses: Option<AddressTable>,
     application: OnceLock<Box<dyn IntoApplication>>,
     closing: AtomicBool,
     /// How many [`Draining`]s there are, also those that came to their end.
@@ -94,6 +102,8 @@ impl Server {
         options.check()?;
         let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
+            backlog: Arc::new(Backlog::new(options.max_total_outbound_bytes)),
+            addresses: AddressTable::new(&options),
             options,
             proxies,
             counters: Arc::default(),
@@ -185,6 +195,7 @@ impl Server {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
+        stats.outbound_bytes = self.0.backlog.bytes();
         // handles first: not all queues are to be waited for while nobody can connect
         stats.look_at(&self.0.all_sessions());
         stats.draining = self.is_draining();
@@ -346,6 +357,12 @@ impl Engine {
         self.options.max_sessions.is_some_and(|max| self.session_count() >= max)
     }
 
+    /// What is known of the address that a request comes from, if anything is bounded by it.
+    pub(crate) fn address_of(&self, request: &Request, now: Instant) -> Option<Arc<Address>> {
+        let addresses = self.addresses.as_ref()?;
+        Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
+    }
+
     /// Requests do not find the session any more.
     pub(crate) fn forget(&self, socket: &Socket) {
         let mut sessions = lock(&self.sessions);
@@ -383,6 +400,34 @@ impl Engine {
     pub(crate) fn cut_off(&self) {
         self.advance(Phase::Abort);
         self.all_sessions().iter().for_each(Socket::cut_off);
+    }
+
+    /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
+    pub(crate) fn cut_longest_queues(&self) {
+        if !self.backlog.claim() {
+            return;
+        }
+        let sessions = self.all_sessions().into_iter();
+        let mut queues: Vec<_> = sessions.map(|socket| (socket.queued_bytes(), socket)).collect();
+        queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        // What others are writing just now, and packets that other queues share, are not freed at
+        // once: so no more is cut than would have been enough.
+        let mut excess = self.backlog.excess();
+        for (bytes, socket) in queues {
+            if bytes == 0 || excess == 0 || self.backlog.excess() == 0 {
+                break;
+            }
+            if socket.shared().outbox.cut() {
+                excess = excess.saturating_sub(bytes);
+                tracing::debug!(
+                    sid = socket.id(),
+                    bytes,
+                    "queue cut: too much waits in the server"
+                );
+                self.counters.limited(Limit::TotalOutboundBytes);
+                socket.wake();
+            }
+        }
     }
 
     fn all_sessions(&self) -> Vec<Socket> {

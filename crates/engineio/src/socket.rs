@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::batch;
 use crate::gate::Gate;
 use crate::mailbox::{Mail, Mailbox};
-use crate::outbox::{Bounds, Link, Outbox, Push, Todo, Wire};
+use crate::outbox::{Bounds, Cost, Link, Outbox, Push, Todo, Wire};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
@@ -51,6 +51,8 @@ pub enum Detail {
     OverlappingRequests,
     /// The application did not take the client's messages for `max_read_pause`.
     NotRead,
+    /// The client sent faster than it may, for too long.
+    RateLimited,
     /// The layer above panicked.
     Panic,
     /// The peer broke the WebSocket protocol; the close code that it was told.
@@ -85,6 +87,7 @@ impl Socket {
         let bounds = Bounds {
             bytes: engine.options.max_outbound_bytes,
             packets: engine.options.max_outbound_packets,
+            pongs: engine.options.max_pending_pongs,
             policy: engine.options.slow_consumer,
         };
         Self(Arc::new(Shared {
@@ -93,7 +96,7 @@ impl Socket {
             request,
             transport: AtomicU8::new(transport_number(transport)),
             state: AtomicU8::new(OPEN),
-            outbox: Outbox::new(bounds, Wire { protocol, base64 }),
+            outbox: Outbox::new(bounds, Arc::clone(&engine.backlog), Wire { protocol, base64 }),
             mailbox: Mailbox::default(),
             waker: AtomicWaker::new(),
             counters: Arc::clone(&engine.counters),
@@ -150,10 +153,14 @@ impl Socket {
 
     fn push_through(&self, packet: Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
         let outbox = &self.0.outbox;
-        let mut dropped = 0;
-        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut dropped);
-        if dropped > 0 {
-            Counters::add_many(&self.0.counters.stripe().queue_dropped, dropped);
+        let mut cost = Cost::default();
+        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut cost);
+        if let Some(limit) = cost.limit {
+            let stripe = self.0.counters.stripe();
+            Counters::add_many(&stripe.queue_dropped, cost.dropped);
+            Counters::add_many(&stripe.volatile_dropped, cost.volatile);
+            // for each packet that was dropped, or for the session
+            self.0.counters.limited_many(limit, (cost.dropped + cost.volatile).max(1));
         }
         match push {
             Push::Dropped if volatile => Counters::add(&self.0.counters.stripe().volatile_dropped),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 
+use crate::limits::{Limit, LimitCounters, LimitCounts};
 use crate::socket::{Detail, Socket};
 
 macro_rules! stats {
@@ -41,6 +42,11 @@ macro_rules! stats {
             /// Requests refused with an error of the protocol's table, by its code (0 to 5). All
             /// codes are listed.
             pub refused_by_code: Vec<(u8, u64)>,
+            /// Bytes that wait in the queues of clients who do not take them; a packet that waits for
+            /// many counts once.
+            pub outbound_bytes: usize,
+            /// How often each limit acted.
+            pub limits: LimitCounts,
         }
 
         #[derive(Debug, Default)]
@@ -49,6 +55,7 @@ macro_rules! stats {
             $(pub(crate) $name: $atomic,)*
             closed: [AtomicU64; REASONS.len()],
             refused_by_code: [AtomicU64; CODES],
+            limits: LimitCounters,
         }
 
         /// What each message counts, of some threads. Two cache lines, as they are fetched in pairs.
@@ -67,6 +74,7 @@ macro_rules! stats {
                     $($name: self.$name.load(Relaxed),)*
                     closed: REASONS.into_iter().zip(self.closed.iter().map(load)).collect(),
                     refused_by_code: (0..).zip(self.refused_by_code.iter().map(load)).collect(),
+                    limits: self.limits.snapshot(),
                     ..Stats::default()
                 }
             }
@@ -86,6 +94,8 @@ macro_rules! stats {
                         None => self.open.push((transport, protocol, more)),
                     }
                 }
+                self.outbound_bytes += other.outbound_bytes;
+                self.limits.add_all(&other.limits);
                 add_by(&mut self.closed, other.closed);
                 add_by(&mut self.refused_by_code, other.refused_by_code);
             }
@@ -173,6 +183,15 @@ impl Counters {
         }
     }
 
+    /// A limit acted.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.limited_many(limit, 1);
+    }
+
+    pub(crate) fn limited_many(&self, limit: Limit, count: u64) {
+        self.limits.add(limit, count);
+    }
+
     /// The counters of this thread for what each message counts.
     pub(crate) fn stripe(&self) -> &Stripe {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -196,9 +215,17 @@ impl Counters {
         if let Some(at) = REASONS.iter().position(|r| *r == reason) {
             Self::add(&self.closed[at]);
         }
+        if reason == CloseReason::PingTimeout {
+            self.limited(Limit::PingTimeout);
+        }
         match detail {
             Some(Detail::SlowConsumer) => Self::add(&self.slow_consumers),
-            Some(Detail::TooLarge) => Self::add(&self.too_large),
+            Some(Detail::TooLarge) => {
+                Self::add(&self.too_large);
+                self.limited(Limit::HttpBufferSize);
+            }
+            Some(Detail::RateLimited) => self.limited(Limit::RateGrace),
+            Some(Detail::NotRead) => self.limited(Limit::ReadPause),
             Some(Detail::Panic) => Self::add(&self.panics),
             _ => {}
         }

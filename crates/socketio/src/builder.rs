@@ -224,6 +224,13 @@ impl Builder {
         self
     }
 
+    /// Bytes that may wait to be sent in the whole server (1 GiB): beyond, the clients with the
+    /// longest queues are disconnected; see [`Options::max_total_outbound_bytes`].
+    pub fn max_total_outbound_bytes(mut self, bytes: usize) -> Self {
+        self.engine.max_total_outbound_bytes = bytes;
+        self
+    }
+
     /// What happens to a client that does not take what it is sent (it is disconnected).
     pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
         self.engine.slow_consumer = policy;
@@ -293,6 +300,8 @@ impl Builder {
             ("max_rooms", limits.max_rooms),
             ("max_pending_acks", limits.max_pending_acks),
             ("max_pending_handlers", limits.max_pending_handlers),
+            ("max_pending_bytes", limits.max_pending_bytes),
+            ("max_auth_bytes", limits.max_auth_bytes),
         ] {
             if value == 0 {
                 return Err(BuildError::Options(OptionsError::Zero(name)));

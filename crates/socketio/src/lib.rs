@@ -25,8 +25,9 @@
 //! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
 //! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
 //! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
-//! [`operating`] is for those who run it: ends, metrics, limits, origins and proxies.
-//! [`from_node`] lists the API of Socket.IO for Node with its counterparts here.
+//! [`operating`] is for those who run it: ends, metrics, limits, origins and proxies;
+//! [`all_limits`] is the table of what is bounded, and what happens then. [`from_node`] lists the
+//! API of Socket.IO for Node with its counterparts here.
 
 mod ack;
 mod builder;
@@ -64,8 +65,9 @@ pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use engineio::Signals;
 pub use engineio::{
     Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
-    Detail, Draining, EngineService, GenerateId, Listener, NotFound, Options, OptionsError,
-    OriginCheck, Origins, Refused, RemoteAddr, Request, Secure, SlowConsumer, TransportKind,
+    Detail, Draining, EngineService, GenerateId, Limit as EngineLimit, LimitCounts, Listener,
+    NotFound, Options, OptionsError, OriginCheck, Origins, Rate, Refused, RemoteAddr, Request,
+    Secure, SlowConsumer, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, EventContext};
@@ -73,7 +75,7 @@ pub use events::ListenerId;
 pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State};
 pub use handler::{Handler, IntoReply, Reply};
 pub use handshake::Handshake;
-pub use limits::Limits;
+pub use limits::{Limit, Limits};
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
 pub use middleware::Event;
@@ -95,6 +97,9 @@ pub use stats::Stats;
 
 #[doc = include_str!("docs/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("docs/limits.md")]
+pub mod all_limits {}
 
 #[doc = include_str!("docs/from-node.md")]
 pub mod from_node {}

@@ -1,4 +1,8 @@
-//! The bounds of the Socket.IO level, with their reasons.
+//! The bounds of the Socket.IO level, with their reasons, and how often each acted.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use socketio_parser::DecodeError;
 
 /// Bounds per connection and per server beyond those of the engine. All are finite by default.
 #[derive(Clone, Debug)]
@@ -17,6 +21,12 @@ pub struct Limits {
     /// Handlers of one connection that may wait at a time (1,000): beyond, the connection is not
     /// read until some have finished. Those of one read are started in any case.
     pub max_pending_handlers: usize,
+    /// Bytes of the packets whose handlers of one connection wait (16 MiB), as above: handlers keep
+    /// the arguments that they were called with.
+    pub max_pending_bytes: usize,
+    /// Bytes of a CONNECT packet (65,536): what a client sends as `auth` is kept with its socket, and
+    /// a connection may have many.
+    pub max_auth_bytes: usize,
     /// Handlers that may go on after their connections ended, of the whole server (100,000):
     /// beyond, the unfinished handlers of a connection are dropped with it.
     pub max_detached_handlers: usize,
@@ -31,7 +41,111 @@ impl Default for Limits {
             max_rooms: 16_384,
             max_pending_acks: 10_000,
             max_pending_handlers: 1_000,
+            max_pending_bytes: 16 * 1024 * 1024,
+            max_auth_bytes: 65_536,
             max_detached_handlers: 100_000,
         }
+    }
+}
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident = $option:literal,)*) => {
+        /// A limit of the Socket.IO level: each is an option, and each counts how often it acted,
+        /// see [`Stats::limits`](crate::Stats::limits). Those of the engine are [`EngineLimit`].
+        ///
+        /// [`EngineLimit`]: crate::EngineLimit
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Limit {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Limit {
+            /// All limits.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name of its option, a field of [`Limits`] or of its `packet`, or a method of
+            /// [`Builder`](crate::Builder).
+            #[must_use]
+            pub const fn option(self) -> &'static str {
+                match self {
+                    $(Self::$name => $option,)*
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    /// How long a client may be connected without joining a namespace.
+    ConnectTimeout = "connect_timeout",
+    /// Namespaces of one connection.
+    Namespaces = "max_namespaces",
+    /// Dynamic namespaces of the server.
+    DynamicNamespaces = "max_dynamic_namespaces",
+    /// Rooms of one socket.
+    Rooms = "max_rooms",
+    /// Acknowledgements that a client owes: the oldest given up.
+    PendingAcks = "max_pending_acks",
+    /// Handlers of one connection that wait: reading paused.
+    PendingHandlers = "max_pending_handlers",
+    /// Bytes of the packets whose handlers wait: reading paused.
+    PendingBytes = "max_pending_bytes",
+    /// Bytes of a CONNECT packet: refused.
+    AuthBytes = "max_auth_bytes",
+    /// Handlers that outlive their connections: dropped.
+    DetachedHandlers = "max_detached_handlers",
+    /// Arrays and objects inside each other.
+    Depth = "max_depth",
+    /// Arguments of one packet.
+    Args = "max_args",
+    /// Attachments of one packet.
+    Attachments = "max_attachments",
+    /// Bytes of one packet with its attachments.
+    PacketBytes = "max_packet_bytes",
+    /// Bytes of a namespace's name.
+    NamespaceLen = "max_namespace_len",
+    /// Bytes of an event's name.
+    EventLen = "max_event_len",
+}
+
+impl Limit {
+    /// The limit that a packet broke, if it is one.
+    pub(crate) const fn broken_by(error: &DecodeError) -> Option<Self> {
+        Some(match error {
+            DecodeError::TooDeep { .. } => Self::Depth,
+            DecodeError::TooManyArguments { .. } => Self::Args,
+            DecodeError::TooManyAttachments { .. } => Self::Attachments,
+            DecodeError::TooLarge { .. } => Self::PacketBytes,
+            DecodeError::NamespaceTooLong { .. } => Self::NamespaceLen,
+            DecodeError::EventNameTooLong { .. } => Self::EventLen,
+            _ => return None,
+        })
+    }
+}
+
+impl From<Limit> for &'static str {
+    fn from(limit: Limit) -> Self {
+        limit.option()
+    }
+}
+
+/// How often each limit acted.
+#[derive(Debug)]
+pub(crate) struct LimitCounters([AtomicU64; Limit::ALL.len()]);
+
+impl LimitCounters {
+    pub(crate) fn add(&self, limit: Limit, count: u64) {
+        self.0[limit as usize].fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Limit::ALL.iter().map(|limit| (limit.option(), self.0[*limit as usize].load(Relaxed)))
+    }
+}
+
+impl Default for LimitCounters {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 }

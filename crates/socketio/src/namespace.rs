@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use engineio::{HEADROOM, Outgoing};
+use engineio::{HEADROOM, Outgoing, SlowConsumer};
 use serde::Serialize;
 use socketio_adapter::{Adapter, AdapterError, Answers, BroadcastOptions, IntoRooms, SocketId};
 use socketio_parser::{Encoder, Revision};
@@ -16,7 +16,7 @@ use socketio_parser::{Encoder, Revision};
 use crate::error::{ConnectError, EmitError};
 use crate::events::{Found, Listeners};
 use crate::handler::{Handler, erase};
-use crate::limits::Limits;
+use crate::limits::{Limit, LimitCounters, Limits};
 use crate::lock;
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::operator::BroadcastOperator;
@@ -79,6 +79,7 @@ impl Hooks {
 pub(crate) struct Shared {
     pub(crate) encoder: Encoder,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) counters: Arc<LimitCounters>,
     pub(crate) state: Arc<http::Extensions>,
 }
 
@@ -235,6 +236,11 @@ impl Namespace {
         self.operator().compress(compress)
     }
 
+    /// What happens for receivers of the next emission whose queue is full.
+    pub fn when_full(&self, policy: SlowConsumer) -> BroadcastOperator {
+        self.operator().when_full(policy)
+    }
+
     /// How long the next emission waits for acknowledgements.
     pub fn timeout(&self, timeout: Duration) -> BroadcastOperator {
         self.operator().timeout(timeout)
@@ -252,6 +258,11 @@ impl Namespace {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.shared.limits
+    }
+
+    /// A limit acted.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.0.shared.counters.add(limit, 1);
     }
 
     pub(crate) fn state(&self) -> &http::Extensions {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use engineio::SlowConsumer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{AdapterError, Answers, BroadcastOptions, IntoRooms, SocketId};
@@ -20,13 +21,14 @@ pub struct BroadcastOperator {
     namespace: Namespace,
     options: BroadcastOptions,
     compress: bool,
+    when_full: Option<SlowConsumer>,
     timeout: Option<Duration>,
 }
 
 impl BroadcastOperator {
     pub(crate) fn new(namespace: Namespace, sender: Option<SocketId>) -> Self {
         let options = BroadcastOptions { sender, ..BroadcastOptions::default() };
-        Self { namespace, options, compress: true, timeout: None }
+        Self { namespace, options, compress: true, when_full: None, timeout: None }
     }
 
     /// Adds rooms: who is in at least one gets the emission, once.
@@ -78,6 +80,14 @@ impl BroadcastOperator {
         self
     }
 
+    /// What happens for receivers whose queue is full, instead of the server's policy
+    /// ([`Builder::slow_consumer`](crate::Builder::slow_consumer)). Events that ask for an
+    /// acknowledgement are never dropped.
+    pub fn when_full(mut self, policy: SlowConsumer) -> Self {
+        self.when_full = Some(policy);
+        self
+    }
+
     /// How long [`BroadcastOperator::emit_with_ack`] waits for the answers.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -93,7 +103,8 @@ impl BroadcastOperator {
     /// error of the broadcast.
     // seed: namespace.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        let packet = self.namespace.encode_event(None, event, &args)?.compress(self.compress);
+        let packet = self.namespace.encode_event(None, event, &args)?;
+        let packet = packet.compress(self.compress).when_full(self.when_full);
         self.namespace.broadcast(&packet, &self.options);
         Ok(())
     }
@@ -164,11 +175,12 @@ pub struct SocketOperator {
     socket: Socket,
     volatile: bool,
     compress: bool,
+    when_full: Option<SlowConsumer>,
 }
 
 impl SocketOperator {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, volatile: false, compress: true }
+        Self { socket, volatile: false, compress: true, when_full: None }
     }
 
     /// Dropped unless it can leave at once.
@@ -182,6 +194,22 @@ impl SocketOperator {
     // seed: socket.compress
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;
+        self
+    }
+
+    /// What happens if the client's queue is full, instead of the server's policy
+    /// ([`Builder::slow_consumer`](crate::Builder::slow_consumer)).
+    ///
+    /// ```
+    /// # use socketio::{SlowConsumer, Socket};
+    /// # fn example(socket: Socket) -> Result<(), socketio::EmitError> {
+    /// // the latest position is what counts; a late one is worth nothing
+    /// socket.when_full(SlowConsumer::DropOldest).emit("position", (52.5, 13.4))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn when_full(mut self, policy: SlowConsumer) -> Self {
+        self.when_full = Some(policy);
         self
     }
 
@@ -202,7 +230,8 @@ impl SocketOperator {
 
     /// To all others of the namespace instead.
     pub fn broadcast(self) -> BroadcastOperator {
-        let operator = self.socket.broadcast().compress(self.compress);
+        let mut operator = self.socket.broadcast().compress(self.compress);
+        operator.when_full = self.when_full;
         if self.volatile { operator.volatile() } else { operator }
     }
 
@@ -212,7 +241,8 @@ impl SocketOperator {
     /// Those of [`Socket::emit`]; that a volatile event was dropped is none.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.socket.encode(None, event, &args)?;
-        self.socket.push(packet.compress(self.compress), self.volatile)
+        let packet = packet.compress(self.compress).when_full(self.when_full);
+        self.socket.push(packet, self.volatile)
     }
 
     /// Sends a `message` event.

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Wea
 use socketio_adapter::AdapterFactory;
 
 use crate::dynamic::{Candidate, Decision, NamespaceRule};
+use crate::limits::Limit;
 use crate::namespace::{Hooks, Namespace, Shared};
 
 /// The namespaces of a server.
@@ -89,6 +90,7 @@ impl Registry {
             if self.dynamic_count() >= limit {
                 self.sweep();
                 if self.dynamic_count() >= limit {
+                    self.shared.counters.add(Limit::DynamicNamespaces, 1);
                     tracing::warn!(limit, "too many dynamic namespaces: refused");
                     return None;
                 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use engineio::{
     Addresses, Application, Attached, Closing, Connect, Draining, EngineService, Listener,
-    NotFound, Origins, Protocol,
+    NotFound, Origins, Protocol, SlowConsumer,
 };
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
@@ -24,7 +24,7 @@ use crate::client::Client;
 use crate::dynamic::{NamespaceRule, ParentNamespace};
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::lock;
 use crate::namespace::{Namespace, Shared};
 use crate::operator::BroadcastOperator;
@@ -54,7 +54,11 @@ struct Inner {
     packet_limits: Arc<socketio_parser::Limits>,
     connect_timeout: Duration,
     counters: Arc<Counters>,
+    rate_listeners: Mutex<Vec<RateListener>>,
 }
+
+/// Is told of clients that are too fast.
+pub(crate) type RateListener = Arc<dyn Fn(&Client, engineio::Limit) + Send + Sync>;
 
 /// What the builder decided.
 pub(crate) struct Parts {
@@ -84,8 +88,12 @@ impl Server {
     pub(crate) fn from_parts(parts: Parts) -> Self {
         let Parts { engine, adapter, files, parser, limits, state, connect_timeout } = parts;
         let packet_limits = Arc::new(limits.packet.clone());
-        let shared =
-            Shared { encoder: parser.encoder(), limits: Arc::new(limits), state: Arc::new(state) };
+        let shared = Shared {
+            encoder: parser.encoder(),
+            limits: Arc::new(limits),
+            counters: Arc::default(),
+            state: Arc::new(state),
+        };
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
         let server = Self(Arc::new(Inner {
             bound: Mutex::default(),
@@ -99,6 +107,7 @@ impl Server {
             packet_limits,
             connect_timeout,
             counters: Arc::default(),
+            rate_listeners: Mutex::default(),
         }));
         server.serve_engine(&server.0.engine);
         server
@@ -194,6 +203,37 @@ impl Server {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    /// Listens to clients that send faster than they may, see [`Options::max_message_rate`] and
+    /// those beside it: called when that begins. The client is not read for a while; if it does not
+    /// come to rest it is disconnected after [`Options::rate_grace`]. The listener runs in the
+    /// client's task; its panic ends that connection.
+    ///
+    /// ```
+    /// use socketio::{Rate, Server};
+    ///
+    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// let rate = Rate::per_second(50).burst(500);
+    /// let io = Server::builder().engine(|engine| engine.max_message_rate = Some(rate)).build()?;
+    /// io.on_rate_limited(|client, limit| {
+    ///     println!("{:?} is too fast: {}", client.conn().remote_addr(), limit.option());
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Options::max_message_rate`]: crate::Options::max_message_rate
+    /// [`Options::rate_grace`]: crate::Options::rate_grace
+    pub fn on_rate_limited(
+        &self,
+        listener: impl Fn(&Client, engineio::Limit) + Send + Sync + 'static,
+    ) {
+        lock(&self.0.rate_listeners).push(Arc::new(listener));
+    }
+
+    pub(crate) fn rate_listeners(&self) -> Vec<RateListener> {
+        lock(&self.0.rate_listeners).clone()
     }
 
     // ---- ways in ----------------------------------------------------------------------------
@@ -389,6 +429,8 @@ impl Server {
         bound.iter().for_each(|bound| engine += bound.stats());
         let namespaces = self.0.registry.all();
         let mut stats = self.0.counters.snapshot(engine);
+        stats.limits = stats.engine.limits.clone();
+        stats.limits.extend(self.0.shared.counters.counts());
         stats.namespaces = namespaces.len();
         for namespace in &namespaces {
             let connected = namespace.connected();
@@ -425,6 +467,11 @@ impl Server {
         &self.0.counters
     }
 
+    /// A limit acted.
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.0.shared.counters.add(limit, 1);
+    }
+
     /// Lets the unfinished handlers of a connection that ended go on, in a task of their own.
     pub(crate) fn detach(&self, count: usize, handlers: impl Future<Output = ()> + Send + 'static) {
         if count == 0 {
@@ -435,6 +482,7 @@ impl Server {
         if before + count > self.limits().max_detached_handlers {
             counters.detached_handlers.fetch_sub(count, Ordering::Relaxed);
             counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);
+            self.0.shared.counters.add(Limit::DetachedHandlers, count as u64);
             tracing::warn!(count, "too many handlers outlive their connections: dropped");
             return;
         }
@@ -513,6 +561,11 @@ impl Server {
     /// [`Namespace::compress`] of `/`.
     pub fn compress(&self, compress: bool) -> BroadcastOperator {
         self.0.root.compress(compress)
+    }
+
+    /// [`Namespace::when_full`] of `/`.
+    pub fn when_full(&self, policy: SlowConsumer) -> BroadcastOperator {
+        self.0.root.when_full(policy)
     }
 
     /// [`Namespace::timeout`] of `/`.

@@ -1,5 +1,6 @@
 //! The seed's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
+mod extensions;
 mod listening;
 
 use std::fmt;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use engineio::{Gate, Outgoing, Push, Request};
+use engineio::{Gate, Outgoing, Push, Request, SlowConsumer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
@@ -21,10 +22,13 @@ use crate::client::{Client, Command};
 use crate::error::{BoxError, EmitError};
 use crate::events::Listeners;
 use crate::handshake::Handshake;
+use crate::limits::Limit;
 use crate::lock;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};
+
+pub use extensions::Extensions;
 
 /// A client in a namespace; a handle, cheap to clone. It stays valid after the disconnection: what
 /// is sent then goes nowhere.
@@ -233,6 +237,12 @@ impl Socket {
         SocketOperator::new(self.clone()).compress(compress)
     }
 
+    /// What happens for the next emission if the client's queue is full, see
+    /// [`SocketOperator::when_full`].
+    pub fn when_full(&self, policy: SlowConsumer) -> SocketOperator {
+        SocketOperator::new(self.clone()).when_full(policy)
+    }
+
     // ---- rooms ------------------------------------------------------------------------------
 
     /// Joins a room or several. The local effect is there at once; awaiting the result waits for
@@ -244,7 +254,10 @@ impl Socket {
             return self.join_early(rooms.into_rooms());
         }
         let joined = self.adapter().join(&self.0.id, &rooms.into_rooms());
-        joined.unwrap_or_else(|error| AdapterError::from(error).into())
+        joined.unwrap_or_else(|error| {
+            self.namespace().limited(Limit::Rooms);
+            AdapterError::from(error).into()
+        })
     }
 
     /// Leaves a room or several; those that were not joined do not matter. All rooms are left at
@@ -371,7 +384,7 @@ impl Socket {
     /// Values of any types that belong to the socket until its disconnection.
     #[must_use]
     pub fn extensions(&self) -> Extensions<'_> {
-        Extensions(self)
+        Extensions::new(self)
     }
 
     // ---- for the crate ----------------------------------------------------------------------
@@ -383,6 +396,7 @@ impl Socket {
         let Some(early) = &mut *early else { return Membership::done() };
         rooms.retain(|room| !early.contains(room));
         if early.len() + rooms.len() > limit {
+            self.namespace().limited(Limit::Rooms);
             return AdapterError::from(JoinError::TooManyRooms { limit }).into();
         }
         early.append(&mut rooms);
@@ -450,6 +464,9 @@ impl Socket {
         // before sending: the answer may be quicker than we are
         let rejected = lock(&self.0.acks).add(id, deadline, limit, waiter);
         if let Some(Rejected { waiter, error }) = rejected {
+            if matches!(error, crate::AckError::Timeout) {
+                self.namespace().limited(Limit::PendingAcks);
+            }
             answer(waiter, Err(error));
         }
         if let Err(error) = self.push(packet, false) {
@@ -519,34 +536,6 @@ impl Socket {
     /// Whether the handle is of the same socket as another.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// Values of any types that belong to a socket, one of each; see [`Socket::extensions`].
-#[derive(Debug)]
-pub struct Extensions<'a>(&'a Socket);
-
-impl Extensions<'_> {
-    /// Puts a value in; the one of this type that was there is given back.
-    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        // behind a pointer, so that the value's own `Clone` never runs under the lock
-        let old = lock(&self.0.extras().extensions).insert(Arc::new(value));
-        self.0.captured();
-        old.map(Arc::unwrap_or_clone)
-    }
-
-    /// A clone of the value of this type.
-    #[must_use]
-    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let extras = self.0.0.extras.get()?;
-        let shared = lock(&extras.extensions).get::<Arc<T>>().map(Arc::clone);
-        shared.map(Arc::unwrap_or_clone)
-    }
-
-    /// Takes the value of this type out.
-    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let taken = lock(&self.0.0.extras.get()?.extensions).remove::<Arc<T>>();
-        taken.map(Arc::unwrap_or_clone)
     }
 }
 

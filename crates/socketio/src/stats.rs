@@ -13,6 +13,8 @@ use crate::reason::DisconnectReason;
 pub struct Stats {
     /// Those of the engine, or the sum over all engines.
     pub engine: engineio::Stats,
+    /// How often each limit acted, those of the engine first.
+    pub limits: engineio::LimitCounts,
     /// Namespaces that exist now.
     pub namespaces: usize,
     /// Connected sockets of all namespaces now.

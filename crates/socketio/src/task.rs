@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use engineio::{Application, CloseReason, Detail, HEADROOM, Message};
+use engineio::{Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message};
 use futures_util::FutureExt as _;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision, Value};
 
@@ -31,6 +31,7 @@ use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
+use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
@@ -50,6 +51,10 @@ pub(crate) struct Task {
     attempts: u64,
     joining: Futures<std::thread::Result<joining::Joined>>,
     running: Futures<std::thread::Result<Finished>>,
+    /// Bytes of the packet that is handled, with its attachments.
+    packet_bytes: usize,
+    /// Bytes of the packets that the running futures are about.
+    pending_bytes: usize,
     /// Namespaces that the server ended: what the client sent before it learned of that is dropped.
     left: Vec<Box<str>>,
     /// By when a namespace must be joined; clients before 3.x join `/` by themselves.
@@ -58,8 +63,10 @@ pub(crate) struct Task {
     ended: bool,
 }
 
-/// What a future of the running set was about.
-enum Finished {
+/// What a future of the running set was about, and the bytes of the packet that it came from.
+type Finished = (Ended, usize);
+
+enum Ended {
     Handler(Socket, Result<(), BoxError>),
     Middleware(Socket, Option<u64>, Result<Event, ConnectError>),
 }
@@ -75,6 +82,8 @@ impl Task {
             attempts: 0,
             joining: Futures::new(),
             running: Futures::new(),
+            packet_bytes: 0,
+            pending_bytes: 0,
             left: Vec::new(),
             connect_by: None,
             ended: false,
@@ -145,6 +154,9 @@ impl Task {
     /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
     fn on_error(&mut self, error: &DecodeError, cx: &mut Context<'_>) {
         Counters::add(&self.server.counters().invalid_packets);
+        if let Some(limit) = Limit::broken_by(error) {
+            self.server.limited(limit);
+        }
         for socket in self.client.sockets() {
             self.raise_error(&socket, error.clone().into(), cx);
         }
@@ -175,7 +187,7 @@ impl Task {
             Ok(Poll::Ready(result)) => self.on_checked(socket, id, result, cx),
             Ok(Poll::Pending) => {
                 let socket = socket.clone();
-                let checking = async move { Finished::Middleware(socket, id, checking.await) };
+                let checking = async move { Ended::Middleware(socket, id, checking.await) };
                 self.run(checking);
             }
             Err(_) => self.on_panic(socket, "middleware"),
@@ -255,20 +267,34 @@ impl Task {
     }
 
     fn run_handler(&mut self, socket: Socket, future: Pending) {
-        self.run(async move { Finished::Handler(socket, future.await) });
+        self.run(async move { Ended::Handler(socket, future.await) });
     }
 
-    fn run(&mut self, future: impl Future<Output = Finished> + Send + 'static) {
+    fn run(&mut self, future: impl Future<Output = Ended> + Send + 'static) {
+        let bytes = self.packet_bytes;
+        let future = async move { (future.await, bytes) };
+        let limits = self.server.limits();
+        let was_below = self.pending_bytes < limits.max_pending_bytes;
+        self.pending_bytes += bytes;
+        if was_below && self.pending_bytes >= limits.max_pending_bytes {
+            self.server.limited(Limit::PendingBytes);
+        }
         self.running.push(AssertUnwindSafe(future).catch_unwind());
+        if self.running.len() == self.server.limits().max_pending_handlers {
+            self.server.limited(Limit::PendingHandlers);
+        }
     }
 
     fn on_finished(&mut self, finished: std::thread::Result<Finished>, cx: &mut Context<'_>) {
-        match finished {
-            Ok(Finished::Handler(_, Ok(()))) => {}
-            Ok(Finished::Handler(socket, Err(error))) => self.raise_error(&socket, error, cx),
-            Ok(Finished::Middleware(socket, id, result)) => {
-                self.on_checked(&socket, id, result, cx)
-            }
+        let ended = finished.map(|(ended, bytes)| {
+            self.pending_bytes -= bytes;
+            self.packet_bytes = bytes; // of what the end of it starts
+            ended
+        });
+        match ended {
+            Ok(Ended::Handler(_, Ok(()))) => {}
+            Ok(Ended::Handler(socket, Err(error))) => self.raise_error(&socket, error, cx),
+            Ok(Ended::Middleware(socket, id, result)) => self.on_checked(&socket, id, result, cx),
             Err(_) => {
                 tracing::error!("an async handler panicked");
                 Counters::add(&self.server.counters().handler_panics);
@@ -358,12 +384,17 @@ impl Application for Task {
             return;
         }
         let Some(mut decoder) = self.decoder.take() else { return };
+        self.packet_bytes += message.len();
         let decoded = match message {
             Message::Text(text) => decoder.text(text),
             Message::Binary(bytes) => decoder.binary(bytes),
         };
         match decoded {
-            Ok(Some(decoded)) => self.on_decoded(decoded, cx),
+            Ok(Some(decoded)) => {
+                self.on_decoded(decoded, cx);
+                self.packet_bytes = 0;
+            }
+            // its attachments are to come
             Ok(None) => {}
             Err(error) => self.on_error(&error, cx),
         }
@@ -375,11 +406,20 @@ impl Application for Task {
         self.poll_joining(cx);
         while let Some(finished) = self.running.poll_next(cx) {
             self.on_finished(finished, cx);
+            self.packet_bytes = 0;
         }
     }
 
     fn is_ready(&self) -> bool {
-        self.running.len() < self.server.limits().max_pending_handlers
+        let limits = self.server.limits();
+        self.running.len() < limits.max_pending_handlers
+            && self.pending_bytes < limits.max_pending_bytes
+    }
+
+    fn on_rate_limited(&mut self, limit: EngineLimit, _: &mut Context<'_>) {
+        for listener in self.server.rate_listeners() {
+            listener(&self.client, limit);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -389,6 +429,7 @@ impl Application for Task {
     fn on_deadline(&mut self, now: Instant, _: &mut Context<'_>) {
         if self.connect_by.is_some_and(|by| by <= now) {
             self.connect_by = None;
+            self.server.limited(Limit::ConnectTimeout);
             self.close(CloseReason::ForcedServerClose);
         }
         self.client.take_ack_deadline();

@@ -19,6 +19,7 @@ use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind};
 
 use super::{Driver, Stage, Transport};
 use crate::application::Application;
+use crate::limits::Limit;
 use crate::outbox::Link;
 use crate::scratch;
 use crate::socket::Detail;
@@ -145,7 +146,10 @@ impl Driver {
         let Stage::Farewell(Farewell { until, last, wait, answered }) = self.stage else { return };
         let outbox = &self.socket.shared().outbox;
         let over = match &mut self.transport {
-            _ if until <= now => true,
+            _ if until <= now => {
+                self.engine.counters.limited(Limit::CloseTimeout);
+                true
+            }
             Transport::Polling(polling) => {
                 if wait {
                     // reference: what waits goes alone; clients drop packets beside a close packet

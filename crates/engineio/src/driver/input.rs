@@ -5,15 +5,18 @@
 //! bytes, and nothing more is read: so a client that sends faster than it is served is slowed
 //! down by its own transport.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio_proto::websocket::{Event, close, frame};
 use engineio_proto::{
-    CloseReason, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind, Violation,
+    CloseReason, DecodeError, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind,
+    Violation,
 };
 
 use super::{Driver, Stage, Transport};
+use crate::limits::Limit;
 use crate::scratch;
 use crate::socket::Detail;
 use crate::stats::Counters;
@@ -41,8 +44,10 @@ enum Probed {
 impl Driver {
     /// Whether the client may be read: the application takes messages, and the client takes its
     /// answers.
-    pub(super) fn is_ready(&self, cx: &mut Context<'_>) -> bool {
-        self.application.as_ref().is_some_and(|application| application.is_ready())
+    pub(super) fn is_ready(&self, now: Instant, cx: &mut Context<'_>) -> bool {
+        let pause = self.rates.as_ref().and_then(|rates| rates.pause());
+        pause.is_none_or(|until| until <= now)
+            && self.application.as_ref().is_some_and(|application| application.is_ready())
             && self.socket.shared().outbox.poll_writable(cx).is_ready()
     }
 
@@ -104,8 +109,11 @@ impl Driver {
         if self.stage != Stage::Open || !self.socket.is_open() {
             return false;
         }
-        if self.is_ready(cx) {
+        if self.is_within_rates(now, cx) && self.is_ready(now, cx) {
             return true;
+        }
+        if self.stage != Stage::Open {
+            return false;
         }
         if self.unread_since.is_none() {
             self.unread_since = Some(now);
@@ -128,6 +136,9 @@ impl Driver {
                 Some(Ok(packet)) => self.on_packet(now, packet, cx),
                 Some(Err(error)) => {
                     tracing::debug!(sid = self.socket.id(), %error, "undecodable payload");
+                    if error == DecodeError::TooManyPackets {
+                        self.engine.counters.limited(Limit::PacketsPerPayload);
+                    }
                     self.end(now, CloseReason::ParseError, None, cx);
                 }
                 None => break,
@@ -170,6 +181,7 @@ impl Driver {
                         Packet::from_binary(self.session.protocol(), bytes)
                     }
                     Ok(Some(Event::Ping(payload))) => {
+                        self.pay(now, payload.len());
                         self.on_ping(payload);
                         continue;
                     }
@@ -198,6 +210,7 @@ impl Driver {
     }
 
     fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
+        self.pay(now, packet.data.len());
         match self.session.on_packet(now, packet.kind) {
             Step::Deliver => {
                 self.delivered += 1;
@@ -217,7 +230,11 @@ impl Driver {
     fn on_ping(&mut self, payload: &[u8]) {
         let mut pong = Vec::with_capacity(2 + payload.len());
         frame::write_frame(frame::Opcode::Pong, payload, &mut pong);
-        let todo = self.socket.shared().outbox.push_pong(Outgoing::control_frame(pong));
+        let (is_one_too_many, todo) =
+            self.socket.shared().outbox.push_pong(Outgoing::control_frame(pong));
+        if is_one_too_many {
+            self.engine.counters.limited(Limit::PendingPongs);
+        }
         self.socket.see_to(todo);
     }
 
@@ -232,11 +249,21 @@ impl Driver {
 
     fn on_violation(&mut self, now: Instant, violation: Violation, cx: &mut Context<'_>) {
         tracing::debug!(sid = self.socket.id(), %violation, "websocket protocol violated");
-        let detail = match violation.code() {
-            1009 => Detail::TooLarge,
-            code => Detail::WebSocket(code),
+        let options = &self.engine.options;
+        let (detail, message) = match violation.code() {
+            1009 => {
+                let limit = options.max_http_buffer_size;
+                (Detail::TooLarge, format!("message larger than {limit} bytes").into())
+            }
+            code @ 1008 => {
+                self.engine.counters.limited(Limit::FramesPerMessage);
+                let limit = options.max_frames_per_message;
+                let message = format!("message of more than {limit} frames");
+                (Detail::WebSocket(code), message.into())
+            }
+            code => (Detail::WebSocket(code), Cow::Borrowed(violation.message())),
         };
-        let frame = close::frame(Some(violation.code()), violation.message());
+        let frame = close::frame(Some(violation.code()), &message);
         self.end_with(now, CloseReason::TransportError, Some(detail), frame, cx);
     }
 

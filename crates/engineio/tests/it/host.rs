@@ -9,7 +9,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use engineio::{
-    Application, CloseReason, Context, Detail, IntoApplication, Listener, Message, NotFound,
+    Application, CloseReason, Context, Detail, IntoApplication, Limit, Listener, Message, NotFound,
     Options, Server, Socket, Stats,
 };
 use testkit::{Connector, Throttled};
@@ -300,6 +300,10 @@ where
 
     fn poll(&mut self, _: &mut Context<'_>) {
         self.log.0.polls.fetch_add(1, Relaxed);
+    }
+
+    fn on_rate_limited(&mut self, limit: Limit, _: &mut Context<'_>) {
+        self.log.note(format!("limited: {}", limit.option()));
     }
 
     fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, _: &mut Context<'_>) {

@@ -18,6 +18,7 @@ mod options;
 mod order;
 mod polling_v3;
 mod polling_v4;
+mod rates;
 mod reading;
 mod slow_consumer;
 mod upgrade;

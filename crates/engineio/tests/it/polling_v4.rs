@@ -1,6 +1,6 @@
 //! Long polling, protocol 4.
 
-use engineio::Options;
+use engineio::{Limit, Options};
 use serde_json::json;
 use testkit::{Eio, HttpConnection, Packet, Polling, Request, Response, request, settle};
 
@@ -134,11 +134,14 @@ async fn bodies_need_no_content_type_and_are_read_as_utf_8() {
 
 async fn expect_too_large(host: &Host, response: &Response) {
     assert_eq!(response.status, 413);
-    assert_eq!(response.json(), json!({"code": 3, "message": "Payload too large"}));
+    let limit = host.server.options().max_http_buffer_size;
+    let message = format!("Payload larger than {limit} bytes");
+    assert_eq!(response.json(), json!({"code": 3, "message": message}));
     assert_eq!(response.header("connection"), Some("close"));
     let told = host.log.closed().await;
     assert_eq!(told.last().unwrap(), "close: transport error, TooLarge");
     assert_eq!(host.stats().too_large, 1);
+    assert_eq!(host.stats().limits.get(Limit::HttpBufferSize), 1);
 }
 
 roads! {

@@ -1,7 +1,7 @@
 //! Clients that do not take what they are sent: bounds, policies, stalls.
 
 use bytes::Bytes;
-use engineio::{HEADROOM, Message, Options, Outgoing, Push, SlowConsumer, Socket};
+use engineio::{HEADROOM, Limit, Message, Options, Outgoing, Push, SlowConsumer, Socket};
 use testkit::{Eio, Frame, HttpConnection, Polling, WebSocket, open_websocket, settle};
 
 use crate::host::{Host, Log, Road, advance, ms, s};
@@ -140,6 +140,173 @@ async fn the_newest_or_the_oldest_are_dropped() {
         drop(client);
         host.end().await;
     }
+}
+
+/// A packet's own policy counts for it; it is no reason to drop one that must not be.
+#[tokio::test(start_paused = true)]
+async fn a_packet_may_have_a_policy_of_its_own() {
+    use SlowConsumer::{Disconnect, DropNewest, DropOldest};
+    let mut options = Options::default();
+    options.max_outbound_packets = 5;
+    let host = Host::silent(options);
+    let mut client = narrow(&host).await;
+    let socket = host.socket();
+    let push = |text, policy| socket.push(event(text).when_full(policy), false);
+    fill(&socket).await;
+    assert_eq!(push("e1", None), Push::Queued);
+    assert_eq!(push("e2", Some(DropNewest)), Push::Queued);
+    assert_eq!(push("e3", Some(DropOldest)), Push::Queued);
+    assert_eq!(push("e4", Some(Disconnect)), Push::Queued);
+    assert_eq!(push("e5", Some(DropNewest)), Push::Dropped);
+    assert_eq!(push("e6", Some(DropOldest)), Push::Queued); // for e2
+    assert_eq!(push("e7", Some(DropOldest)), Push::Queued); // for e3
+    assert_eq!(push("e8", Some(DropOldest)), Push::Queued); // for e6
+    assert_eq!(host.stats().queue_dropped, 4);
+    assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 4);
+    assert_eq!(rest(&mut client).await[1..], ["4e1", "4e4", "4e7", "4e8"]);
+    host.expect(&["open"]);
+
+    fill(&socket).await;
+    for _ in 0..4 {
+        assert_eq!(push("e", Some(Disconnect)), Push::Queued);
+    }
+    assert_eq!(push("e", Some(DropOldest)), Push::Dropped);
+    assert_eq!(push("e", None), Push::Closed);
+    settle().await;
+    host.expect(&["close: transport error, SlowConsumer"]);
+    assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 6);
+    assert_eq!(host.stats().limits.get(Limit::OutboundBytes), 0);
+    drop(client);
+    host.end().await;
+}
+
+/// Of all that waits in the server, the longest queue is cut, and no more than needed.
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_the_whole_server_is_bounded() {
+    let mut options = Options::default();
+    options.max_total_outbound_bytes = 100_000;
+    let host = Host::silent(options);
+    let mut clients = Vec::new();
+    let mut sockets = Vec::new();
+    for kilobytes in [20, 40, 30] {
+        clients.push(narrow(&host).await);
+        let socket = host.socket();
+        settle().await;
+        for _ in 0..kilobytes {
+            assert_eq!(socket.push(event(&"x".repeat(999)), false), Push::Queued);
+            settle().await; // what cannot be written is counted
+        }
+        sockets.push(socket);
+    }
+    assert_eq!(host.stats().outbound_bytes, 90_000);
+    host.expect(&["open", "open", "open"]);
+    for _ in 0..11 {
+        assert_eq!(sockets[0].push(event(&"x".repeat(999)), false), Push::Queued);
+    }
+    settle().await;
+    host.expect(&["close: transport error, SlowConsumer"]);
+    let open: Vec<bool> = sockets.iter().map(Socket::is_open).collect();
+    assert_eq!(open, [true, false, true]);
+    assert_eq!(host.stats().outbound_bytes, 61_000);
+    assert_eq!(host.stats().limits.get(Limit::TotalOutboundBytes), 1);
+    assert_eq!(host.stats().slow_consumers, 1);
+    // the others lose nothing
+    assert_eq!(rest(&mut clients[0]).await.len(), 31);
+    assert_eq!(rest(&mut clients[2]).await.len(), 30);
+    assert_eq!(host.stats().outbound_bytes, 0);
+    drop(clients);
+    host.end().await;
+}
+
+/// A packet for many is in memory once, and counts once.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_many_counts_once() {
+    let mut options = Options::default();
+    options.max_total_outbound_bytes = 100_000;
+    let host = Host::silent(options);
+    let packet = event(&"x".repeat(59_999));
+    let mut websockets = Vec::new();
+    let mut pollings = Vec::new();
+    for _ in 0..5 {
+        websockets.push(narrow(&host).await);
+        assert_eq!(host.socket().push(packet.clone(), false), Push::Queued);
+        pollings.push(Polling::open(&host.net, Eio::V4, "").await);
+        assert_eq!(host.socket().push(packet.clone(), false), Push::Queued);
+    }
+    settle().await;
+    drop(packet);
+    assert_eq!(host.stats().outbound_bytes, 60_000);
+    host.expect(&["open"; 10]);
+    for client in &mut pollings {
+        assert!(client.next().await == format!("4{}", "x".repeat(59_999)).as_str());
+    }
+    assert_eq!(host.stats().outbound_bytes, 60_000);
+    for client in &mut websockets {
+        assert!(matches!(client.next().await, Frame::Text(text) if text.len() == 60_000));
+    }
+    settle().await;
+    assert_eq!(host.stats().outbound_bytes, 0);
+    // polling clients are cut as well
+    let socket = host.socket();
+    assert_eq!(socket.push(event(&"x".repeat(60_000)), false), Push::Queued);
+    assert_eq!(socket.push(event(&"x".repeat(60_000)), false), Push::Queued);
+    settle().await;
+    host.expect(&["close: transport error, SlowConsumer"]);
+    assert_eq!(host.stats().outbound_bytes, 0);
+    drop(websockets);
+    host.end().await;
+}
+
+roads! {
+    /// What is written at once is not counted, what cannot be written is; on each road.
+    async fn only_what_waits_is_counted(road: Road) {
+        let mut options = Options::default();
+        options.max_total_outbound_bytes = 4_000_000;
+        let log = Log::default();
+        let host = Host::on(road, options, log.clone(), log.application(|_, _| {})).await;
+        let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+        for _ in 0..100 {
+            host.say("at once");
+            client.expect_text("4at once").await;
+        }
+        assert_eq!(host.stats().outbound_bytes, 0);
+        let text = "x".repeat(1_000_000);
+        for _ in 0..30 {
+            if host.socket().send(Message::Text(&text)).is_err() {
+                break;
+            }
+            tokio::time::sleep(ms(1)).await;
+            assert!(host.stats().outbound_bytes <= 5_000_000);
+        }
+        assert_eq!(log.closed().await, ["open", "close: transport error, SlowConsumer"]);
+        assert_eq!(host.stats().limits.get(Limit::TotalOutboundBytes), 1);
+        host.expect_no_sessions().await;
+        assert_eq!(host.stats().outbound_bytes, 0);
+        drop(client);
+        host.end().await;
+    }
+}
+
+/// A volatile packet that could leave at once and did not is the first to go.
+#[tokio::test(start_paused = true)]
+async fn what_is_volatile_goes_first() {
+    let mut options = Options::default();
+    options.max_outbound_packets = 3;
+    let host = Host::silent(options);
+    let mut client = narrow(&host).await;
+    let socket = host.socket();
+    settle().await;
+    // nothing is written before this task waits
+    assert_eq!(socket.push(event("v"), true), Push::Queued);
+    for text in ["e1", "e2", "e3"] {
+        assert_eq!(socket.push(event(text), false), Push::Queued, "{text}");
+    }
+    assert_eq!((host.stats().volatile_dropped, host.stats().queue_dropped), (1, 0));
+    assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 1);
+    assert_eq!(rest(&mut client).await, ["4e1", "4e2", "4e3"]);
+    host.expect(&["open"]);
+    drop(client);
+    host.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! WebSocket sessions: frames, their violations, the close.
 
-use engineio::{Detail, Options};
+use engineio::{Detail, Limit, Options};
 use testkit::{Eio, Frame, WebSocket, frame, open_websocket};
 
 use crate::host::{Host, Road, ms, s};
@@ -55,6 +55,10 @@ roads! {
             let (told, reason) = expect_close(&mut client).await;
             assert_eq!(told, Some(code), "{input:02x?}");
             assert!(!reason.is_empty());
+            if code == 1009 {
+                assert_eq!(reason, "message larger than 1000 bytes");
+                assert_eq!(host.stats().limits.get(Limit::HttpBufferSize), 1);
+            }
             client.expect_eof().await;
             drop(client);
             let detail = match code {
@@ -81,7 +85,9 @@ async fn the_frames_of_a_message_are_bounded() {
     client.expect_text("4x").await;
     client.send_raw(&frame(false, 1, PLAIN, b"4")).await;
     client.send_raw(&more.repeat(5)).await;
-    assert_eq!(client.expect_close().await, Some(1008));
+    let (code, reason) = expect_close(&mut client).await;
+    assert_eq!((code, &*reason), (Some(1008), "message of more than 5 frames"));
+    assert_eq!(host.stats().limits.get(Limit::FramesPerMessage), 1);
     host.expect(&["open", "x", "close: transport error, WebSocket(1008)"]);
     drop(client);
     host.end().await;
@@ -305,6 +311,7 @@ async fn pongs_that_nobody_reads_are_bounded() {
         }
     }
     assert!(pongs < 100, "{pongs}");
+    assert!(host.stats().limits.get(Limit::PendingPongs) > 0);
     drop(client);
     host.end().await;
 }

@@ -16,6 +16,7 @@ use crate::client::Client;
 use crate::dynamic::Candidate;
 use crate::error::ConnectError;
 use crate::event::{Cause, EventContext};
+use crate::limits::Limit;
 use crate::middleware::run_connect;
 use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
@@ -44,8 +45,13 @@ impl Task {
             // an answer would have to repeat the name
             return self.on_error(&DecodeError::NamespaceTooLong { max }, cx);
         }
+        if self.packet_bytes > limits.max_auth_bytes {
+            self.server.limited(Limit::AuthBytes);
+            return self.refuse(nsp, &ConnectError::new("Too much auth"));
+        }
         // Attempts that the client gave up count too, while their middleware runs.
         if self.client.count() + self.joining.len() >= limits.max_namespaces {
+            self.server.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
         let known_namespace = self.server.registry().get(nsp);

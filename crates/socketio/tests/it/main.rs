@@ -13,6 +13,7 @@ mod files;
 mod handlers;
 mod hostile;
 mod hyper;
+mod limits;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod middleware;

@@ -152,3 +152,34 @@ async fn a_producer_that_waits() {
         assert!(matches!(socket.writable().await, Err(EmitError::Closed)));
     }
 }
+
+/// An emission's own policy, to one socket and to many.
+#[tokio::test(start_paused = true)]
+async fn an_emission_says_what_happens_when_the_queue_is_full() {
+    for eio in BOTH {
+        let io = Server::builder().max_outbound_packets(4).build().unwrap();
+        let mut sockets = arrivals(io.sockets());
+        let server = connector(&io);
+        let mut polling = Polling::open(&server, eio, "").await;
+        if eio == Eio::V4 {
+            polling.post(["40"]).await;
+        }
+        polling.next().await;
+        let socket = sockets.next().await;
+        for n in 1..=2 {
+            socket.emit("n", n).unwrap(); // to be kept
+        }
+        for n in 3..=4 {
+            io.when_full(SlowConsumer::DropOldest).emit("n", n).unwrap();
+        }
+        let newest = socket.when_full(SlowConsumer::DropNewest).emit("n", 5);
+        assert!(matches!(newest, Err(EmitError::Full)));
+        io.to(socket.id().as_str()).when_full(SlowConsumer::DropOldest).emit("n", 6).unwrap();
+        socket.when_full(SlowConsumer::DropOldest).emit("n", 7).unwrap();
+        let expected = [1, 2, 6, 7].map(|n| format!(r#"42["n",{n}]"#));
+        assert_eq!(polling.poll().await, expected.each_ref().map(|packet| packet.as_str()));
+        assert!(socket.is_connected());
+        polling.post(["1"]).await;
+        nothing_left(&io).await;
+    }
+}

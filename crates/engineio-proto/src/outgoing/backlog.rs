@@ -1,0 +1,67 @@
+//! How much memory the packets take that wait somewhere, each counted once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::{Inner, Outgoing};
+
+/// The bytes of packets that wait, each counted once in however many queues it is: what the queues
+/// of a server keep in memory. A handle, cheap to clone.
+///
+/// A packet is counted from [`Outgoing::count_in`] until its last queue lets go of it.
+#[derive(Clone, Debug, Default)]
+pub struct Backlog(Arc<AtomicUsize>);
+
+impl Backlog {
+    /// The bytes at this moment.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Outgoing {
+    /// Counts the packet in a backlog, unless it is counted already. True: it was not.
+    ///
+    /// Packets that are written at once need not be counted; so most touch nothing shared.
+    pub fn count_in(&self, backlog: &Backlog) -> bool {
+        let mut is_new = false;
+        self.0.backlog.get_or_init(|| {
+            is_new = true;
+            backlog.0.fetch_add(self.size(), Relaxed);
+            backlog.clone()
+        });
+        is_new
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(backlog) = self.backlog.get() {
+            backlog.0.fetch_sub(self.size(), Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PacketType;
+
+    #[test]
+    fn a_packet_counts_once_and_until_its_last_queue_lets_go() {
+        let backlog = Backlog::default();
+        let packet = Outgoing::packet(PacketType::Ping, "probe");
+        let other = packet.clone();
+        assert!(packet.count_in(&backlog));
+        assert!(!other.count_in(&backlog));
+        assert!(!packet.count_in(&Backlog::default()));
+        assert_eq!(backlog.bytes(), 6);
+        drop(packet);
+        assert_eq!(backlog.bytes(), 6);
+        drop(other);
+        assert_eq!(backlog.bytes(), 0);
+        drop(Outgoing::packet(PacketType::Ping, ""));
+        assert_eq!(backlog.bytes(), 0);
+    }
+}

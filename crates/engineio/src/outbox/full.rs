@@ -1,0 +1,100 @@
+//! What a full queue does: which packets go, and for which bound.
+
+use engineio_proto::{Outgoing, SlowConsumer};
+
+use super::Queue;
+use crate::limits::Limit;
+
+/// The bounds of an outbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) bytes: usize,
+    pub(crate) packets: usize,
+    pub(crate) pongs: usize,
+    pub(crate) policy: SlowConsumer,
+}
+
+impl Bounds {
+    pub(super) fn policy_of(&self, packet: &Outgoing) -> SlowConsumer {
+        packet.policy().unwrap_or(self.policy)
+    }
+
+    /// Whether a packet that is queued may make room for others.
+    fn may_drop(&self, packet: &Outgoing) -> bool {
+        packet.is_droppable() && self.policy_of(packet) != SlowConsumer::Disconnect
+    }
+}
+
+/// What a full queue did for a pushed packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    /// Older packets that had to go.
+    pub(crate) dropped: u64,
+    /// Volatile packets that waited and had to go.
+    pub(crate) volatile: u64,
+    /// The bound that acted.
+    pub(crate) limit: Option<Limit>,
+}
+
+impl Queue {
+    pub(super) fn is_half_full(&self, bounds: &Bounds) -> bool {
+        self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
+    }
+
+    /// The bound that a packet would break.
+    pub(super) fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> Option<Limit> {
+        if self.count >= bounds.packets {
+            return Some(Limit::OutboundPackets);
+        }
+        // a packet alone may be larger than the bound
+        let is_too_large =
+            self.count > 0 && self.bytes.saturating_add(packet.size()) > bounds.bytes;
+        is_too_large.then_some(Limit::OutboundBytes)
+    }
+
+    /// Drops the packet that only went into the queue because it could leave at once, which it did
+    /// not. True: that made room enough.
+    pub(super) fn drop_volatile(
+        &mut self,
+        packet: &Outgoing,
+        bounds: &Bounds,
+        cost: &mut Cost,
+    ) -> bool {
+        if !self.volatile_first || self.flushing || self.offset > 0 {
+            return false;
+        }
+        self.volatile_first = false;
+        if let Some(old) = self.packets.pop_front() {
+            self.counted = self.counted.saturating_sub(1);
+            self.bytes -= old.size();
+            self.count -= 1;
+            cost.volatile += 1;
+        }
+        self.exceeds(packet, bounds).is_none()
+    }
+
+    /// Drops whole events from the front, never the partly written head, until the packet fits.
+    pub(super) fn drop_oldest(
+        &mut self,
+        packet: &Outgoing,
+        bounds: &Bounds,
+        cost: &mut Cost,
+    ) -> bool {
+        let mut at = usize::from(self.offset > 0);
+        while self.exceeds(packet, bounds).is_some() {
+            match self.packets.get(at) {
+                None => return false,
+                Some(old) if bounds.may_drop(old) => {
+                    self.bytes -= old.size();
+                    self.count -= 1;
+                    self.packets.remove(at);
+                    // too low does no harm, too high would
+                    self.counted = self.counted.saturating_sub(1);
+                    cost.dropped += 1;
+                }
+                Some(_) => at += 1,
+            }
+        }
+        true
+    }
+}

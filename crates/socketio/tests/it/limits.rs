@@ -1,0 +1,197 @@
+//! Each limit of this level: what happens at it, and that it is counted.
+
+use socketio::{Data, EngineLimit, Limit, Limits, Rate, Reason, Server, Socket};
+use testkit::Eio;
+
+use crate::support::{BOTH, Log, Peer, connector, nothing_left};
+
+/// All limits low.
+fn low(limits: &mut Limits) {
+    limits.max_namespaces = 2;
+    limits.max_rooms = 3;
+    limits.max_pending_acks = 2;
+    limits.packet.max_depth = 5;
+    limits.packet.max_args = 4;
+    limits.packet.max_attachments = 1;
+    limits.packet.max_packet_bytes = 1_000;
+    limits.packet.max_namespace_len = 10;
+    limits.packet.max_event_len = 8;
+}
+
+/// What breaks a packet's limit ends the connection, after an `error` event that says it.
+#[tokio::test(start_paused = true)]
+async fn packets_within_their_limits_and_beyond() {
+    let ok = [
+        r#"42["e",[[[[]]]]]"#,
+        r#"42["e",1,2,3,4]"#,
+        r#"42["eeeeeeee"]"#,
+        r#"451-["e",{"_placeholder":true,"num":0}]"#,
+    ];
+    let large = format!(r#"42["e","{}"]"#, "x".repeat(1_000));
+    for eio in BOTH {
+        for (packet, limit, text) in [
+            (r#"42["e",[[[[[]]]]]]"#, Limit::Depth, "nesting too deep (limit 5)"),
+            (r#"42["e",1,2,3,4,5]"#, Limit::Args, "too many arguments (limit 4)"),
+            (r#"42["eeeeeeeee"]"#, Limit::EventLen, "event name too long (limit 8 bytes)"),
+            (r#"452-["e"]"#, Limit::Attachments, "too many attachments (limit 1)"),
+            (&large, Limit::PacketBytes, "packet too large (limit 1000 bytes)"),
+            (r#"42/namespaces,["e"]"#, Limit::NamespaceLen, "namespace too long (limit 10 bytes)"),
+        ] {
+            let io = Server::builder().limits(low).build().unwrap();
+            let log = Log::default();
+            let watched = log.clone();
+            io.on_connection(move |socket: Socket| {
+                watched.watch_errors(&socket);
+                let ended = watched.clone();
+                socket.on_disconnect(move |Reason(why): Reason| ended.add(why.as_str()));
+            });
+            let mut peer = Peer::join(&connector(&io), eio).await;
+            for packet in ok {
+                peer.send(packet).await;
+            }
+            peer.send_binary(b"x").await;
+            assert_eq!(log.take().await, [""; 0]);
+            peer.send(packet).await;
+            assert_eq!(log.take().await, [&*format!("error: {text}"), "forced close"]);
+            let counts = io.stats().limits;
+            assert_eq!(counts.get(limit), 1, "{limit:?}");
+            assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 1, "{counts:?}");
+            drop(peer);
+            nothing_left(&io).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_rooms_and_acknowledgements() {
+    let io = Server::builder().limits(low).build().unwrap();
+    let mut sockets = crate::support::arrivals(io.sockets());
+    for nsp in ["/a", "/b"] {
+        let _ = io.of(nsp);
+    }
+    let mut peer = Peer::join(&connector(&io), Eio::V4).await;
+    let socket = sockets.next().await;
+    peer.enter("/a").await;
+    peer.send("40/b,").await;
+    peer.expect(r#"44/b,{"message":"Too many namespaces"}"#).await;
+    assert_eq!(io.stats().limits.get(Limit::Namespaces), 1);
+
+    socket.join(["1", "2", "3"]).await.unwrap();
+    assert!(socket.join("4").await.is_err());
+    assert_eq!(io.stats().limits.get(Limit::Rooms), 1);
+
+    let log = Log::default();
+    for n in 0..3 {
+        let log = log.clone();
+        socket.emit_with_ack::<u32>("q", n).callback(move |answer| {
+            log.add(format!("{n}: {}", answer.unwrap_err()));
+        });
+    }
+    assert_eq!(log.take().await, ["0: the client did not acknowledge in time"]);
+    assert_eq!(io.stats().limits.get(Limit::PendingAcks), 1);
+    drop(peer);
+    nothing_left(&io).await;
+}
+
+/// What handlers hold on to is bounded, not their number alone: the connection is not read.
+#[tokio::test(start_paused = true)]
+async fn the_bytes_of_handlers_that_wait() {
+    for eio in BOTH {
+        let io = Server::builder().limits(|limits| limits.max_pending_bytes = 5_000);
+        let io = io.build().unwrap();
+        let (log, gate) = (Log::default(), std::sync::Arc::new(tokio::sync::Semaphore::new(0)));
+        let (begun, opened) = (log.clone(), gate.clone());
+        io.on_connection(move |socket: Socket| {
+            let (begun, opened) = (begun.clone(), opened.clone());
+            socket.on("e", async move |Data(text): Data<String>| {
+                begun.add(format!("{}", text.len()));
+                opened.acquire().await.unwrap().forget();
+            });
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let event = format!(r#"42["e","{}"]"#, "x".repeat(1000));
+        for _ in 0..10 {
+            peer.send(&event).await;
+        }
+        assert_eq!(log.take().await, ["1000"; 5]);
+        assert_eq!(io.stats().limits.get(Limit::PendingBytes), 1);
+        gate.add_permits(2);
+        assert_eq!(log.take().await, ["1000"; 2]);
+        gate.add_permits(100);
+        assert_eq!(log.take().await, ["1000"; 3]);
+        drop(peer);
+        nothing_left(&io).await;
+    }
+}
+
+/// What a client sends as `auth` is kept, so it is bounded.
+#[tokio::test(start_paused = true)]
+async fn the_bytes_of_auth() {
+    let io = Server::new();
+    let mut peer = Peer::open(&connector(&io), Eio::V4).await;
+    let auth = |len| format!(r#"40{{"token":"{}"}}"#, "x".repeat(len));
+    peer.send(&auth(65_536)).await;
+    peer.expect(r#"44{"message":"Too much auth"}"#).await;
+    assert_eq!(io.stats().limits.get(Limit::AuthBytes), 1);
+    peer.send(&auth(65_000)).await;
+    peer.entered("/").await;
+    drop(peer);
+    nothing_left(&io).await;
+}
+
+/// A client that joins nothing.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_connect() {
+    let io = Server::new();
+    let mut peer = Peer::open(&connector(&io), Eio::V4).await;
+    tokio::time::sleep(std::time::Duration::from_secs(46)).await;
+    peer.expect("2").await;
+    peer.closed().await;
+    assert_eq!(io.stats().limits.get(Limit::ConnectTimeout), 1);
+    nothing_left(&io).await;
+}
+
+/// A client that is too fast is told of at the server, slowed down, and in the end disconnected.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_too_fast() {
+    for eio in BOTH {
+        let rate = Rate::per_second(10).burst(20);
+        let io = Server::builder().engine(|engine| engine.max_message_rate = Some(rate));
+        let io = io.build().unwrap();
+        let log = Log::default();
+        let (told, ended) = (log.clone(), log.clone());
+        io.on_rate_limited(move |client, limit| {
+            told.add(format!("{} of {} sockets", limit.option(), client.sockets().len()));
+        });
+        io.on_connection(move |socket: Socket| {
+            let ended = ended.clone();
+            socket.on_disconnect(move |Reason(why): Reason| {
+                ended.add(format!("{why}, {:?}", why.detail()));
+            });
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let flood = vec![r#"42["x"]"#; 500];
+        peer.send_all(&flood).await;
+        assert_eq!(log.take().await, ["max_message_rate of 1 sockets"]);
+        tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+        assert_eq!(log.take().await, ["transport error, Some(RateLimited)"]);
+        assert_eq!(io.stats().limits.get(EngineLimit::RateGrace), 1);
+        drop(peer);
+        nothing_left(&io).await;
+    }
+}
+
+/// The table of the documentation has every limit, once.
+#[test]
+fn the_table_is_complete() {
+    let table = include_str!("../../src/docs/limits.md");
+    let engine = EngineLimit::ALL.iter().map(|limit| limit.option());
+    let all: Vec<&str> = engine.chain(Limit::ALL.iter().map(|limit| limit.option())).collect();
+    for option in &all {
+        assert_eq!(table.matches(&format!("\n| `{option}` |")).count(), 1, "{option}");
+    }
+    assert_eq!(table.matches("\n| `").count(), all.len());
+    // as are the counters
+    let stats = Server::new().stats();
+    assert!(stats.limits.iter().map(|(option, _)| option).eq(all));
+}
