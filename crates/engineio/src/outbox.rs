@@ -30,10 +30,12 @@ use crate::lock;
 
 mod encoding;
 mod full;
+mod queue;
 mod write;
 
 pub(crate) use encoding::Encoding;
 pub(crate) use full::{Bounds, Cost};
+use queue::{Queue, Sink};
 use write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -65,52 +67,6 @@ pub(crate) struct Outbox {
     /// end for it: for the driver, who asks each turn. Written under the lock.
     half_full: AtomicBool,
     overflowed: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Queue {
-    packets: VecDeque<Outgoing>,
-    bytes: usize,
-    count: usize,
-    /// Bytes of the first packet's wire form that are written already.
-    offset: usize,
-    sink: Sink,
-    encoding: Encoding,
-    /// Somebody writes.
-    flushing: bool,
-    /// The socket took no more; the driver waits for it.
-    blocked: bool,
-    /// The socket is broken; the driver ends the session.
-    broken: bool,
-    /// Everything is sent, or a poll is parked: a volatile packet would leave at once.
-    ready: bool,
-    /// The first packet is volatile: it was pushed when it could leave at once.
-    volatile_first: bool,
-    /// Nobody will write soon: the socket takes no more, or no poll is there.
-    unattended: bool,
-    /// That many packets from the front are counted in the backlog; may be too low.
-    counted: usize,
-    backlog: Arc<Backlog>,
-    /// The outbox stands in the list of the batch that runs.
-    listed: bool,
-    /// Pongs that wait, and the close frame.
-    control_frames: usize,
-    /// Nothing is pushed any more; what waits is still written.
-    closed: bool,
-    /// Nothing is written any more either.
-    discarded: bool,
-    /// Bytes taken off the queue since the start: whether a slow client makes progress.
-    written: u64,
-    /// Who waits until the queue is below half of its bounds.
-    waiters: Vec<Waker>,
-}
-
-#[derive(Debug)]
-enum Sink {
-    /// The driver takes the packets: polling, TLS and other streams.
-    Driver,
-    /// Whoever pushed writes; `None` while somebody does.
-    Direct(Option<OwnedWriteHalf>),
 }
 
 /// What the caller of a push has to see to.
@@ -519,107 +475,3 @@ impl Outbox {
         self.relieve(queue);
     }
 }
-
-impl Queue {
-    fn link(&self) -> Link {
-        match () {
-            () if self.broken => Link::Broken,
-            () if self.blocked => Link::Blocked,
-            () if self.packets.is_empty() && !self.flushing => Link::Idle,
-            () => Link::Busy,
-        }
-    }
-
-    fn discard(&mut self) {
-        self.discarded = true;
-        self.ready = false;
-        self.encoding = Encoding::Plain;
-        self.packets = VecDeque::new();
-        self.counted = 0;
-        self.bytes = 0;
-        self.count = 0;
-    }
-
-    fn put(&mut self, packet: Outgoing, batch: bool) -> Todo {
-        let was_ready = std::mem::replace(&mut self.ready, false);
-        self.bytes += packet.size();
-        self.count += 1;
-        self.control_frames += usize::from(packet.is_control_frame());
-        self.packets.push_back(packet);
-        if self.unattended && self.wait() {
-            return Todo::Wake;
-        }
-        match &self.sink {
-            _ if self.blocked || self.flushing => Todo::Nothing,
-            // The driver knows already, or there is no poll to answer.
-            Sink::Driver if !was_ready => Todo::Nothing,
-            Sink::Driver if !batch => Todo::Wake,
-            Sink::Direct(_) if !batch => Todo::Flush,
-            Sink::Direct(_) if self.bytes > FLUSH_BYTES || self.packets.len() > FLUSH_PACKETS => {
-                Todo::Flush
-            }
-            _ if self.listed => Todo::Nothing,
-            _ => {
-                self.listed = true;
-                Todo::List
-            }
-        }
-    }
-
-    /// What waits will do so for some time: it is counted. True: too much waits in the server.
-    fn wait(&mut self) -> bool {
-        self.unattended = true;
-        if self.flushing {
-            return false; // who writes counts what is left
-        }
-        let counted = std::mem::replace(&mut self.counted, self.packets.len());
-        self.backlog.count(self.packets.range(counted..))
-    }
-
-    /// What waits, for whoever is to write it.
-    fn take(&mut self) -> (VecDeque<Outgoing>, Encoding) {
-        (std::mem::take(&mut self.packets), std::mem::take(&mut self.encoding))
-    }
-
-    fn put_back(
-        &mut self,
-        mut rest: VecDeque<Outgoing>,
-        encoding: Encoding,
-        offset: usize,
-        written: &Written,
-    ) {
-        if self.discarded {
-            return;
-        }
-        self.encoding = encoding;
-        self.bytes -= written.bytes;
-        self.written += written.bytes as u64 + u64::from(offset != self.offset);
-        self.count -= written.packets;
-        self.volatile_first &= written.packets == 0;
-        self.counted = match self.encoding {
-            // compressed packets take the places of those that were counted
-            Encoding::InContext(..) => 0,
-            _ => self.counted.saturating_sub(written.packets),
-        };
-        self.control_frames -= written.control_frames;
-        self.offset = offset;
-        if !rest.is_empty() {
-            rest.append(&mut self.packets);
-            self.packets = rest;
-        } else if self.packets.is_empty() {
-            // Most batches are small: keep their room, not that of a burst.
-            if rest.capacity() <= KEEP {
-                self.packets = rest;
-            }
-            self.ready = true;
-        }
-    }
-}
-
-/// Queued pointers whose room is kept when all is written: a pipelined client's usual burst, at
-/// most 128 bytes of an idle connection.
-const KEEP: usize = 16;
-
-/// A handler's burst is written as soon as this much waits, not only when the handler returns.
-const FLUSH_BYTES: usize = 64 * 1024;
-const FLUSH_PACKETS: usize = 256;

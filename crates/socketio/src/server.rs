@@ -427,17 +427,10 @@ impl Server {
         let mut engine = self.0.engine.stats();
         let bound = lock(&self.0.bound).clone();
         bound.iter().for_each(|bound| engine += bound.stats());
-        let namespaces = self.0.registry.all();
         let mut stats = self.0.counters.snapshot(engine);
         stats.limits = stats.engine.limits.clone();
         stats.limits.extend(self.0.shared.counters.counts());
-        stats.namespaces = namespaces.len();
-        for namespace in &namespaces {
-            let connected = namespace.connected();
-            stats.sockets += connected.len();
-            stats.pending_acks += connected.iter().map(|s| s.pending_acks()).sum::<usize>();
-            stats.rooms += namespace.adapter().room_count();
-        }
+        stats.look_at(&self.0.registry.all());
         stats
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
 
 /// A snapshot of what the server counts.
@@ -37,6 +38,19 @@ pub struct Stats {
     pub connect_errors: u64,
     /// Connections ended for a packet that could not be read, or that broke a limit.
     pub invalid_packets: u64,
+}
+
+impl Stats {
+    /// Counts what exists now.
+    pub(crate) fn look_at(&mut self, namespaces: &[Namespace]) {
+        self.namespaces = namespaces.len();
+        for namespace in namespaces {
+            let connected = namespace.connected();
+            self.sockets += connected.len();
+            self.pending_acks += connected.iter().map(|s| s.pending_acks()).sum::<usize>();
+            self.rooms += namespace.adapter().room_count();
+        }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use engineio_proto::{Outgoing, SlowConsumer};
 
-use super::Queue;
+use super::queue::Queue;
 use crate::limits::Limit;
 
 /// The bounds of an outbox.

@@ -1,0 +1,162 @@
+//! What waits for one client, behind its outbox' lock.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use engineio_proto::Outgoing;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::write::Written;
+use super::{Encoding, Link, Todo};
+use crate::backlog::Backlog;
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) packets: VecDeque<Outgoing>,
+    pub(super) bytes: usize,
+    pub(super) count: usize,
+    /// Bytes of the first packet's wire form that are written already.
+    pub(super) offset: usize,
+    pub(super) sink: Sink,
+    pub(super) encoding: Encoding,
+    /// Somebody writes.
+    pub(super) flushing: bool,
+    /// The socket took no more; the driver waits for it.
+    pub(super) blocked: bool,
+    /// The socket is broken; the driver ends the session.
+    pub(super) broken: bool,
+    /// Everything is sent, or a poll is parked: a volatile packet would leave at once.
+    pub(super) ready: bool,
+    /// The first packet is volatile: it was pushed when it could leave at once.
+    pub(super) volatile_first: bool,
+    /// Nobody will write soon: the socket takes no more, or no poll is there.
+    pub(super) unattended: bool,
+    /// That many packets from the front are counted in the backlog; may be too low.
+    pub(super) counted: usize,
+    pub(super) backlog: Arc<Backlog>,
+    /// The outbox stands in the list of the batch that runs.
+    pub(super) listed: bool,
+    /// Pongs that wait, and the close frame.
+    pub(super) control_frames: usize,
+    /// Nothing is pushed any more; what waits is still written.
+    pub(super) closed: bool,
+    /// Nothing is written any more either.
+    pub(super) discarded: bool,
+    /// Bytes taken off the queue since the start: whether a slow client makes progress.
+    pub(super) written: u64,
+    /// Who waits until the queue is below half of its bounds.
+    pub(super) waiters: Vec<Waker>,
+}
+
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// The driver takes the packets: polling, TLS and other streams.
+    Driver,
+    /// Whoever pushed writes; `None` while somebody does.
+    Direct(Option<OwnedWriteHalf>),
+}
+
+impl Queue {
+    pub(super) fn link(&self) -> Link {
+        match () {
+            () if self.broken => Link::Broken,
+            () if self.blocked => Link::Blocked,
+            () if self.packets.is_empty() && !self.flushing => Link::Idle,
+            () => Link::Busy,
+        }
+    }
+
+    pub(super) fn discard(&mut self) {
+        self.discarded = true;
+        self.ready = false;
+        self.encoding = Encoding::Plain;
+        self.packets = VecDeque::new();
+        self.counted = 0;
+        self.bytes = 0;
+        self.count = 0;
+    }
+
+    pub(super) fn put(&mut self, packet: Outgoing, batch: bool) -> Todo {
+        let was_ready = std::mem::replace(&mut self.ready, false);
+        self.bytes += packet.size();
+        self.count += 1;
+        self.control_frames += usize::from(packet.is_control_frame());
+        self.packets.push_back(packet);
+        if self.unattended && self.wait() {
+            return Todo::Wake;
+        }
+        match &self.sink {
+            _ if self.blocked || self.flushing => Todo::Nothing,
+            // The driver knows already, or there is no poll to answer.
+            Sink::Driver if !was_ready => Todo::Nothing,
+            Sink::Driver if !batch => Todo::Wake,
+            Sink::Direct(_) if !batch => Todo::Flush,
+            Sink::Direct(_) if self.bytes > FLUSH_BYTES || self.packets.len() > FLUSH_PACKETS => {
+                Todo::Flush
+            }
+            _ if self.listed => Todo::Nothing,
+            _ => {
+                self.listed = true;
+                Todo::List
+            }
+        }
+    }
+
+    /// What waits will do so for some time: it is counted. True: too much waits in the server.
+    pub(super) fn wait(&mut self) -> bool {
+        self.unattended = true;
+        if self.flushing {
+            return false; // who writes counts what is left
+        }
+        let counted = std::mem::replace(&mut self.counted, self.packets.len());
+        self.backlog.count(self.packets.range(counted..))
+    }
+
+    /// What waits, for whoever is to write it.
+    pub(super) fn take(&mut self) -> (VecDeque<Outgoing>, Encoding) {
+        (std::mem::take(&mut self.packets), std::mem::take(&mut self.encoding))
+    }
+
+    pub(super) fn put_back(
+        &mut self,
+        mut rest: VecDeque<Outgoing>,
+        encoding: Encoding,
+        offset: usize,
+        written: &Written,
+    ) {
+        if self.discarded {
+            return;
+        }
+        self.encoding = encoding;
+        self.bytes -= written.bytes;
+        self.written += written.bytes as u64 + u64::from(offset != self.offset);
+        self.count -= written.packets;
+        self.volatile_first &= written.packets == 0;
+        self.counted = match self.encoding {
+            // compressed packets take the places of those that were counted
+            Encoding::InContext(..) => 0,
+            _ => self.counted.saturating_sub(written.packets),
+        };
+        self.control_frames -= written.control_frames;
+        self.offset = offset;
+        if !rest.is_empty() {
+            rest.append(&mut self.packets);
+            self.packets = rest;
+        } else if self.packets.is_empty() {
+            // Most batches are small: keep their room, not that of a burst.
+            if rest.capacity() <= KEEP {
+                self.packets = rest;
+            }
+            self.ready = true;
+        }
+    }
+}
+
+/// Queued pointers whose room is kept when all is written: a pipelined client's usual burst, at
+/// most 128 bytes of an idle connection.
+const KEEP: usize = 16;
+
+/// A handler's burst is written as soon as this much waits, not only when the handler returns.
+const FLUSH_BYTES: usize = 64 * 1024;
+const FLUSH_PACKETS: usize = 256;
