@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use memchr::memchr2;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::packet::{Protocol, TransportKind};
@@ -68,6 +69,9 @@ pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
 }
 
 fn decode(text: &str) -> Cow<'_, str> {
+    if memchr2(b'+', b'%', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
     if text.contains('+') {
         let text = text.replace('+', " ");
         return Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned());

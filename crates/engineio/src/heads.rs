@@ -16,6 +16,7 @@
 
 use http::Method;
 use http::header::{self, HeaderMap};
+use memchr::{memchr, memchr2};
 
 /// The heads of one connection.
 #[derive(Debug)]
@@ -99,7 +100,9 @@ impl Heads {
                     self.state = if left == 0 { State::Head } else { State::Body(left) };
                 }
                 State::Head => {
-                    let is_end = self.is_end(bytes[at]);
+                    let skipped = self.skip(&bytes[at..]);
+                    at += skipped;
+                    let is_end = bytes.get(at).is_some_and(|byte| self.is_end(*byte));
                     let is_too_long = self.head.bytes > max.0;
                     if (is_too_long || self.head.fields > max.1) && !self.head.is_too_much {
                         self.head.is_too_much = true;
@@ -115,6 +118,38 @@ impl Heads {
             }
         }
         told
+    }
+
+    /// Takes what need not be looked at byte by byte: a name that is there to its end, and values.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        let is_new = self.line.len == 0 && self.line.value.is_none();
+        let skipped = match self.line.value {
+            None if self.head.has_request_line && is_new => match memchr2(b':', b'\n', bytes) {
+                Some(colon) if bytes[colon] == b':' => {
+                    self.begin_value(Field::named(&bytes[..colon]));
+                    colon + 1
+                }
+                _ => 0,
+            },
+            // behind the method
+            None if !self.head.has_request_line && self.line.len > LONGEST_NAME => {
+                memchr(b'\n', bytes).unwrap_or(bytes.len())
+            }
+            None | Some(Field::Length) => 0,
+            Some(_) => memchr(b'\n', bytes).unwrap_or(bytes.len()),
+        };
+        self.head.bytes += skipped;
+        skipped
+    }
+
+    fn begin_value(&mut self, field: Field) {
+        self.line.value = Some(field);
+        match field {
+            Field::Encoding => self.head.has_encoding = true,
+            Field::Upgrade => self.head.is_last = true,
+            Field::Length => self.head.length = Some(0), // of two, which must be the same, the second counts
+            Field::Other => {}
+        }
     }
 
     /// Takes a byte of a head; whether it is the last.
@@ -140,12 +175,8 @@ impl Heads {
                 line.len = LONGEST_NAME + 1;
             }
             b':' if head.has_request_line && line.value.is_none() => {
-                line.value = Some(line.field());
-                head.has_encoding |= line.value == Some(Field::Encoding);
-                head.is_last |= line.value == Some(Field::Upgrade);
-                if line.value == Some(Field::Length) {
-                    head.length = Some(0); // of two, which must be the same, the second counts
-                }
+                let field = line.name.get(..line.len).map_or(Field::Other, Field::named);
+                self.begin_value(field);
             }
             byte => match line.value {
                 None => {
@@ -184,13 +215,14 @@ impl Heads {
     }
 }
 
-impl Line {
-    fn field(&self) -> Field {
-        match self.name.get(..self.len) {
-            Some(b"content-length") => Field::Length,
-            Some(b"transfer-encoding") => Field::Encoding,
-            Some(b"upgrade") => Field::Upgrade,
-            _ => Field::Other,
+impl Field {
+    fn named(name: &[u8]) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        match name.len() {
+            14 if is("content-length") => Self::Length,
+            17 if is("transfer-encoding") => Self::Encoding,
+            7 if is("upgrade") => Self::Upgrade,
+            _ => Self::Other,
         }
     }
 }
