@@ -1,7 +1,7 @@
 //! permessage-deflate: what clients send under a limit, and what servers send, there and back.
 
 use engineio_proto::websocket::Decoder;
-use engineio_proto::websocket::deflate::{Deflater, Deflation};
+use engineio_proto::websocket::deflate::{Deflater, Deflation, WindowBits};
 use engineio_proto::websocket::extensions::{Agreement, Takeover};
 use engineio_proto::{HEADROOM, Outgoing, Protocol};
 
@@ -110,7 +110,7 @@ fn sent(mut input: Input<'_>, takeover: bool) {
     let protocol = if flags & 1 == 0 { Protocol::V4 } else { Protocol::V3 };
     let deflation =
         Deflation { threshold: usize::from(flags >> 1 & 7) * 8, level: 1 + (flags >> 4) % 9 };
-    let mut context = Deflater::new(deflation.level);
+    let mut context = Deflater::new(deflation.level, WindowBits::default());
     let (mut frames, mut expected) = (Vec::new(), Vec::new());
     while !input.is_empty() {
         let len = usize::from(input.byte());
