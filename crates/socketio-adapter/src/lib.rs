@@ -11,6 +11,7 @@
 //! - [`Membership`]: what a join or a leave returns.
 
 mod adapter;
+mod cluster;
 mod error;
 mod into_rooms;
 mod local;
@@ -22,6 +23,7 @@ mod slab;
 pub use adapter::{
     Adapter, AdapterFactory, AdapterFuture, Answers, BroadcastOptions, Delivered, Delivery, Member,
 };
+pub use cluster::{Answered, ClientAnswers, Cluster, Node, Reply, SocketDetails};
 pub use error::{AdapterError, DuplicateId, JoinError};
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};

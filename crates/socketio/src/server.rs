@@ -1,5 +1,7 @@
 //! The seed's `Server`: the engine and the namespaces.
 
+mod cluster;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
