@@ -75,7 +75,8 @@ pub trait Adapter: Send + Sync + Debug + 'static {
         drop(node);
     }
 
-    /// Ends what the adapter runs beyond this node. Awaiting it waits until that has ended.
+    /// Ends what the adapter runs beyond this node, at once: the server closes. Awaiting it waits
+    /// until that has ended.
     fn close(&self) -> AdapterFuture<()> {
         Box::pin(std::future::ready(Ok(())))
     }

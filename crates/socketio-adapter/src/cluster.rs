@@ -4,6 +4,27 @@
 //! layer above serves its own sockets first and then asks it for the rest. [`Node`] is the layer
 //! above, as a message from elsewhere finds it. Neither is used by a server of a single process.
 
+#[cfg(feature = "cluster")]
+pub(crate) mod adapter;
+#[cfg(feature = "cluster")]
+pub(crate) mod bus;
+#[cfg(feature = "cluster")]
+pub(crate) mod classic;
+#[cfg(feature = "cluster")]
+mod codec;
+#[cfg(feature = "cluster")]
+mod core;
+#[cfg(feature = "cluster")]
+pub(crate) mod emitter;
+#[cfg(feature = "cluster")]
+mod fields;
+#[cfg(feature = "cluster")]
+mod message;
+#[cfg(feature = "cluster")]
+mod requests;
+#[cfg(feature = "cluster")]
+pub(crate) mod sharded;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,3 +195,6 @@ impl ClientAnswers {
         Self { asked, answered, missing }
     }
 }
+
+#[cfg(all(test, feature = "cluster"))]
+mod tests;

@@ -154,4 +154,4 @@ impl AdapterFactory for LocalAdapterFactory {
 
 /// More than applications use on purpose (a room per watched item, thousands), and at some 150
 /// bytes per room still small beside what a connection may queue.
-const MAX_ROOMS_PER_SOCKET: usize = 16_384;
+pub(crate) const MAX_ROOMS_PER_SOCKET: usize = 16_384;

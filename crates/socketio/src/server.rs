@@ -269,6 +269,10 @@ impl Server {
         for engine in lock(&self.0.bound).drain(..) {
             drop(engine.close());
         }
+        for namespace in self.0.registry.all() {
+            // what is beyond this node ends without being waited for
+            drop(namespace.adapter().close());
+        }
         self.0.engine.close()
     }
 

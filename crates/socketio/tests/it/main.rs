@@ -17,6 +17,7 @@ mod hyper;
 mod middleware;
 mod mistakes;
 mod namespace;
+mod nodes;
 mod order;
 mod panics;
 mod parser;
