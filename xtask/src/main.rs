@@ -12,6 +12,7 @@ mod abuse;
 mod browser;
 mod checks;
 mod ci;
+mod cluster;
 mod command;
 mod conformance;
 mod demo;
@@ -38,6 +39,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "demo" => demo::command(rest),
         "conformance" => conformance::command(rest),
         "abuse" => abuse::command(rest),
+        "cluster" => cluster::command(rest),
         "browser" => browser::command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
@@ -53,16 +55,18 @@ const HELP: &str = "\
 cargo xtask COMMAND [ARGUMENTS]
 
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
-  test [--skip-browser]    every test: Rust, conformance, browser; ends with the totals
+  test [--skip-browser]    every test: Rust, conformance, cluster, browser; ends with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
                            to conformance/run.js (--only TEXT, --client NAME, --verbose, ...)
   abuse [ARGUMENTS]        bad input and limits against our server, some minutes; the arguments go
                            to conformance/abuse/run.js (--only REGEX, --slow, ...)
+  cluster [ARGUMENTS]      our server in clusters with Node servers 2.x and 4.x, over a real Redis; the
+                           arguments go to conformance/cluster/run.js (--only TEXT, --topology NAME, ...)
   browser                  the chat example in Chromium
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
-with npm; the browser run needs Chromium.
+with npm; the cluster run needs `redis-server` 7 as well; the browser run needs Chromium.
 ";

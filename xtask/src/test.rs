@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::browser::browser;
+use crate::cluster::cluster;
 use crate::command::{Result, cargo, tally};
 use crate::conformance::conformance;
 use crate::report::Report;
@@ -20,6 +21,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     // Unit tests, wire tests and the examples of the documentation.
     report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
     report.tests("conformance", || conformance(&[]));
+    report.tests("cluster", || cluster(&[]));
     if with == Browser::Use {
         report.tests("browser", browser);
     }
