@@ -7,6 +7,8 @@
 #[cfg(feature = "cluster")]
 pub(crate) mod adapter;
 #[cfg(feature = "cluster")]
+mod asking;
+#[cfg(feature = "cluster")]
 pub(crate) mod bus;
 #[cfg(feature = "cluster")]
 pub(crate) mod classic;

@@ -1,26 +1,21 @@
-//! A node's part in a cluster, for one namespace: what comes from the others and what goes to them.
+//! A node's part in a cluster, for one namespace: what comes from the others. What goes to them is in
+//! `asking.rs`.
 //!
-//! Nothing here concerns delivery to this node's own sockets when they are broadcast to from here:
-//! that was done before. What arrives is never published again.
+//! What arrives is done on this node and never published again.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use socketio_parser::{DataForm, EventData, Value};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
 
 use super::bus::{Bus, Receiver};
-use super::codec::{Changes, Codec};
-use super::message::{
-    Answer, Change, Event, Expected, Incoming, Malformed, Message, Plan, Request, Requester,
-};
-use super::requests::{Collected, Requests, Waiting, Wants};
+use super::codec::Codec;
+use super::message::{Answer, Change, Event, Incoming, Malformed, Message, Requester};
+use super::requests::Requests;
 use crate::{
-    Adapter, AdapterError, AdapterFuture, Answered, Answers, BroadcastOptions, ClientAnswers,
-    Cluster, LocalAdapter, Node, Room, SocketDetails, SocketId,
+    Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
 };
 
 /// What a node's namespaces count together.
@@ -161,10 +156,10 @@ impl Core {
         let this = self.this.clone();
         let to = from.clone();
         // answers wait until the number of those asked is told, which comes first
-        let told = Arc::new(std::sync::Mutex::new(Some(Vec::new())));
+        let told = Arc::new(Mutex::new(Some(Vec::new())));
         let waiting = Arc::clone(&told);
         let answered: Answered = Arc::new(move |value| {
-            let mut waiting = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut *waiting {
                 Some(early) => early.push(value),
                 None => {
@@ -176,7 +171,7 @@ impl Core {
         });
         let count = node.ask(&event.name, event.args, options, timeout, answered);
         self.answer(from, Answer::ClientCount(count));
-        let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         for value in told.take().into_iter().flatten() {
             self.answer(from, Answer::Client(value));
         }
@@ -234,7 +229,7 @@ impl Core {
         }
     }
 
-    fn replying(&self, to: Requester) -> Option<crate::Reply> {
+    fn replying(&self, to: Requester) -> Option<Reply> {
         let this = self.this.clone();
         Some(Box::new(move |value| {
             if let Some(this) = this.upgrade() {
@@ -243,388 +238,9 @@ impl Core {
         }))
     }
 
-    fn publish(&self, message: Message) -> bool {
+    pub(super) fn publish(&self, message: Message) -> bool {
         // counted by the bus
         self.bus.publish(message.channel, message.payload).is_ok()
-    }
-}
-
-// ---- what goes --------------------------------------------------------------------------------
-
-/// How a request ended.
-struct Outcome {
-    collected: Collected,
-    missing: Vec<String>,
-}
-
-impl Outcome {
-    fn of_broker(collected: Collected, why: &str) -> Self {
-        Self { collected, missing: vec![format!("the other nodes ({why})")] }
-    }
-
-    fn answers<T>(self, items: impl FnOnce(Collected) -> Vec<T>) -> Answers<T> {
-        let answered = self.collected.answered;
-        Answers { items: items(self.collected), answered, missing: self.missing }
-    }
-}
-
-impl Core {
-    /// How many other nodes are to answer.
-    async fn census(&self, expected: Expected) -> Result<usize, AdapterError> {
-        let all = match (expected, self.codec.new_nodes()) {
-            (Expected::One, _) => return Ok(1),
-            (Expected::Nobody, _) => return Ok(0),
-            (Expected::New, Some((beginning, end))) => self.bus.channels(beginning, end).await?,
-            _ => self.bus.subscribers(self.codec.census()).await?,
-        };
-        // this one is among them
-        Ok(all.saturating_sub(1))
-    }
-
-    /// Puts a request and waits for its answers, no longer than `limit`.
-    async fn collect(
-        self: Arc<Self>,
-        id: String,
-        plan: Plan,
-        wants: Wants,
-        limit: Duration,
-    ) -> Outcome {
-        let deadline = deadline(limit);
-        let expected = match timeout_at(deadline, self.census(plan.expected)).await {
-            Ok(Ok(0)) => return Outcome { collected: Collected::default(), missing: Vec::new() },
-            Ok(Ok(expected)) => expected,
-            Ok(Err(error)) => {
-                return Outcome::of_broker(Collected::default(), &source(&error));
-            }
-            Err(_) => return Outcome::of_broker(Collected::default(), SILENT),
-        };
-        let waiting = self.requests.open(id, wants, Some(expected), None);
-        self.send_and_wait(plan.messages, waiting, deadline).await
-    }
-
-    async fn send_and_wait(
-        &self,
-        messages: Vec<Message>,
-        waiting: Waiting,
-        deadline: Instant,
-    ) -> Outcome {
-        for message in messages {
-            if !self.publish(message) {
-                return Outcome::of_broker(waiting.close().0, "the queue for the broker is full");
-            }
-        }
-        let _ = timeout_at(deadline, waiting.complete()).await;
-        let (collected, expected) = waiting.close();
-        let missing = expected.unwrap_or_default().saturating_sub(collected.answered);
-        let missing = (0..missing).map(|_| UNKNOWN.to_owned()).collect();
-        Outcome { collected, missing }
-    }
-
-    /// A request, or why it cannot be put.
-    fn ask_nodes(
-        &self,
-        request: &Request<'_>,
-        wants: Wants,
-    ) -> Result<impl Future<Output = Outcome> + Send + use<>, AdapterError> {
-        let id = self.requests.next_id(self.codec.uid());
-        let plan = self.codec.plan(Some(&id), request).map_err(AdapterError::Unsupported)?;
-        let this = self.this.upgrade().ok_or(AdapterError::Timeout)?;
-        let limit = self.request_timeout;
-        Ok(this.collect(id, plan, wants, limit))
-    }
-
-    /// Ids of sockets of other nodes: those of which nodes of the 4.x line tell, those of the 2.x
-    /// line.
-    async fn find(
-        &self,
-        options: &BroadcastOptions,
-    ) -> Result<(Answers<SocketId>, Vec<SocketId>), AdapterError> {
-        let split = |outcome: Outcome| {
-            let mut old = Vec::new();
-            let answers = outcome.answers(|collected| {
-                old = collected.ids;
-                collected.sockets.into_iter().map(|socket| socket.id).collect()
-            });
-            (answers, old)
-        };
-        let excluded: Vec<Room> = options.excluded().collect();
-        // all know exceptions
-        if self.codec.changes() == Changes::AtOnce && !excluded.is_empty() {
-            let request = Request::Sockets { options };
-            return Ok(split(self.ask_nodes(&request, Wants::Sockets)?.await));
-        }
-        let request = Request::Ids { rooms: &options.rooms };
-        let asked = self.ask_nodes(&request, Wants::Sockets)?;
-        if excluded.is_empty() {
-            return Ok(split(asked.await));
-        }
-        let request = Request::Ids { rooms: &excluded };
-        let not_meant = self.ask_nodes(&request, Wants::Sockets)?;
-        let ((mut answers, mut old), (but_new, but_old)) =
-            (split(asked.await), split(not_meant.await));
-        answers.items.retain(|id| !but_new.items.contains(id));
-        old.retain(|id| !but_old.contains(id));
-        answers.missing.extend(but_new.missing);
-        Ok((answers, old))
-    }
-
-    /// Tells the nodes of a change of the sockets that are meant.
-    fn change(&self, change: Change, options: &BroadcastOptions) -> AdapterFuture<()> {
-        if let Some(message) = self.codec.change(&change, options) {
-            if !self.publish(message) {
-                return ready(Err(AdapterError::Backend(super::bus::Full.into())));
-            }
-        }
-        if self.codec.changes() == Changes::AtOnce {
-            return ready(Ok(()));
-        }
-        let Some(this) = self.this.upgrade() else { return ready(Ok(())) };
-        let options = options.clone();
-        let told = self.runtime.spawn(async move {
-            let (found, old) = this.find(&options).await?;
-            for id in old {
-                this.change_one(&change, &id).await?;
-            }
-            match found.missing.is_empty() {
-                true => Ok(()),
-                false => Err(AdapterError::Timeout),
-            }
-        });
-        Box::pin(async move { told.await.unwrap_or(Err(AdapterError::Timeout)) })
-    }
-
-    /// Tells the node that has a socket; one of the 2.x line confirms it.
-    fn change_one(&self, change: &Change, id: &SocketId) -> AdapterFuture<()> {
-        match self.ask_nodes(&Request::ChangeOne { change, id }, Wants::Done) {
-            Ok(told) => Box::pin(async move {
-                match told.await.missing.is_empty() {
-                    true => Ok(()),
-                    false => Err(AdapterError::Timeout),
-                }
-            }),
-            Err(error) => ready(Err(error)),
-        }
-    }
-
-    /// One socket, wherever it is.
-    fn one(&self, change: Change, id: &SocketId) -> AdapterFuture<()> {
-        let options = BroadcastOptions { rooms: vec![id.into()], ..BroadcastOptions::default() };
-        match self.codec.changes() {
-            Changes::AtOnce | Changes::Both => self.change(change, &options),
-            Changes::OneByOne => {
-                // goes out whether or not it is awaited
-                let told = self.runtime.spawn(self.change_one(&change, id));
-                Box::pin(async move { told.await.unwrap_or(Err(AdapterError::Timeout)) })
-            }
-        }
-    }
-}
-
-impl Cluster for Core {
-    fn form(&self) -> DataForm {
-        self.codec.form()
-    }
-
-    fn broadcast(&self, event: &EventData, options: &BroadcastOptions) {
-        self.publish(self.codec.broadcast(event, options));
-    }
-
-    fn ask(
-        &self,
-        event: &EventData,
-        options: &BroadcastOptions,
-        timeout: Duration,
-        answered: Answered,
-    ) -> AdapterFuture<ClientAnswers> {
-        let id = self.requests.next_id(self.codec.uid());
-        let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let plan = match self.codec.plan(Some(&id), &Request::Ask { event, options, timeout: ms }) {
-            Ok(plan) => plan,
-            Err(who) => {
-                self.broadcast(event, options);
-                return ready(Err(AdapterError::Unsupported(who)));
-            }
-        };
-        let deadline = deadline(timeout);
-        let waiting = self.requests.open(id, Wants::Clients, None, Some(answered));
-        // the clients get the event at once, whoever is to be waited for
-        let is_sent = plan.messages.into_iter().all(|message| self.publish(message));
-        let Some(this) = self.this.upgrade() else { return ready(Ok(ClientAnswers::default())) };
-        Box::pin(async move {
-            let told = |collected: &Collected, missing| {
-                ClientAnswers::new(collected.clients, collected.client_answers, missing)
-            };
-            if !is_sent {
-                let outcome =
-                    Outcome::of_broker(waiting.close().0, "the queue for the broker is full");
-                return Ok(told(&outcome.collected, outcome.missing));
-            }
-            let why = match timeout_at(deadline, this.census(plan.expected)).await {
-                Ok(Ok(expected)) => {
-                    waiting.expect(expected);
-                    None
-                }
-                Ok(Err(error)) => Some(source(&error)),
-                Err(_) => Some(SILENT.to_owned()),
-            };
-            if let Some(why) = why {
-                // answers may come all the same
-                let _ = timeout_at(deadline, waiting.complete()).await;
-                let outcome = Outcome::of_broker(waiting.close().0, &why);
-                return Ok(told(&outcome.collected, outcome.missing));
-            }
-            let outcome = this.send_and_wait(Vec::new(), waiting, deadline).await;
-            Ok(told(&outcome.collected, outcome.missing))
-        })
-    }
-
-    fn ids(&self, options: &BroadcastOptions) -> AdapterFuture<Answers<SocketId>> {
-        let Some(this) = self.this.upgrade() else { return ready(Err(AdapterError::Timeout)) };
-        let options = options.clone();
-        Box::pin(async move {
-            let (mut answers, old) = this.find(&options).await?;
-            answers.items.extend(old);
-            Ok(answers)
-        })
-    }
-
-    fn sockets(&self, options: &BroadcastOptions) -> AdapterFuture<Answers<SocketDetails>> {
-        let Some(this) = self.this.upgrade() else { return ready(Err(AdapterError::Timeout)) };
-        let options = options.clone();
-        Box::pin(async move {
-            let details = |outcome: Outcome| outcome.answers(|collected| collected.sockets);
-            if this.codec.changes() == Changes::AtOnce {
-                let request = Request::Sockets { options: &options };
-                return Ok(details(this.ask_nodes(&request, Wants::Sockets)?.await));
-            }
-            // of a line that tells ids only
-            let of_ids = |ids: Vec<SocketId>| ids.into_iter().map(SocketDetails::new);
-            if this.codec.changes() == Changes::OneByOne {
-                let (answers, old) = this.find(&options).await?;
-                let mut answers = answers.map(SocketDetails::new);
-                answers.items.extend(of_ids(old));
-                return Ok(answers);
-            }
-            let request = Request::Sockets { options: &options };
-            let new = this.ask_nodes(&request, Wants::Sockets)?;
-            let (new, found) = both(new, this.find(&options)).await;
-            let (found, old) = found?;
-            let mut answers = details(new);
-            answers.items.extend(of_ids(old));
-            // both lines answer the second question
-            Ok(Answers { answered: found.answered, missing: found.missing, ..answers })
-        })
-    }
-
-    fn rooms(&self) -> AdapterFuture<Answers<Room>> {
-        match self.ask_nodes(&Request::Rooms, Wants::Rooms) {
-            Ok(asked) => {
-                Box::pin(async move { Ok(asked.await.answers(|collected| collected.rooms)) })
-            }
-            Err(error) => ready(Err(error)),
-        }
-    }
-
-    fn join(&self, options: &BroadcastOptions, rooms: &[Room]) -> AdapterFuture<()> {
-        self.each(rooms, |rooms| self.change(Change::Join(rooms), options))
-    }
-
-    fn leave(&self, options: &BroadcastOptions, rooms: &[Room]) -> AdapterFuture<()> {
-        self.each(rooms, |rooms| self.change(Change::Leave(rooms), options))
-    }
-
-    fn disconnect(&self, options: &BroadcastOptions, close: bool) -> AdapterFuture<()> {
-        self.change(Change::Disconnect { close }, options)
-    }
-
-    fn join_one(&self, id: &SocketId, room: &Room) -> AdapterFuture<()> {
-        self.one(Change::Join(vec![room.clone()]), id)
-    }
-
-    fn leave_one(&self, id: &SocketId, room: &Room) -> AdapterFuture<()> {
-        self.one(Change::Leave(vec![room.clone()]), id)
-    }
-
-    fn disconnect_one(&self, id: &SocketId, close: bool) -> AdapterFuture<()> {
-        self.one(Change::Disconnect { close }, id)
-    }
-
-    fn rooms_of(&self, id: &SocketId) -> AdapterFuture<Vec<Room>> {
-        let Some(this) = self.this.upgrade() else { return ready(Err(AdapterError::Timeout)) };
-        let id = id.clone();
-        Box::pin(async move {
-            if this.codec.changes() != Changes::OneByOne {
-                let options =
-                    BroadcastOptions { rooms: vec![(&id).into()], ..BroadcastOptions::default() };
-                let request = Request::Sockets { options: &options };
-                let outcome = this.ask_nodes(&request, Wants::Sockets)?.await;
-                let found = outcome.collected.sockets.into_iter().find(|socket| socket.id == id);
-                match found {
-                    Some(socket) => return Ok(socket.rooms),
-                    None if this.codec.changes() == Changes::AtOnce => {
-                        return Err(AdapterError::Timeout);
-                    }
-                    None => {}
-                }
-            }
-            let outcome = this.ask_nodes(&Request::RoomsOf { id: &id }, Wants::Rooms)?.await;
-            match outcome.missing.is_empty() {
-                true => Ok(outcome.collected.rooms),
-                false => Err(AdapterError::Timeout),
-            }
-        })
-    }
-
-    fn server_side_emit(&self, event: &str, args: Vec<Value>) -> AdapterFuture<()> {
-        let request = Request::ServerEvent { event, args: &args };
-        ready(match self.codec.plan(None, &request) {
-            Err(who) => Err(AdapterError::Unsupported(who)),
-            Ok(plan) => match plan.messages.into_iter().all(|message| self.publish(message)) {
-                true => Ok(()),
-                false => Err(AdapterError::Backend(super::bus::Full.into())),
-            },
-        })
-    }
-
-    fn server_side_emit_with_ack(
-        &self,
-        event: &str,
-        args: Vec<Value>,
-    ) -> AdapterFuture<Answers<Value>> {
-        self.values(&Request::ServerEvent { event, args: &args })
-    }
-
-    fn custom_request(&self, data: Value) -> AdapterFuture<Answers<Value>> {
-        self.values(&Request::Custom { data: &data })
-    }
-}
-
-impl Core {
-    fn values(&self, request: &Request<'_>) -> AdapterFuture<Answers<Value>> {
-        match self.ask_nodes(request, Wants::Values) {
-            Ok(asked) => {
-                Box::pin(async move { Ok(asked.await.answers(|collected| collected.values)) })
-            }
-            Err(error) => ready(Err(error)),
-        }
-    }
-
-    /// Tells of all rooms at once, or of each by itself where a message has only one.
-    fn each(
-        &self,
-        rooms: &[Room],
-        tell: impl Fn(Vec<Room>) -> AdapterFuture<()>,
-    ) -> AdapterFuture<()> {
-        if self.codec.changes() == Changes::AtOnce {
-            return tell(rooms.to_vec());
-        }
-        let told: Vec<_> = rooms.iter().map(|room| tell(vec![room.clone()])).collect();
-        Box::pin(async move {
-            for told in told {
-                told.await?;
-            }
-            Ok(())
-        })
     }
 }
 
@@ -639,53 +255,5 @@ impl Receiver for Listening {
     }
 }
 
-fn ready<T: Send + 'static>(result: Result<T, AdapterError>) -> AdapterFuture<T> {
-    Box::pin(std::future::ready(result))
-}
-
-/// A time beyond all clocks is a far one.
-fn deadline(limit: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(limit).unwrap_or_else(|| now + MAX_ASK)
-}
-
-/// Waits for both at the same time.
-async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
-    let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
-    let (mut first, mut second) = (None, None);
-    std::future::poll_fn(|cx| {
-        if first.is_none() {
-            if let std::task::Poll::Ready(value) = a.as_mut().poll(cx) {
-                first = Some(value);
-            }
-        }
-        if second.is_none() {
-            if let std::task::Poll::Ready(value) = b.as_mut().poll(cx) {
-                second = Some(value);
-            }
-        }
-        match (first.take(), second.take()) {
-            (Some(first), Some(second)) => std::task::Poll::Ready((first, second)),
-            (a, b) => {
-                (first, second) = (a, b);
-                std::task::Poll::Pending
-            }
-        }
-    })
-    .await
-}
-
-fn source(error: &AdapterError) -> String {
-    match error {
-        AdapterError::Backend(error) => error.to_string(),
-        error => error.to_string(),
-    }
-}
-
-/// The lines of servers tell who answered in no way that would say who did not.
-const UNKNOWN: &str = "a node that did not answer in time";
-
-const SILENT: &str = "the broker did not answer in time";
-
 /// The longest time that clients are asked on behalf of another node.
-const MAX_ASK: Duration = Duration::from_secs(60 * 60);
+pub(crate) const MAX_ASK: Duration = Duration::from_secs(60 * 60);

@@ -155,13 +155,13 @@ impl BroadcastOperator {
     /// are disconnected when it returns; the message to the others is on its way, whether or not it
     /// is awaited.
     pub fn disconnect_sockets(&self, close: bool) -> Membership {
-        // told first: rooms are left by those that go
-        let cluster = self.namespace.cluster().filter(|_| !self.options.local);
-        let others = cluster.map(|cluster| cluster.disconnect(&self.options, close));
         for socket in self.namespace.local_sockets(&self.options) {
             socket.disconnect(close);
         }
-        others.map_or_else(Membership::done, Membership::until)
+        match self.namespace.cluster().filter(|_| !self.options.local) {
+            Some(cluster) => Membership::until(cluster.disconnect(&self.options, close)),
+            None => Membership::done(),
+        }
     }
 }
 
