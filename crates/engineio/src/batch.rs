@@ -42,7 +42,7 @@ pub(crate) fn list(socket: &Socket) {
 }
 
 /// Runs `f` as a batch: what it pushes is written when it returns. Within a batch this is `f`.
-pub(crate) fn run<R>(f: impl FnOnce() -> R) -> R {
+pub fn run<R>(f: impl FnOnce() -> R) -> R {
     /// Ends the batch also when `f` panics.
     struct End;
     impl Drop for End {

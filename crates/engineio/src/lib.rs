@@ -61,6 +61,7 @@ mod transport;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use application::{Application, Context, IntoApplication};
+pub use batch::run as fan_out;
 pub use body::Body;
 pub use cors::Cors;
 pub use deflate::Deflate;

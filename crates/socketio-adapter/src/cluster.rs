@@ -122,6 +122,12 @@ pub trait Cluster: Send + Sync + fmt::Debug + 'static {
 /// This node's part of a namespace. Its methods act at once and do not wait, as they are called
 /// where messages of other nodes are read.
 pub trait Node: Send + Sync + 'static {
+    /// Runs `f`, in which packets are handed to sockets, so that each connection is written to once,
+    /// at the end.
+    fn fan_out(&self, f: &mut dyn FnMut()) {
+        f();
+    }
+
     /// Makes the packet of an event for sockets of this node; `None` if it cannot be written.
     fn packet(&self, event: &str, args: Vec<Value>, compress: bool) -> Option<Outgoing>;
 

@@ -243,6 +243,7 @@ impl Builder {
             Arc::clone(&adapter.parts.counters),
         ));
         runtime.spawn(async move { publisher.run(of_publisher, command).await });
+        runtime.spawn(Arc::clone(&subscriber).deliver());
         runtime.spawn(subscriber.run(client));
         Ok(adapter)
     }

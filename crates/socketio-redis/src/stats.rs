@@ -19,6 +19,9 @@ pub struct Stats {
     pub received: u64,
     /// What came on channels of the cluster and was no message of it.
     pub malformed: u64,
+    /// Messages of other nodes that were dropped because they came faster than this one could deliver
+    /// them, until 32 MiB or 200,000 messages waited.
+    pub overrun: u64,
     /// Connections that were lost or not made, and commands that failed.
     pub errors: u64,
     /// Whether there are connections to Redis, and all subscriptions are in place.
@@ -43,6 +46,7 @@ pub enum Event {
 pub(crate) struct Counters {
     pub(crate) published: AtomicU64,
     lost: AtomicU64,
+    overrun: AtomicU64,
     errors: AtomicU64,
     on_event: Option<OnEvent>,
 }
@@ -58,6 +62,10 @@ impl Counters {
         let messages = messages as u64;
         self.lost.fetch_add(messages, Ordering::Relaxed);
         self.tell(&Event::Lost(messages));
+    }
+
+    pub(crate) fn overrun(&self) {
+        self.overrun.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn failed(&self, error: redis::RedisError) {
@@ -79,6 +87,7 @@ impl Counters {
     pub(crate) fn read(&self, stats: &mut Stats) {
         stats.published = self.published.load(Ordering::Relaxed);
         stats.lost = self.lost.load(Ordering::Relaxed);
+        stats.overrun = self.overrun.load(Ordering::Relaxed);
         stats.errors = self.errors.load(Ordering::Relaxed);
     }
 }

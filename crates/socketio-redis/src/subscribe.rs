@@ -1,11 +1,14 @@
 //! The way from Redis: who listens to what, and the task that sees to it.
 //!
-//! A table says what is to be subscribed. The task makes it so on each new connection, and passes
-//! changes on in their order. Messages are handed to their receivers where they are read, so a node
-//! that is slow to deliver is slow to read, and Redis' own bound on what waits for a subscriber acts.
+//! A table says what is to be subscribed. One task makes it so on each new connection, and passes
+//! changes on in their order. What is read waits in a bounded queue for another task, which hands all
+//! that is there to its receivers together: so a burst is one write per client, not one per message.
+//! Messages that come faster than they can be delivered, for so long that the queue is full, are
+//! dropped and counted. Redis itself would end the connection of a subscriber that does not read.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +25,9 @@ pub(crate) struct Subscriber {
     table: Mutex<Table>,
     /// There are commands to be sent, or it is closed.
     changed: Notify,
+    inbox: Mutex<Inbox>,
+    /// Something is in the inbox, or it is closed.
+    arrived: Notify,
     counters: Arc<Counters>,
     /// Whether all of the table is subscribed.
     is_settled: watch::Sender<bool>,
@@ -39,6 +45,26 @@ struct Table {
     commands: VecDeque<Command>,
     is_connected: bool,
     is_closed: bool,
+}
+
+/// What was read and is to be delivered.
+#[derive(Default)]
+struct Inbox {
+    messages: VecDeque<Arrived>,
+    bytes: usize,
+}
+
+/// A message and who listens to its channel.
+struct Arrived {
+    receivers: Vec<Arc<dyn Receiver>>,
+    channel: String,
+    payload: Vec<u8>,
+}
+
+impl Arrived {
+    fn size(&self) -> usize {
+        self.channel.len() + self.payload.len()
+    }
 }
 
 /// Who listens; nearly always one.
@@ -79,6 +105,8 @@ impl Subscriber {
         Self {
             table: Mutex::default(),
             changed: Notify::new(),
+            inbox: Mutex::default(),
+            arrived: Notify::new(),
             counters,
             is_settled: watch::Sender::new(false),
             sharded,
@@ -151,6 +179,33 @@ impl Subscriber {
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_one();
+        self.arrived.notify_one();
+    }
+
+    /// The task that delivers: until it is closed.
+    pub(crate) async fn deliver(self: Arc<Self>) {
+        while !self.lock().is_closed {
+            let group = self.take();
+            if group.is_empty() {
+                self.arrived.notified().await;
+                continue;
+            }
+            // a receiver that panics ends its own group, not the cluster
+            let delivered = catch_unwind(AssertUnwindSafe(|| together(group)));
+            if delivered.is_err() {
+                tracing::error!("delivering messages of the cluster panicked");
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What is delivered together.
+    fn take(&self) -> Vec<Arrived> {
+        let inbox = &mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = inbox.messages.len().min(MAX_GROUP);
+        let group: Vec<Arrived> = inbox.messages.drain(..count).collect();
+        inbox.bytes -= group.iter().map(Arrived::size).sum::<usize>();
+        group
     }
 
     /// The task: until it is closed.
@@ -250,29 +305,40 @@ impl Subscriber {
         }
     }
 
-    /// Hands a message to its receiver.
+    /// Puts a message into the inbox.
     fn dispatch(&self, push: PushInfo) {
-        let PushInfo { kind, data } = push;
-        let text = |value: &Value| match value {
-            Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
-            Value::SimpleString(text) => Some(text.clone()),
+        let PushInfo { kind, mut data } = push;
+        let bytes = |value: Option<Value>| match value {
+            Some(Value::BulkString(bytes)) => Some(bytes),
             _ => None,
         };
-        let (receivers, channel, payload) = match (kind, data.as_slice()) {
-            (PushKind::Message | PushKind::SMessage, [channel, payload]) => {
-                let Some(channel) = text(channel) else { return };
-                (self.lock().channels.get(&channel).cloned(), channel, payload)
-            }
-            (PushKind::PMessage, [pattern, channel, payload]) => {
-                let (Some(pattern), Some(channel)) = (text(pattern), text(channel)) else { return };
-                (self.lock().patterns.get(&pattern).cloned(), channel, payload)
+        let text = |value| bytes(value).and_then(|bytes| String::from_utf8(bytes).ok());
+        let payload = bytes(data.pop());
+        let channel = text(data.pop());
+        let (Some(payload), Some(channel)) = (payload, channel) else { return };
+        let receivers = match kind {
+            PushKind::Message | PushKind::SMessage => self.lock().channels.get(&channel).cloned(),
+            PushKind::PMessage => {
+                let Some(pattern) = text(data.pop()) else { return };
+                self.lock().patterns.get(&pattern).cloned()
             }
             _ => return,
         };
-        if let Value::BulkString(payload) = payload {
-            for receiver in receivers.into_iter().flatten() {
-                receiver.receive(&channel, payload);
+        let Some(receivers) = receivers else { return };
+        let arrived = Arrived { receivers, channel, payload };
+        let is_taken = {
+            let inbox = &mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_taken = inbox.bytes <= MAX_INBOX && inbox.messages.len() < MAX_WAITING;
+            if is_taken {
+                inbox.bytes += arrived.size();
+                inbox.messages.push_back(arrived);
             }
+            is_taken
+        };
+        if is_taken {
+            self.arrived.notify_one();
+        } else {
+            self.counters.overrun();
         }
     }
 
@@ -288,6 +354,21 @@ impl Subscriber {
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands messages to their receivers.
+fn together(group: Vec<Arrived>) {
+    let first = group.first().and_then(|arrived| arrived.receivers.first()).cloned();
+    let mut group = group.into_iter();
+    let mut receive = || {
+        for Arrived { receivers, channel, payload } in group.by_ref() {
+            receivers.iter().for_each(|receiver| receiver.receive(&channel, &payload));
+        }
+    };
+    match first {
+        Some(first) => first.together(&mut receive),
+        None => receive(),
     }
 }
 
@@ -318,6 +399,14 @@ pub(crate) fn pattern(beginning: &str, end: &str) -> String {
     escape(end, &mut pattern);
     pattern
 }
+
+/// Messages that are delivered together: enough to make a burst cheap, few enough that others get
+/// their turn on the thread.
+const MAX_GROUP: usize = 128;
+
+/// Bytes and messages that may wait to be delivered: as much as Redis lets wait for a subscriber.
+const MAX_INBOX: usize = 32 << 20;
+const MAX_WAITING: usize = 200_000;
 
 /// Commands in a pipeline.
 const MAX_BATCH: usize = 256;

@@ -48,8 +48,14 @@ pub enum Channel {
 
 /// Takes messages.
 pub trait Receiver: Send + Sync + 'static {
-    /// Takes a message. It must not block: the next is read when it returns.
+    /// Takes a message. It must not block: the next comes when it returns.
     fn receive(&self, channel: &str, payload: &[u8]);
+
+    /// Runs `f`, in which messages are handed to this and other receivers: those that wait at the same
+    /// time, so that what they cause is written together.
+    fn together(&self, f: &mut dyn FnMut()) {
+        f();
+    }
 }
 
 /// The queue of a [`Bus`] is full.

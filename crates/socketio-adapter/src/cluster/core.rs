@@ -138,7 +138,9 @@ impl Core {
         let Event { name, args } = event;
         if let Some(packet) = node.packet(&name, args, !options.uncompressed) {
             // counted where it is queued or dropped
-            let _ = self.local.broadcast(&packet, options);
+            node.fan_out(&mut || {
+                let _ = self.local.broadcast(&packet, options);
+            });
         }
     }
 
@@ -251,6 +253,14 @@ impl Receiver for Listening {
     fn receive(&self, channel: &str, payload: &[u8]) {
         if let Some(core) = self.0.upgrade() {
             core.receive(channel, payload);
+        }
+    }
+
+    fn together(&self, f: &mut dyn FnMut()) {
+        let core = self.0.upgrade();
+        match core.and_then(|core| core.node()) {
+            Some(node) => node.fan_out(f),
+            None => f(),
         }
     }
 }

@@ -102,6 +102,10 @@ impl Inner {
 }
 
 impl Node for Inner {
+    fn fan_out(&self, f: &mut dyn FnMut()) {
+        engineio::fan_out(f);
+    }
+
     fn packet(&self, event: &str, args: Vec<Value>, compress: bool) -> Option<Outgoing> {
         Some(self.encode(None, event, args)?.droppable(true).compress(compress))
     }
