@@ -42,6 +42,12 @@
 //! Queries give what is known and the nodes that are missing. Connections are made again by
 //! themselves, at most half a second after Redis is there.
 //!
+//! # At the end
+//!
+//! `Server::close` gives the subscriptions back, so that the other nodes do not wait for this one. What
+//! handlers still had to tell them is in the queue: await [`RedisAdapter::flush`] after it, within a
+//! bound, as Redis may be away.
+//!
 //! # Redis
 //!
 //! Version 6 or later, or a server that speaks its protocol RESP3 (Valkey); 7 for the sharded

@@ -39,14 +39,16 @@ async fn main() -> Result<(), BoxError> {
     }
     println!("Two nodes of one chat. Ctrl-C ends them.");
     tokio::signal::ctrl_c().await?;
-    for io in nodes {
+    for (io, redis) in nodes {
         io.close().within(Duration::from_secs(5)).await;
+        // what the ends of the connections had to tell the other node; unless Redis is away
+        let _ = tokio::time::timeout(Duration::from_secs(1), redis.flush()).await;
     }
     Ok(())
 }
 
 /// A node of the cluster.
-async fn node(port: u16, redis: &str) -> Result<Server, BoxError> {
+async fn node(port: u16, redis: &str) -> Result<(Server, RedisAdapter), BoxError> {
     let redis = RedisAdapter::builder(redis)
         .on_event(move |event| match event {
             Event::Disconnected(error) => println!("node {port} has no Redis: {error}"),
@@ -62,7 +64,7 @@ async fn node(port: u16, redis: &str) -> Result<Server, BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let server = io.attach_service(listener, io.fallback(page::Page))?;
     println!("http://{}/", server.local_addr());
-    Ok(io)
+    Ok((io, redis))
 }
 
 /// A Redis for this run, ended with it.
