@@ -134,10 +134,10 @@ impl Publisher {
             queue.is_closed = true;
             std::mem::take(&mut queue.messages).len()
         };
-        self.done(left);
         if left > 0 {
             self.counters.lost(left);
         }
+        self.done(left);
     }
 
     /// Publishes until the queue is closed (and empty) or the connection is lost.
@@ -168,16 +168,15 @@ impl Publisher {
             }
             drop(batch);
             let published = pipeline.query_async::<()>(&mut connection.redis).await;
-            self.done(count);
-            match published {
+            // counted first: who waits for the queue may look at the counters next
+            match &published {
                 Ok(()) => {
                     self.counters.published.fetch_add(count as u64, Ordering::Relaxed);
                 }
-                Err(error) => {
-                    self.counters.lost(count);
-                    return Err(error);
-                }
+                Err(_) => self.counters.lost(count),
             }
+            self.done(count);
+            published?;
         }
     }
 
