@@ -15,6 +15,7 @@ mod browser;
 mod chaos;
 mod checks;
 mod ci;
+mod cluster;
 mod command;
 mod conformance;
 mod demo;
@@ -46,6 +47,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "instructions" => instructions::command(rest),
         "autobahn" => autobahn::command(rest),
         "chaos" => chaos::command(rest),
+        "cluster" => cluster::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
         "fuzz" => fuzz::command(rest),
@@ -63,7 +65,7 @@ const HELP: &str = "\
 cargo xtask COMMAND [ARGUMENTS]
 
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
-  test [--skip-browser]    every test: Rust, conformance, browser; ends with the totals
+  test [--skip-browser]    every test: Rust, conformance, cluster, browser; ends with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
@@ -76,17 +78,16 @@ cargo xtask COMMAND [ARGUMENTS]
                            cases of compression, some minutes
   chaos [ARGUMENTS]        5,000 clients that come, go and vanish behind a proxy that fails, some
                            minutes (--secs N, --clients N, --seed S); --check FILE judges a history
+  cluster [ARGUMENTS]      our server in clusters with Node servers 2.x and 4.x, over a real Redis; the
+                           arguments go to conformance/cluster/run.js (--only TEXT, --topology NAME, ...)
   browser                  the chat example in Chromium
   bench [OPTIONS]          what our server costs, beside other servers; bench/README.md says more
-  setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
-
-Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
-with npm; the browser run needs Chromium; the Autobahn test suite needs Python 2.7 with pip.
   fuzz [TARGET..]          the decoders, the session, the rooms and the server against what a
                            fuzzer makes up; --quick: ten seconds each, --secs N, --replay: the
                            seeds only
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
-with npm; the browser run needs Chromium; fuzzing needs a C++ compiler.
+with npm; the cluster run needs `redis-server` 7 as well; the browser run needs Chromium; fuzzing
+needs a C++ compiler, the Autobahn test suite Python 2.7 with pip.
 ";

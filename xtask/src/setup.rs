@@ -2,8 +2,8 @@
 //! there; else it gets them and gives their name, for the list at the end.
 //!
 //! npm packages come at the versions and with the hashes of the committed lock files, and none of
-//! their install scripts run. Nothing is installed outside the repository but Debian's Chromium,
-//! and that only for root: a contributor's own machine is left alone.
+//! their install scripts run. Nothing is installed outside the repository but Debian's Chromium
+//! and Redis, and these only for root: a contributor's own machine is left alone.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 
 /// All parts, and at the end the list of what was installed.
 pub(crate) fn everything(browser: Browser) -> Result<()> {
-    let mut parts = vec![client_files()?, conformance()?];
+    let mut parts = vec![client_files()?, conformance()?, cluster()?, redis()?];
     if browser == Browser::Use {
         parts.push(driver()?);
         parts.push(chromium()?);
@@ -104,6 +104,36 @@ pub(crate) fn bench() -> Result<()> {
     Ok(())
 }
 
+/// The Node servers and emitters of the cluster run.
+pub(crate) fn cluster() -> Result<Option<String>> {
+    npm_install(&root().join("conformance/cluster"), "the Node servers of the cluster run")
+}
+
+/// The broker of the cluster run.
+pub(crate) fn redis() -> Result<Option<String>> {
+    if find("redis-server").is_some() || std::env::var_os("REDIS_SERVER").is_some() {
+        return Ok(None);
+    }
+    if !can_install() {
+        return Err(
+            "Redis is missing: install it so that `redis-server` is on the PATH (on Debian \
+                    `apt-get install redis-server`), or set REDIS_SERVER"
+                .into(),
+        );
+    }
+    run(program("apt-get").args(["--quiet", "update"]))?;
+    run(program("apt-get")
+        .args(["--quiet", "--yes", "--no-install-recommends", "install", "redis-server"])
+        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    Ok(Some("Debian's package redis-server".into()))
+}
+
+/// Whether packages of Debian can be installed: only by root.
+fn can_install() -> bool {
+    let is_root = || output_of(program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    find("apt-get").is_some() && is_root()
+}
+
 /// The library that drives the browser.
 pub(crate) fn driver() -> Result<Option<String>> {
     npm_install(&root().join("conformance/browser"), "the driver of the browser run")
@@ -114,8 +144,7 @@ pub(crate) fn chromium() -> Result<Option<String>> {
     if find("chromium").is_some() {
         return Ok(None);
     }
-    let is_root = || output_of(program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if find("apt-get").is_none() || !is_root() {
+    if !can_install() {
         return Err(
             "Chromium is missing: install it so that `chromium` is on the PATH (on Debian \
                     `apt-get install chromium`), or give --skip-browser"

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::browser::browser;
+use crate::cluster::cluster;
 use crate::command::{Result, cargo, tally};
 use crate::conformance::conformance;
 use crate::fuzz;
@@ -22,6 +23,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
     report.tests("fuzz seeds", fuzz::replay);
     report.tests("conformance", || conformance(&[]));
+    report.tests("cluster", || cluster(&[]));
     if with == Browser::Use {
         report.tests("browser", browser);
     }

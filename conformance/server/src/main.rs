@@ -7,6 +7,7 @@
 
 mod abuse;
 mod bench;
+mod cluster;
 mod common;
 mod namespaces;
 mod outside;
@@ -28,11 +29,16 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let mut port = None;
     let mut profile = String::from("default");
+    let mut cluster = cluster::Options::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match (argument.as_str(), arguments.next()) {
             ("--port", Some(value)) => port = value.parse::<u16>().ok(),
             ("--profile", Some(value)) => profile = value,
+            ("--redis", value @ Some(_)) => cluster.redis = value,
+            ("--adapter", value @ Some(_)) => cluster.adapter = value,
+            ("--key", value @ Some(_)) => cluster.key = value,
+            ("--dialect", value @ Some(_)) => cluster.dialect = value,
             _ => return usage(),
         }
     }
@@ -42,6 +48,9 @@ fn main() -> ExitCode {
         let text = panic.payload().downcast_ref::<&str>().unwrap_or(&"no text");
         eprintln!("panic: {text}");
     }));
+    if profile == "cluster" {
+        return cluster::main(port, &cluster);
+    }
     let chosen = match profiles::choose(&profile) {
         Ok(Chosen::Unavailable) => return ExitCode::from(3),
         Ok(Chosen::Unknown) => {

@@ -6,11 +6,11 @@
 
 use std::fmt::Debug;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use engineio_proto::Outgoing;
 
-use crate::{AdapterError, DuplicateId, JoinError, Membership, Room, SocketId};
+use crate::{AdapterError, Cluster, DuplicateId, JoinError, Membership, Node, Room, SocketId};
 
 /// The sockets of a namespace, their rooms, and broadcast to them.
 ///
@@ -49,12 +49,13 @@ pub trait Adapter: Send + Sync + Debug + 'static {
     /// on this node.
     fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered;
 
-    /// The ids of the sockets in at least one of `rooms` (empty: of all) and in none of `except`,
-    /// on all nodes. Each id is there once; those of a node are in the order of being added.
-    fn sockets(&self, rooms: &[Room], except: &[Room]) -> AdapterFuture<Answers<SocketId>>;
-
-    /// As [`sockets`](Self::sockets), on this node only.
+    /// The ids of the sockets of this node that are in at least one of `rooms` (empty: of all) and
+    /// in none of `except`. Each id is there once, in the order of being added.
     fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId>;
+
+    /// The rooms that sockets of this node are in, in no order: also those that are only some
+    /// socket's own.
+    fn local_rooms(&self) -> Vec<Room>;
 
     /// The number of sockets on this node.
     fn len(&self) -> usize;
@@ -63,7 +64,19 @@ pub trait Adapter: Send + Sync + Debug + 'static {
     /// socket's own is not counted.
     fn room_count(&self) -> usize;
 
-    /// Ends what the adapter runs beyond this node. Awaiting it waits until that has ended.
+    /// The other nodes, if there can be any. Asked for once per namespace.
+    fn cluster(&self) -> Option<Arc<dyn Cluster>> {
+        None
+    }
+
+    /// Begins what the adapter does beyond this node, for which it needs the `node`. Called once,
+    /// when the namespace is there. The adapter must not keep the namespace alive.
+    fn attach(&self, node: Weak<dyn Node>) {
+        drop(node);
+    }
+
+    /// Ends what the adapter runs beyond this node, at once: the server closes. Awaiting it waits
+    /// until that has ended.
     fn close(&self) -> AdapterFuture<()> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -112,8 +125,17 @@ pub struct BroadcastOptions {
     pub sender: Option<SocketId>,
     /// A receiver that is not ready misses the packet.
     pub volatile: bool,
+    /// It is not to be compressed. For other nodes: the packet of this one says it itself.
+    pub uncompressed: bool,
     /// Only sockets of this node.
     pub local: bool,
+}
+
+impl BroadcastOptions {
+    /// What the sockets meant are not in: the sender's own room, then `except`.
+    pub fn excluded(&self) -> impl Iterator<Item = Room> + '_ {
+        self.sender.iter().map(Room::from).chain(self.except.iter().cloned())
+    }
 }
 
 /// What became of a broadcast on this node. Receivers found closed are in neither number.
@@ -130,8 +152,41 @@ pub struct Delivered {
 pub struct Answers<T> {
     /// The answers of all nodes that answered, this node's first.
     pub items: Vec<T>,
-    /// The nodes that did not answer in time, one entry for each, as the adapter calls them.
+    /// How many nodes answered; this one is among them if it was asked.
+    pub answered: usize,
+    /// The nodes that did not answer in time, one entry for each, as the adapter calls them. If the
+    /// broker between the nodes cannot be asked how many there are, it is the one that is missing.
     pub missing: Vec<String>,
+}
+
+impl<T> Answers<T> {
+    /// The answer of one node.
+    #[must_use]
+    pub const fn of_one_node(items: Vec<T>) -> Self {
+        Self { items, answered: 1, missing: Vec::new() }
+    }
+
+    /// Whether all nodes answered.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// Appends the answers of other nodes.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.items.extend(other.items);
+        self.answered += other.answered;
+        self.missing.extend(other.missing);
+        self
+    }
+
+    /// The same with other items.
+    #[must_use]
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Answers<U> {
+        let Self { items, answered, missing } = self;
+        Answers { items: items.into_iter().map(f).collect(), answered, missing }
+    }
 }
 
 /// What an adapter does beyond this node.

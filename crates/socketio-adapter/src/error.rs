@@ -11,6 +11,12 @@ pub enum AdapterError {
     Join(JoinError),
     /// What the adapter runs on (a broker, a database) failed; what concerns this node was done.
     Backend(Box<dyn Error + Send + Sync>),
+    /// The other nodes do not know such a request; what concerns this node was done. Says what they
+    /// are.
+    Unsupported(&'static str),
+    /// Nobody answered in time: the socket that was meant is on no node, or its node does not
+    /// answer.
+    Timeout,
 }
 
 /// Why a socket was not joined to the rooms asked for. It then joined none of them.
@@ -30,10 +36,12 @@ pub struct DuplicateId;
 
 impl fmt::Display for AdapterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Join(_) => "the socket could not join",
-            Self::Backend(_) => "the adapter's back end failed",
-        })
+        match self {
+            Self::Join(_) => f.write_str("the socket could not join"),
+            Self::Backend(_) => f.write_str("the adapter's back end failed"),
+            Self::Unsupported(who) => write!(f, "{who} do not know this request"),
+            Self::Timeout => f.write_str("no node answered in time"),
+        }
     }
 }
 
@@ -42,6 +50,7 @@ impl Error for AdapterError {
         match self {
             Self::Join(error) => Some(error),
             Self::Backend(error) => Some(error.as_ref()),
+            Self::Unsupported(_) | Self::Timeout => None,
         }
     }
 }

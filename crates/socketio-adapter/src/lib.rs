@@ -11,6 +11,7 @@
 //! - [`Membership`]: what a join or a leave returns.
 
 mod adapter;
+mod cluster;
 mod error;
 mod into_rooms;
 mod local;
@@ -22,6 +23,17 @@ mod slab;
 pub use adapter::{
     Adapter, AdapterFactory, AdapterFuture, Answers, BroadcastOptions, Delivered, Delivery, Member,
 };
+#[cfg(feature = "cluster")]
+pub use cluster::adapter::{ClusterAdapter, ClusterNode, Format};
+#[cfg(feature = "cluster")]
+pub use cluster::bus::{Bus, Channel, Full, Receiver};
+#[cfg(feature = "cluster")]
+pub use cluster::classic::Dialect;
+#[cfg(feature = "cluster")]
+pub use cluster::emitter::{Emitter, EmitterError};
+#[cfg(feature = "cluster")]
+pub use cluster::sharded::RoomChannels;
+pub use cluster::{Answered, ClientAnswers, Cluster, Node, Reply, SocketDetails};
 pub use error::{AdapterError, DuplicateId, JoinError};
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};

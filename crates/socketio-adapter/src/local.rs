@@ -11,9 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engineio_proto::Outgoing;
 
-use crate::adapter::{
-    Adapter, AdapterFactory, AdapterFuture, Answers, BroadcastOptions, Delivered, Delivery, Member,
-};
+use crate::adapter::{Adapter, AdapterFactory, BroadcastOptions, Delivered, Delivery, Member};
 use crate::rooms::Rooms;
 use crate::{DuplicateId, JoinError, Membership, Room, SocketId};
 
@@ -27,6 +25,18 @@ impl LocalAdapter {
     #[must_use]
     pub fn new(max_rooms_per_socket: usize) -> Self {
         Self { rooms: Mutex::new(Rooms::new(max_rooms_per_socket)) }
+    }
+
+    /// Whether a socket is in this room.
+    #[must_use]
+    pub fn has_members(&self, room: &str) -> bool {
+        self.rooms().has_members(room)
+    }
+
+    /// Whether there is a socket of this id.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.rooms().contains(id)
     }
 
     /// A `deliver` that panics poisons the lock, but cannot leave the rooms half changed: they are
@@ -62,7 +72,7 @@ impl Adapter for LocalAdapter {
     }
 
     fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered {
-        let BroadcastOptions { rooms, except, sender, volatile, local: _ } = options;
+        let BroadcastOptions { rooms, except, sender, volatile, .. } = options;
         let mut delivered = Delivered::default();
         self.rooms().for_each_target(rooms, except, sender.as_ref(), |target| {
             match target.member().deliver(packet, *volatile) {
@@ -74,11 +84,6 @@ impl Adapter for LocalAdapter {
         delivered
     }
 
-    fn sockets(&self, rooms: &[Room], except: &[Room]) -> AdapterFuture<Answers<SocketId>> {
-        let answers = Answers { items: self.local_sockets(rooms, except), missing: Vec::new() };
-        Box::pin(std::future::ready(Ok(answers)))
-    }
-
     fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId> {
         let mut found = Vec::new();
         self.rooms().for_each_target(rooms, except, None, |target| {
@@ -87,6 +92,10 @@ impl Adapter for LocalAdapter {
         // sorted after the lock was released
         found.sort_unstable_by_key(|&(added, _)| added);
         found.into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn local_rooms(&self) -> Vec<Room> {
+        self.rooms().names()
     }
 
     fn len(&self) -> usize {
@@ -145,4 +154,4 @@ impl AdapterFactory for LocalAdapterFactory {
 
 /// More than applications use on purpose (a room per watched item, thousands), and at some 150
 /// bytes per room still small beside what a connection may queue.
-const MAX_ROOMS_PER_SOCKET: usize = 16_384;
+pub(crate) const MAX_ROOMS_PER_SOCKET: usize = 16_384;

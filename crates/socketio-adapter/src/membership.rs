@@ -1,4 +1,4 @@
-//! What a join or a leave returns.
+//! What a join, a leave, and other changes across nodes return.
 
 use std::fmt;
 use std::pin::Pin;
@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use crate::{AdapterError, AdapterFuture};
 
-/// A join or a leave: done on this node when it is returned; awaiting it waits until the adapter
-/// has done its part elsewhere.
+/// A join, a leave, or another change: done on this node when it is returned; awaiting it waits
+/// until the adapter has done its part elsewhere.
 ///
-/// With the in-memory adapter it is ready at once. It may be dropped: the rooms are joined or left
+/// With the in-memory adapter it is ready at once. It may be dropped: what was to be done is done
 /// all the same, only the outcome is not learned.
 pub struct Membership(Option<AdapterFuture<()>>);
 

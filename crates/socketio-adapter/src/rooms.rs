@@ -193,6 +193,25 @@ impl<M> Rooms<M> {
         self.ids.len()
     }
 
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.ids.contains_key(id)
+    }
+
+    /// Whether a socket is in a room of this name.
+    pub(crate) fn has_members(&self, room: &str) -> bool {
+        self.names.contains_key(room)
+            || self.ids.get(room).is_some_and(|&slot| self.slots[slot].own)
+    }
+
+    /// The rooms that have members, in no order.
+    pub(crate) fn names(&self) -> Vec<Room> {
+        let own = self
+            .ids
+            .iter()
+            .filter(|&(id, &slot)| self.slots[slot].own && !self.names.contains_key(id.as_str()));
+        own.map(|(id, _)| Room::from(id)).chain(self.names.keys().cloned()).collect()
+    }
+
     /// The rooms that hold others than the owner of their name.
     pub(crate) fn room_count(&self) -> usize {
         self.names.len()

@@ -30,10 +30,12 @@ mod binary;
 mod build;
 mod check;
 mod custom;
+mod date;
 mod decode;
 mod draft;
 mod encode;
 mod error;
+mod forms;
 mod json;
 mod limits;
 #[cfg(feature = "msgpack")]
@@ -57,6 +59,9 @@ pub use custom::{CustomDecoder, CustomParser, Messages, Packet};
 pub use decode::{Decoded, Decoder};
 pub use encode::{Encoded, Encoder};
 pub use error::{ArgsError, DecodeError, EncodeError};
+pub use forms::{DataForm, EventData, date_to_text, value_from_json, value_to_json};
+#[cfg(feature = "msgpack")]
+pub use forms::{value_from_msgpack, value_to_msgpack};
 pub use indexmap::IndexMap;
 pub use limits::Limits;
 pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};

@@ -26,11 +26,19 @@ pub(crate) struct Serializer<'a> {
     depth: usize,
     /// Text is JSON already.
     raw: bool,
+    /// Bytes are written as text, not handed out.
+    bytes_in_text: bool,
 }
 
 impl<'a> Serializer<'a> {
     pub(crate) const fn new(out: &'a mut Vec<u8>, attachments: &'a mut Vec<Bytes>) -> Self {
-        Self { out, attachments, depth: 0, raw: false }
+        Self { out, attachments, depth: 0, raw: false, bytes_in_text: false }
+    }
+
+    /// Writes bytes as `JSON.stringify` of Node does, where nothing can be attached.
+    pub(crate) const fn bytes_in_text(mut self) -> Self {
+        self.bytes_in_text = true;
+        self
     }
 
     fn push(&mut self, byte: u8) {
@@ -181,6 +189,17 @@ impl<'a, 'b> ser::Serializer for &'a mut Serializer<'b> {
 
     // Socket.IO v5: binary packets
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), EncodeError> {
+        if self.bytes_in_text {
+            self.write(r#"{"type":"Buffer","data":["#);
+            for (at, byte) in bytes.iter().enumerate() {
+                if at > 0 {
+                    self.push(b',');
+                }
+                self.integer(*byte);
+            }
+            self.write("]}");
+            return Ok(());
+        }
         self.write(r#"{"_placeholder":true,"num":"#);
         self.integer(self.attachments.len());
         self.push(b'}');

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use engineio::Request;
 use engineio_proto::handshake::pairs;
-use socketio_parser::Value;
+use socketio_parser::{IndexMap, Value};
 
 use crate::socket::Socket;
 
@@ -83,5 +83,38 @@ impl<'a> Handshake<'a> {
     #[must_use]
     pub fn issued(&self) -> SystemTime {
         self.request().issued()
+    }
+
+    /// All of it, as nodes of a cluster tell each other.
+    // reference: socket.handshake of the servers of JavaScript
+    pub(crate) fn to_value(self) -> Value {
+        let mut headers: IndexMap<String, Value> = IndexMap::new();
+        for (name, value) in self.request().headers() {
+            let value = String::from_utf8_lossy(value);
+            let joined = match headers.get(name).and_then(Value::as_str) {
+                Some(before) => format!("{before}, {value}"),
+                None => value.into_owned(),
+            };
+            headers.insert(name.to_owned(), joined.into());
+        }
+        let query: IndexMap<String, Value> = self
+            .query()
+            .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+            .collect();
+        let issued = self.issued().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let issued = i64::try_from(issued.as_millis()).unwrap_or(i64::MAX);
+        let address = self.address().map(|address| address.to_string()).unwrap_or_default();
+        let members: [(&str, Value); 9] = [
+            ("headers", headers.into()),
+            ("time", socketio_parser::date_to_text(issued).into()),
+            ("address", address.into()),
+            ("xdomain", self.is_xdomain().into()),
+            ("secure", self.is_secure().into()),
+            ("issued", issued.into()),
+            ("url", self.request().uri().into()),
+            ("query", query.into()),
+            ("auth", self.auth().cloned().unwrap_or_else(|| Value::Object(IndexMap::new()))),
+        ];
+        members.into_iter().collect()
     }
 }

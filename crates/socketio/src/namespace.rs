@@ -1,5 +1,8 @@
 //! The seed's `Namespace`: a pool of sockets under a name.
 
+mod cluster;
+mod node;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,8 +13,10 @@ use std::time::Duration;
 
 use engineio::{HEADROOM, Outgoing, SlowConsumer};
 use serde::Serialize;
-use socketio_adapter::{Adapter, AdapterError, Answers, BroadcastOptions, IntoRooms, SocketId};
-use socketio_parser::{Encoder, Revision};
+use socketio_adapter::{
+    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, SocketId,
+};
+use socketio_parser::{Encoder, EventData, Revision};
 
 use crate::error::{ConnectError, EmitError};
 use crate::events::{Found, Listeners};
@@ -23,6 +28,9 @@ use crate::operator::BroadcastOperator;
 use crate::registry::Registry;
 use crate::socket::{Socket, outgoing};
 
+use self::node::ServerListeners;
+pub(crate) use self::node::details;
+
 /// A namespace; a handle, cheap to clone.
 // seed: Class Namespace
 #[derive(Clone)]
@@ -31,6 +39,9 @@ pub struct Namespace(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     adapter: Arc<dyn Adapter>,
+    /// The other nodes, if there can be any.
+    cluster: Option<Arc<dyn Cluster>>,
+    server_listeners: ServerListeners,
     sockets: Mutex<HashMap<SocketId, Socket>>,
     /// Ids of acknowledgements, shared by all sockets, so that a broadcast can use one.
     // reference: the counter is the namespace's and starts at 0
@@ -93,7 +104,9 @@ impl Namespace {
     ) -> Self {
         Self(Arc::new(Inner {
             name,
+            cluster: adapter.cluster(),
             adapter,
+            server_listeners: ServerListeners::default(),
             sockets: Mutex::default(),
             ack_ids: AtomicU64::new(0),
             hooks: Hooks::default(),
@@ -117,13 +130,14 @@ impl Namespace {
         Connected(self)
     }
 
-    /// The ids of all sockets of the namespace, on all nodes.
+    /// The ids of all sockets of the namespace, on all nodes. A request to each node, and an answer
+    /// back.
     ///
     /// # Errors
     /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
     // seed: namespace.clients
     pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
-        self.0.adapter.sockets(&[], &[]).await
+        self.operator().clients().await
     }
 
     // ---- listening --------------------------------------------------------------------------
@@ -319,7 +333,7 @@ impl Namespace {
     }
 
     pub(crate) fn next_ack_id(&self) -> u64 {
-        self.0.ack_ids.fetch_add(1, Ordering::Relaxed)
+        self.0.next_ack_id()
     }
 
     pub(crate) fn add(&self, socket: &Socket) {
@@ -346,14 +360,23 @@ impl Namespace {
         let _ = engineio::fan_out(|| self.0.adapter.broadcast(packet, options));
     }
 
+    /// Has the other nodes send an event, for which it is written once more, in their form.
+    pub(crate) fn publish<T: Serialize>(
+        &self,
+        event: &str,
+        args: &T,
+        options: &BroadcastOptions,
+    ) -> Result<(), EmitError> {
+        if let Some(cluster) = self.cluster().filter(|_| !options.local) {
+            let data = EventData::new(cluster.form(), event, args)?;
+            cluster.broadcast(&data, options);
+        }
+        Ok(())
+    }
+
     /// The sockets of this node that a broadcast would reach.
     pub(crate) fn local_sockets(&self, options: &BroadcastOptions) -> Vec<Socket> {
-        let ids = self.0.adapter.local_sockets(&options.rooms, &options.except);
-        let sockets = lock(&self.0.sockets);
-        ids.iter()
-            .filter(|id| options.sender.as_ref() != Some(*id))
-            .filter_map(|id| sockets.get(id).cloned())
-            .collect()
+        self.0.sockets_meant(options)
     }
 
     pub(crate) fn encode_event<T: Serialize + ?Sized>(
@@ -385,6 +408,12 @@ impl Namespace {
 
     pub(crate) fn encode_disconnect(&self, revision: Revision) -> Outgoing {
         outgoing(self.0.shared.encoder.disconnect(HEADROOM, &self.0.name, revision))
+    }
+}
+
+impl Inner {
+    fn next_ack_id(&self) -> u64 {
+        self.ack_ids.fetch_add(1, Ordering::Relaxed)
     }
 }
 

@@ -1,18 +1,19 @@
 //! Modifiers of one emission: rooms and flags. By value, so that nothing is shared between two
 //! emissions.
 
+mod cluster;
+
 use std::time::Duration;
 
 use engineio::SlowConsumer;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use socketio_adapter::{AdapterError, Answers, BroadcastOptions, IntoRooms, SocketId};
-use tokio::sync::mpsc;
+use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId};
 
-use crate::ack::{self, Waiter};
-use crate::error::{AckError, EmitError};
+use crate::error::EmitError;
 use crate::namespace::Namespace;
 use crate::socket::Socket;
+
+pub use self::cluster::ClientsAnswered;
 
 /// An emission to many: to a namespace or to rooms of it.
 #[derive(Clone, Debug)]
@@ -77,6 +78,7 @@ impl BroadcastOperator {
     // seed: socket.compress
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;
+        self.options.uncompressed = !compress;
         self
     }
 
@@ -94,9 +96,10 @@ impl BroadcastOperator {
         self
     }
 
-    /// Sends an event to the receivers. Never waits; that nobody receives it is no error. All
-    /// receivers see broadcasts of one namespace in the same order. It is encoded once; nothing is
-    /// allocated per receiver.
+    /// Sends an event to the receivers. Never waits: those of this node have it in their queues, and
+    /// the message for the other nodes is in the adapter's, when it returns; that nobody
+    /// receives it is no error. All receivers of a node see its broadcasts of one namespace in the
+    /// same order. It is encoded once; nothing is allocated per receiver.
     ///
     /// # Errors
     /// [`EmitError::Reserved`] and [`EmitError::Encode`]. A receiver that is slow or gone is no
@@ -106,7 +109,7 @@ impl BroadcastOperator {
         let packet = self.namespace.encode_event(None, event, &args)?;
         let packet = packet.compress(self.compress).when_full(self.when_full);
         self.namespace.broadcast(&packet, &self.options);
-        Ok(())
+        self.namespace.publish(event, &args, &self.options)
     }
 
     /// Sends a `message` event.
@@ -115,56 +118,6 @@ impl BroadcastOperator {
     /// Those of [`BroadcastOperator::emit`].
     pub fn send<T: Serialize>(&self, args: T) -> Result<(), EmitError> {
         self.emit("message", args)
-    }
-
-    /// Sends an event to the receivers of this node and asks each to acknowledge it; resolves when
-    /// all have answered, or the [timeout](BroadcastOperator::timeout) is over, with the answers
-    /// and failures of each.
-    ///
-    /// # Errors
-    /// [`EmitError::BroadcastAck`] without a timeout: one silent client would be waited for for
-    /// ever. Else those of [`BroadcastOperator::emit`].
-    pub async fn emit_with_ack<R>(
-        &self,
-        event: &str,
-        args: impl Serialize + Send,
-    ) -> Result<Vec<(SocketId, Result<R, AckError>)>, EmitError>
-    where
-        R: DeserializeOwned + Send + 'static,
-    {
-        let Some(timeout) = self.timeout else { return Err(EmitError::BroadcastAck) };
-        // one id and one packet for all
-        let id = self.namespace.next_ack_id();
-        let packet = self.namespace.encode_event(Some(id), event, &args)?;
-        let packet = packet.compress(self.compress).droppable(false);
-        drop(args);
-        let sockets = self.namespace.local_sockets(&self.options);
-        // room for all: a waiter must not wait
-        let (sender, mut answers) = mpsc::channel(sockets.len().max(1));
-        for socket in &sockets {
-            let (id_of, sender) = (socket.id().clone(), sender.clone());
-            let waiter: Waiter = Box::new(move |answer| {
-                // fails only if nobody waits any more
-                let _ = sender.try_send((id_of, answer.and_then(ack::read)));
-            });
-            socket.send_expecting_ack(id, packet.clone(), Some(timeout), waiter);
-        }
-        drop(sender);
-        let mut all = Vec::with_capacity(sockets.len());
-        while let Some(answer) = answers.recv().await {
-            all.push(answer);
-        }
-        Ok(all)
-    }
-
-    /// The ids of the sockets in the namespace, or in the rooms that were named, on all nodes; each
-    /// once.
-    ///
-    /// # Errors
-    /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // seed: namespace.clients
-    pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
-        self.namespace.adapter().sockets(&self.options.rooms, &self.options.except).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The namespaces of a server, by name, and the rules for those that are made on demand.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
@@ -53,7 +54,14 @@ impl Registry {
         let adapter = self.adapter.create(&name);
         let registry = if parent.is_some() { self.this.clone() } else { Weak::new() };
         let new = Namespace::new(Arc::clone(&name), adapter, self.shared.clone(), parent, registry);
-        self.write().entry(name).or_insert(new).clone()
+        let (namespace, is_new) = match self.write().entry(name) {
+            Entry::Occupied(there) => (there.get().clone(), false),
+            Entry::Vacant(free) => (free.insert(new).clone(), true),
+        };
+        if is_new {
+            namespace.attach();
+        }
+        namespace
     }
 
     /// Adds a rule for dynamic namespaces.

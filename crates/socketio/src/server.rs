@@ -1,5 +1,7 @@
 //! The seed's `Server`: the engine and the namespaces.
 
+mod cluster;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -313,6 +315,8 @@ impl Server {
     /// ```
     // seed: server.close
     pub fn close(&self) -> Closing {
+        // what is beyond this node ends without being waited for
+        self.0.registry.all().iter().for_each(|namespace| drop(namespace.adapter().close()));
         let bound = lock(&self.0.bound).clone();
         bound.iter().fold(self.0.engine.close(), |all, engine| all.and(engine.close()))
     }

@@ -11,7 +11,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use crate::msgpack::date::to_iso;
+use crate::date::to_iso;
 use crate::msgpack::tokens::{Token, Tokens};
 use crate::value_de::Key;
 use crate::{ArgsError, DecodeError, Value};
@@ -78,6 +78,15 @@ pub(crate) fn values(bytes: &[u8], count: usize) -> Vec<Value> {
     values
 }
 
+/// One value that stands alone.
+pub(crate) fn value(bytes: &[u8], max_depth: usize) -> Result<Value, DecodeError> {
+    let mut tokens = Tokens::with_timestamps(bytes);
+    tokens.skip_known(max_depth)?;
+    tokens.finish()?;
+    Value::deserialize(&mut Reader(Tokens::with_timestamps(bytes)))
+        .map_err(|_| DecodeError::InvalidMsgpack { at: 0, reason: "no value" })
+}
+
 /// The values of validated bytes, one slice each.
 #[derive(Clone, Debug)]
 pub(crate) struct Elements<'a>(Tokens<'a>);
@@ -117,7 +126,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
                 Cow::Owned(text) => visitor.visit_string(text),
             },
-            Token::Bin(bytes) | Token::Ext(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Token::Bin(bytes) | Token::Ext(bytes) | Token::Unknown(bytes) => {
+                visitor.visit_borrowed_bytes(bytes)
+            }
             Token::Date(ms) => match to_iso(ms) {
                 Some(text) => visitor.visit_string(text),
                 None => visitor.visit_unit(),
@@ -142,7 +153,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        let (Token::Bin(bytes) | Token::Ext(bytes)) = self.peek()? else {
+        let (Token::Bin(bytes) | Token::Ext(bytes) | Token::Unknown(bytes)) = self.peek()? else {
             return self.deserialize_any(visitor);
         };
         self.next()?;

@@ -17,13 +17,12 @@
 //! from its bytes later (`de.rs`). Markers and the shortest forms of what is written come from the
 //! crate rmp; its reading half would allocate or recurse before it checked a length.
 
-mod date;
 mod de;
 mod read;
 mod ser;
 mod tokens;
 mod write;
 
-pub(crate) use de::{Elements, Reader, values};
+pub(crate) use de::{Elements, Reader, value, values};
 pub(crate) use read::{Fields, read, read_text};
-pub(crate) use write::{ack, control, event, text_control};
+pub(crate) use write::{ack, control, event, event_data, text_control, write_value};

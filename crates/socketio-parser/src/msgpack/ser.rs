@@ -19,11 +19,25 @@ use crate::{EncodeError, Value};
 pub(crate) struct Serializer<'a> {
     out: &'a mut Vec<u8>,
     depth: usize,
+    /// Whole numbers are integers, whatever type they have.
+    whole_is_integer: bool,
+    /// Bytes were written.
+    has_binary: bool,
 }
 
 impl<'a> Serializer<'a> {
     pub(crate) const fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, depth: 0 }
+        Self { out, depth: 0, whole_is_integer: false, has_binary: false }
+    }
+
+    /// Writes numbers as programs in JavaScript do, which have one type for all of them.
+    pub(crate) const fn like_javascript(mut self) -> Self {
+        self.whole_is_integer = true;
+        self
+    }
+
+    pub(crate) const fn has_binary(&self) -> bool {
+        self.has_binary
     }
 
     /// Begins an array or a map that is expected to have `len` members. The head is corrected if
@@ -173,6 +187,9 @@ impl<'a, 'b> ser::Serializer for &'a mut Serializer<'b> {
     }
 
     fn serialize_f64(self, float: f64) -> Result<(), EncodeError> {
+        if self.whole_is_integer && float.fract() == 0.0 && float.abs() <= EXACT {
+            return self.serialize_i64(float as i64);
+        }
         write_f64(self.out, float).expect(ALL_TAKEN);
         Ok(())
     }
@@ -190,6 +207,7 @@ impl<'a, 'b> ser::Serializer for &'a mut Serializer<'b> {
 
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), EncodeError> {
         let len = u32::try_from(bytes.len()).map_err(|_| EncodeError::TooLarge)?;
+        self.has_binary = true;
         write_bin_len(self.out, len).expect(ALL_TAKEN);
         self.out.extend_from_slice(bytes);
         Ok(())
@@ -405,6 +423,9 @@ fn from_json<T: Serialize + ?Sized>(text: &T) -> Result<Value, EncodeError> {
     let mut tokens = json::Tokens::new(text.as_str().unwrap_or_default(), MAX_DEPTH);
     build(&mut tokens, &[]).map_err(|_| ser::Error::custom("JSON text is not JSON"))
 }
+
+/// The largest number up to which all whole numbers are exact in a double: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The writers of rmp return what writing to a `Vec` cannot: an error.
 const ALL_TAKEN: &str = "a Vec takes all that is written";

@@ -25,8 +25,10 @@ pub(crate) enum Token<'a> {
     Map(usize),
     /// Milliseconds since 1970.
     Date(i64),
-    /// The contents of an extension type that nobody knows.
+    /// The contents of the extension type 0 where they are no date: bytes of JavaScript.
     Ext(&'a [u8]),
+    /// The contents of an extension type that nobody knows.
+    Unknown(&'a [u8]),
 }
 
 /// Reads values from the front of a message.
@@ -34,11 +36,18 @@ pub(crate) enum Token<'a> {
 pub(crate) struct Tokens<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// The extension type of msgpack's own for dates is one. The codec of the clients has another.
+    timestamps: bool,
 }
 
 impl<'a> Tokens<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self { bytes, position: 0, timestamps: false }
+    }
+
+    /// As other programs in JavaScript write values.
+    pub(crate) const fn with_timestamps(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0, timestamps: true }
     }
 
     /// Offset of the next byte to read.
@@ -106,6 +115,15 @@ impl<'a> Tokens<'a> {
     /// Reads a whole value, and checks that it can be an argument: not nested too deep, with keys
     /// that can be text.
     pub(crate) fn skip(&mut self, max_depth: usize) -> Result<(), DecodeError> {
+        self.walk(max_depth, true)
+    }
+
+    /// The same, without extension types that nobody knows.
+    pub(crate) fn skip_known(&mut self, max_depth: usize) -> Result<(), DecodeError> {
+        self.walk(max_depth, false)
+    }
+
+    fn walk(&mut self, max_depth: usize, unknown: bool) -> Result<(), DecodeError> {
         let mut open: Vec<Open> = Vec::new();
         loop {
             let at = self.position;
@@ -113,6 +131,9 @@ impl<'a> Tokens<'a> {
             if open.last().is_some_and(Open::at_key) && !is_key(token) {
                 let reason = "key of a map is not text";
                 return Err(DecodeError::InvalidMsgpack { at, reason });
+            }
+            if !unknown && matches!(token, Token::Unknown(_)) {
+                return Err(DecodeError::InvalidMsgpack { at, reason: "unknown extension type" });
             }
             let inner = match token {
                 Token::Array(len) => Some(Open { left: len, map: false }),
@@ -159,7 +180,10 @@ impl<'a> Tokens<'a> {
                 Ok(ms) => Token::Date(i64::from_be_bytes(ms)),
                 Err(_) => Token::Ext(contents),
             },
-            _ => Token::Ext(contents),
+            (TIMESTAMP, contents) if self.timestamps => {
+                timestamp(contents).map_or(Token::Unknown(contents), Token::Date)
+            }
+            _ => Token::Unknown(contents),
         })
     }
 
@@ -227,5 +251,28 @@ fn integer(int: i64) -> Token<'static> {
 const fn is_key(token: Token<'_>) -> bool {
     matches!(token, Token::Str(_) | Token::UInt(_) | Token::Int(_) | Token::Bool(_))
 }
+
+/// Milliseconds of the contents of a timestamp: seconds, or 30 bits of nanoseconds and 34 of
+/// seconds, or both in words of their own.
+// msgpack specification: timestamp extension type
+fn timestamp(contents: &[u8]) -> Option<i64> {
+    let (seconds, nanoseconds) = match contents.len() {
+        4 => (u32::from_be_bytes(contents.try_into().ok()?).into(), 0),
+        8 => {
+            let both = u64::from_be_bytes(contents.try_into().ok()?);
+            (i64::try_from(both & 0x3_ffff_ffff).ok()?, i64::try_from(both >> 34).ok()?)
+        }
+        12 => {
+            let (nanoseconds, seconds) = contents.split_first_chunk::<4>()?;
+            (i64::from_be_bytes(seconds.try_into().ok()?), u32::from_be_bytes(*nanoseconds).into())
+        }
+        _ => return None,
+    };
+    // Beyond what a date reaches it does not matter where.
+    Some(seconds.saturating_mul(1_000).saturating_add(nanoseconds / 1_000_000))
+}
+
+/// The extension type -1.
+const TIMESTAMP: u8 = 0xff;
 
 const TRUNCATED: &str = "message does not end here";

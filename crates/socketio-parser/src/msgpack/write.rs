@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::Serializer as _;
 
 use crate::arguments::Arguments;
-use crate::draft::{USUAL_ARGUMENTS, write_value};
+use crate::draft::{self, USUAL_ARGUMENTS};
 use crate::msgpack::ser::{Kind, Serializer};
 use crate::text::write_string;
 use crate::{EncodeError, Encoded, PacketType};
@@ -19,6 +19,30 @@ pub(crate) fn event<T: Serialize + ?Sized>(
     let mut out = begin(PacketType::Event, nsp, 3 + usize::from(id.is_some()))?;
     arguments(&mut out, Some(name), args)?;
     finish(out, nsp, id)
+}
+
+/// The data of an event alone, with its name; and whether there are bytes in it.
+pub(crate) fn event_data<T: Serialize + ?Sized>(
+    name: &str,
+    args: &T,
+) -> Result<(Vec<u8>, bool), EncodeError> {
+    let mut out = Vec::with_capacity(name.len() + USUAL_ARGUMENTS);
+    let mut serializer = Serializer::new(&mut out).like_javascript();
+    let mut count = 1;
+    let head = serializer.begin(Kind::Array, count + 1);
+    serializer.serialize_str(name)?;
+    args.serialize(Arguments::new(&mut serializer, &mut count))?;
+    serializer.end(&head, count);
+    let has_binary = serializer.has_binary();
+    Ok((out, has_binary))
+}
+
+/// A value that stands alone.
+pub(crate) fn write_value<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    value.serialize(&mut Serializer::new(out).like_javascript())
 }
 
 /// The answer to an event.
@@ -63,7 +87,7 @@ pub(crate) fn text_control<T: Serialize + ?Sized>(
     write_string(nsp, &mut buffer);
     if let Some(content) = content {
         buffer.extend_from_slice(br#","data":"#);
-        write_value(content, &mut buffer);
+        draft::write_value(content, &mut buffer);
     }
     buffer.push(b'}');
     Encoded::Text { buffer, start: headroom, attachments: Vec::new() }

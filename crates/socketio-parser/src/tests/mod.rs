@@ -4,6 +4,7 @@ mod args;
 mod custom;
 mod decode;
 mod encode;
+mod forms;
 mod hostile;
 #[cfg(feature = "msgpack")]
 mod msgpack;

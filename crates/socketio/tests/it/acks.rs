@@ -282,14 +282,19 @@ async fn broadcast_with_ack() {
         testkit::settle().await;
         tokio::time::advance(Duration::from_secs(1)).await;
         let answers = answers.await.unwrap();
-        let of = |peer: &Peer| answers.iter().find(|(id, _)| *id == *peer.id.as_str()).unwrap();
-        assert_eq!(answers.len(), 3);
+        assert!(!answers.is_complete() && answers.error.is_none() && answers.remote.is_empty());
+        let of =
+            |peer: &Peer| answers.local.iter().find(|(id, _)| *id == *peer.id.as_str()).unwrap();
+        assert_eq!(answers.local.len(), 3);
         assert!(matches!(of(&peers[0]).1, Err(AckError::Decode(_))));
         assert!(matches!(of(&peers[1]).1, Ok(11)));
         assert!(matches!(of(&peers[2]).1, Err(AckError::Timeout)));
+        assert_eq!(answers.answers().collect::<Vec<_>>(), [&11]);
+        assert_eq!(answers.into_answers(), [11]);
         leave_nothing(&io, peers).await;
         let nobody = io.timeout(Duration::from_secs(1)).emit_with_ack::<u32>("q", ()).await;
-        assert!(nobody.unwrap().is_empty());
+        let nobody = nobody.unwrap();
+        assert!(nobody.local.is_empty() && nobody.is_complete());
     }
 }
 

@@ -7,9 +7,7 @@ use socketio::{
     Adapter, AdapterFactory, EmitError, LocalAdapterFactory, Membership, Room, Server, Socket,
     SocketId,
 };
-use socketio_adapter::{
-    AdapterFuture, Answers, BroadcastOptions, Delivered, DuplicateId, JoinError, Member,
-};
+use socketio_adapter::{BroadcastOptions, Delivered, DuplicateId, JoinError, Member};
 use testkit::{Eio, Polling};
 
 use crate::support::{BOTH, Log, Peer, SECOND, arrivals, connector, leave_nothing, nothing_left};
@@ -209,11 +207,11 @@ impl Adapter for Recording {
         self.1.lock().unwrap().push(options.clone());
         self.0.broadcast(packet, options)
     }
-    fn sockets(&self, rooms: &[Room], except: &[Room]) -> AdapterFuture<Answers<SocketId>> {
-        self.0.sockets(rooms, except)
-    }
     fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId> {
         self.0.local_sockets(rooms, except)
+    }
+    fn local_rooms(&self) -> Vec<Room> {
+        self.0.local_rooms()
     }
     fn len(&self) -> usize {
         self.0.len()

@@ -1,0 +1,280 @@
+//! The adapter of a node in a cluster: the in-memory adapter for its own sockets, and the rest of
+//! the cluster over a [`Bus`].
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use engineio_proto::Outgoing;
+use tokio::runtime::Handle;
+
+use super::bus::Bus;
+use super::classic::{Classic, Dialect};
+use super::codec::Codec;
+use super::core::{Core, Counters, Listening};
+use super::emitter::Emitter;
+use super::requests::Requests;
+use super::sharded::{RoomChannels, Sharded};
+use crate::{
+    Adapter, AdapterFuture, BroadcastOptions, Cluster, Delivered, DuplicateId, JoinError,
+    LocalAdapter, Member, Membership, Node, Room, SocketId,
+};
+
+/// What the nodes of a cluster speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// That of the classic adapters of Node, 2.x and 4.x.
+    Classic(Dialect),
+    /// That of the sharded adapter of Node.
+    Sharded(RoomChannels),
+}
+
+/// Makes the [`ClusterAdapter`] of each namespace: what a back end's factory is made of.
+#[derive(Clone, Debug)]
+pub struct ClusterNode {
+    bus: Arc<dyn Bus>,
+    format: Format,
+    prefix: String,
+    request_timeout: Duration,
+    max_rooms_per_socket: usize,
+    max_message_bytes: usize,
+    counters: Arc<Counters>,
+}
+
+impl ClusterNode {
+    /// A node that reaches the others over `bus`, with the names of its channels beginning with
+    /// `prefix`.
+    #[must_use]
+    pub fn new(bus: Arc<dyn Bus>, format: Format, prefix: String) -> Self {
+        Self {
+            bus,
+            format,
+            prefix,
+            request_timeout: Duration::from_secs(5),
+            max_rooms_per_socket: crate::local::MAX_ROOMS_PER_SOCKET,
+            max_message_bytes: MAX_MESSAGE_BYTES,
+            counters: Arc::default(),
+        }
+    }
+
+    /// Sets how long answers of other nodes are waited for (5 s).
+    #[must_use]
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// Sets how many rooms a socket may join besides its own (16,384).
+    #[must_use]
+    pub const fn max_rooms_per_socket(mut self, limit: usize) -> Self {
+        self.max_rooms_per_socket = limit;
+        self
+    }
+
+    /// Sets how long a message of another node may be (64 MiB); longer ones are dropped and counted.
+    #[must_use]
+    pub const fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// The adapter of a namespace.
+    ///
+    /// # Panics
+    /// If it is not called within a tokio runtime, on which the adapter's tasks run.
+    #[must_use]
+    pub fn adapter(&self, namespace: &str) -> ClusterAdapter {
+        let codec = self.codec(
+            namespace,
+            match self.format {
+                Format::Classic(_) => random(6, ALPHANUMERIC),
+                Format::Sharded(_) => random(16, HEXADECIMAL),
+            },
+        );
+        let local = Arc::new(LocalAdapter::new(self.max_rooms_per_socket));
+        let core = Arc::new_cyclic(|this| Core {
+            namespace: namespace.to_owned(),
+            codec,
+            bus: Arc::clone(&self.bus),
+            local: Arc::clone(&local),
+            node: OnceLock::new(),
+            receiver: Arc::new(Listening(this.clone())),
+            requests: Arc::new(Requests::default()),
+            request_timeout: self.request_timeout,
+            max_message_bytes: self.max_message_bytes,
+            counters: Arc::clone(&self.counters),
+            runtime: Handle::current(),
+            this: this.clone(),
+        });
+        ClusterAdapter { core, local }
+    }
+
+    /// What publishes in a namespace without being a server.
+    pub fn emitter(&self, namespace: &str) -> Emitter {
+        // reference: the name that the emitters of Node have
+        let codec = self.codec(namespace, "emitter".to_owned());
+        Emitter::new(codec, Arc::clone(&self.bus))
+    }
+
+    fn codec(&self, namespace: &str, uid: String) -> Arc<dyn Codec> {
+        match self.format {
+            Format::Classic(dialect) => {
+                Arc::new(Classic::new(&self.prefix, namespace, dialect, uid))
+            }
+            Format::Sharded(rooms) => Arc::new(Sharded::new(&self.prefix, namespace, rooms, uid)),
+        }
+    }
+
+    /// Messages of other nodes that were read, of all namespaces.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.counters.received.load(Ordering::Relaxed)
+    }
+
+    /// What came on channels of the cluster and was no message of it, of all namespaces.
+    #[must_use]
+    pub fn malformed(&self) -> u64 {
+        self.counters.malformed.load(Ordering::Relaxed)
+    }
+}
+
+/// The adapter of one namespace on a node of a cluster.
+///
+/// Its own sockets are served as by a [`LocalAdapter`], whatever the broker does. Dropped, it gives
+/// its subscriptions back.
+pub struct ClusterAdapter {
+    core: Arc<Core>,
+    local: Arc<LocalAdapter>,
+}
+
+impl ClusterAdapter {
+    fn leave_cluster(&self) {
+        if self.core.node.get().is_none() {
+            return;
+        }
+        for channel in self.core.codec.subscriptions() {
+            self.core.bus.unsubscribe(&channel, &self.core.receiver);
+        }
+        for room in self.local.local_rooms() {
+            for is_own in [true, false] {
+                if let Some(channel) = self.core.codec.room_subscription(&room, is_own) {
+                    self.core.bus.unsubscribe(&channel, &self.core.receiver);
+                }
+            }
+        }
+    }
+
+    fn rooms_changed(&self, id: &SocketId, rooms: &[Room]) -> Membership {
+        let confirmed: Vec<AdapterFuture<()>> = rooms
+            .iter()
+            .filter_map(|room| self.core.room_changed(room, room.as_str() == id.as_str()))
+            .collect();
+        if confirmed.is_empty() {
+            return Membership::done();
+        }
+        Membership::until(Box::pin(async move {
+            for confirmed in confirmed {
+                confirmed.await?;
+            }
+            Ok(())
+        }))
+    }
+}
+
+impl Adapter for ClusterAdapter {
+    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
+        self.local.add(id, member)?;
+        self.core.rooms_changed(id, &[id.into()]);
+        Ok(())
+    }
+
+    fn remove(&self, id: &SocketId) {
+        let rooms = self.local.socket_rooms(id);
+        self.local.remove(id);
+        self.core.rooms_changed(id, &rooms);
+    }
+
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+        drop(self.local.join(id, rooms)?);
+        Ok(self.rooms_changed(id, rooms))
+    }
+
+    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+        drop(self.local.leave(id, room));
+        self.rooms_changed(id, std::slice::from_ref(room))
+    }
+
+    fn socket_rooms(&self, id: &SocketId) -> Vec<Room> {
+        self.local.socket_rooms(id)
+    }
+
+    fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered {
+        self.local.broadcast(packet, options)
+    }
+
+    fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId> {
+        self.local.local_sockets(rooms, except)
+    }
+
+    fn local_rooms(&self) -> Vec<Room> {
+        self.local.local_rooms()
+    }
+
+    fn len(&self) -> usize {
+        self.local.len()
+    }
+
+    fn room_count(&self) -> usize {
+        self.local.room_count()
+    }
+
+    fn cluster(&self) -> Option<Arc<dyn Cluster>> {
+        Some(Arc::clone(&self.core) as _)
+    }
+
+    fn attach(&self, node: Weak<dyn Node>) {
+        if self.core.node.set(node).is_err() {
+            return;
+        }
+        for channel in self.core.codec.subscriptions() {
+            // what is waited for is waited for by the back end
+            drop(self.core.bus.subscribe(channel, &self.core.receiver));
+        }
+    }
+
+    fn close(&self) -> AdapterFuture<()> {
+        self.leave_cluster();
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl Drop for ClusterAdapter {
+    fn drop(&mut self) {
+        self.leave_cluster();
+    }
+}
+
+impl fmt::Debug for ClusterAdapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterAdapter")
+            .field("namespace", &self.core.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A name for this node: `len` characters of `alphabet`. Those of 62 are not all equally likely,
+/// which does not matter to a name.
+fn random(len: usize, alphabet: &[u8]) -> String {
+    let mut bytes = vec![0; len];
+    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+    bytes.iter().map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])).collect()
+}
+
+/// The answer of a node about tens of thousands of sockets, each with its handshake.
+const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+// reference: uid2 0.x
+const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const HEXADECIMAL: &[u8] = b"0123456789abcdef";

@@ -1,0 +1,72 @@
+//! What a cluster needs from a broker.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::AdapterFuture;
+
+/// A broker, as far as the cluster needs it: named channels, and who listens to them.
+///
+/// It keeps what was subscribed across losses of its connection, and tells nobody of them but whom
+/// it is configured to: to the cluster a lost message is one that did not come.
+pub trait Bus: Send + Sync + fmt::Debug + 'static {
+    /// Hands a message to the broker, behind those that were handed over before. Never waits: what
+    /// does not fit the queue, or is lost on the way, is counted.
+    ///
+    /// # Errors
+    /// If it did not fit the queue.
+    fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full>;
+
+    /// Listens to a channel; `receiver` gets its messages in their order, once each however often it
+    /// was given. The future resolves when the broker has confirmed it; the subscription is made
+    /// whether or not it is awaited, and made again after each loss of the connection.
+    fn subscribe(&self, channel: Channel, receiver: &Arc<dyn Receiver>) -> AdapterFuture<()>;
+
+    /// This receiver (the same pointer) listens no more. Another that listens to the channel goes on.
+    fn unsubscribe(&self, channel: &Channel, receiver: &Arc<dyn Receiver>);
+
+    /// How many listen to the channel of this name, this node included. Channels with a common
+    /// beginning do not count.
+    fn subscribers(&self, channel: &str) -> AdapterFuture<usize>;
+
+    /// How many channels somebody listens to have a name with this beginning, something behind it,
+    /// and this end.
+    fn channels(&self, beginning: &str, end: &str) -> AdapterFuture<usize>;
+}
+
+/// Which messages are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "every broker must know them all")]
+pub enum Channel {
+    /// Those of the channel of this name.
+    Named(String),
+    /// Those of all channels whose names begin so.
+    BeginningWith(String),
+}
+
+/// Takes messages.
+pub trait Receiver: Send + Sync + 'static {
+    /// Takes a message. It must not block: the next comes when it returns.
+    fn receive(&self, channel: &str, payload: &[u8]);
+
+    /// Runs `f`, in which messages are handed to this and other receivers: those that wait at the same
+    /// time, so that what they cause is written together.
+    fn together(&self, f: &mut dyn FnMut()) {
+        f();
+    }
+}
+
+/// The queue of a [`Bus`] is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing more to say")]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue of messages for the broker is full")
+    }
+}
+
+impl std::error::Error for Full {}

@@ -1,0 +1,269 @@
+//! A node's part in a cluster, for one namespace: what comes from the others. What goes to them is in
+//! `asking.rs`.
+//!
+//! What arrives is done on this node and never published again.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::bus::{Bus, Receiver};
+use super::codec::Codec;
+use super::message::{Answer, Change, Event, Incoming, Malformed, Message, Requester};
+use super::requests::Requests;
+use crate::{
+    Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
+};
+
+/// What a node's namespaces count together.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Messages that were none.
+    pub(crate) malformed: AtomicU64,
+    /// Messages of other nodes that were acted on.
+    pub(crate) received: AtomicU64,
+}
+
+pub(crate) struct Core {
+    pub(crate) namespace: String,
+    pub(crate) codec: Arc<dyn Codec>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) local: Arc<LocalAdapter>,
+    pub(crate) node: OnceLock<Weak<dyn Node>>,
+    /// What the bus has of it.
+    pub(crate) receiver: Arc<dyn Receiver>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_message_bytes: usize,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) runtime: Handle,
+    pub(crate) this: Weak<Self>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("codec", &self.codec)
+            .field("bus", &self.bus)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
+    }
+}
+
+// ---- what comes -------------------------------------------------------------------------------
+
+impl Receiver for Core {
+    fn receive(&self, channel: &str, payload: &[u8]) {
+        let has_members = |room: &str| self.local.has_members(room);
+        let read = match payload.len() <= self.max_message_bytes {
+            true => self.codec.decode(channel, payload, &has_members),
+            false => Err(Malformed("too long")),
+        };
+        match read {
+            Ok(Some(incoming)) => {
+                self.counters.received.fetch_add(1, Ordering::Relaxed);
+                self.on_incoming(incoming);
+            }
+            Ok(None) => {}
+            Err(Malformed(why)) => {
+                self.counters.malformed.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(
+                    namespace = self.namespace,
+                    why,
+                    "a message of the cluster is none"
+                );
+            }
+        }
+    }
+}
+
+impl Core {
+    fn node(&self) -> Option<Arc<dyn Node>> {
+        self.node.get()?.upgrade()
+    }
+
+    fn on_incoming(&self, incoming: Incoming) {
+        match incoming {
+            Incoming::Broadcast { event, options } => self.deliver(event, &options),
+            Incoming::Ask { event, options, timeout, from } => {
+                self.on_ask(event, &options, timeout, &from);
+            }
+            Incoming::Change { change, options } => {
+                let ids = self.local.local_sockets(&options.rooms, &options.except);
+                self.apply(&change, &ids);
+            }
+            Incoming::ChangeOne { change, id, from } => {
+                // told by the node that has the socket, and nobody else
+                if self.local.contains(&id) {
+                    self.apply(&change, &[id]);
+                    self.answer(&from, Answer::Done);
+                }
+            }
+            Incoming::Ids { rooms, from } => {
+                self.answer(&from, Answer::Ids(self.local.local_sockets(&rooms, &[])));
+            }
+            Incoming::Sockets { options, from } => {
+                let ids = self.local.local_sockets(&options.rooms, &options.except);
+                let sockets = self.node().map_or_else(Vec::new, |node| node.details(&ids));
+                self.answer(&from, Answer::Sockets(sockets));
+            }
+            Incoming::Rooms { from } => {
+                self.answer(&from, Answer::Rooms(self.local.local_rooms()));
+            }
+            Incoming::RoomsOf { id, from } => {
+                if self.local.contains(&id) {
+                    self.answer(&from, Answer::Rooms(self.local.socket_rooms(&id)));
+                }
+            }
+            Incoming::ServerEvent { event, from } => {
+                let reply = from.and_then(|from| self.replying(from));
+                if let Some(node) = self.node() {
+                    node.server_event(event.name, event.args, reply);
+                }
+            }
+            Incoming::Custom { data, from } => {
+                if let (Some(node), Some(reply)) = (self.node(), self.replying(from)) {
+                    node.custom_request(data, reply);
+                }
+            }
+            Incoming::Answer { id, node, answer } => self.requests.answer(&id, node, answer),
+        }
+    }
+
+    fn deliver(&self, event: Event, options: &BroadcastOptions) {
+        let Some(node) = self.node() else { return };
+        let Event { name, args } = event;
+        if let Some(packet) = node.packet(&name, args, !options.uncompressed) {
+            // counted where it is queued or dropped
+            node.fan_out(&mut || {
+                let _ = self.local.broadcast(&packet, options);
+            });
+        }
+    }
+
+    fn on_ask(
+        &self,
+        event: Event,
+        options: &BroadcastOptions,
+        timeout: Option<u64>,
+        from: &Requester,
+    ) {
+        let Some(node) = self.node() else { return };
+        let timeout = timeout.map_or(self.request_timeout, Duration::from_millis);
+        // a node may not keep this one's clients busy for ever
+        let timeout = timeout.min(MAX_ASK);
+        let this = self.this.clone();
+        let to = from.clone();
+        // answers wait until the number of those asked is told, which comes first
+        let told = Arc::new(Mutex::new(Some(Vec::new())));
+        let waiting = Arc::clone(&told);
+        let answered: Answered = Arc::new(move |value| {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            match &mut *waiting {
+                Some(early) => early.push(value),
+                None => {
+                    if let Some(this) = this.upgrade() {
+                        this.answer(&to, Answer::Client(value));
+                    }
+                }
+            }
+        });
+        let count = node.ask(&event.name, event.args, options, timeout, answered);
+        self.answer(from, Answer::ClientCount(count));
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        for value in told.take().into_iter().flatten() {
+            self.answer(from, Answer::Client(value));
+        }
+    }
+
+    /// What another node wants done to sockets of this one.
+    fn apply(&self, change: &Change, ids: &[SocketId]) {
+        match change {
+            Change::Join(rooms) => {
+                for id in ids {
+                    if let Err(error) = self.local.join(id, rooms) {
+                        tracing::warn!(%id, %error, "another node's join was refused");
+                    }
+                    self.rooms_changed(id, rooms);
+                }
+            }
+            Change::Leave(rooms) => {
+                for id in ids {
+                    for room in rooms {
+                        drop(self.local.leave(id, room));
+                    }
+                    self.rooms_changed(id, rooms);
+                }
+            }
+            Change::Disconnect { close } => {
+                if let Some(node) = self.node() {
+                    node.disconnect(ids, *close);
+                }
+            }
+        }
+    }
+
+    /// Listens to the channels of rooms that have members, and to no others.
+    pub(crate) fn rooms_changed(&self, id: &SocketId, rooms: &[Room]) {
+        for room in rooms {
+            let is_own = room.as_str() == id.as_str();
+            drop(self.room_changed(room, is_own));
+        }
+    }
+
+    /// The same for one room; what is returned resolves when the broker has confirmed it.
+    pub(crate) fn room_changed(&self, room: &Room, is_own: bool) -> Option<AdapterFuture<()>> {
+        let channel = self.codec.room_subscription(room, is_own)?;
+        if self.local.has_members(room) {
+            Some(self.bus.subscribe(channel, &self.receiver))
+        } else {
+            self.bus.unsubscribe(&channel, &self.receiver);
+            None
+        }
+    }
+
+    fn answer(&self, to: &Requester, answer: Answer) {
+        if let Some(message) = self.codec.answer(to, answer) {
+            self.publish(message);
+        }
+    }
+
+    fn replying(&self, to: Requester) -> Option<Reply> {
+        let this = self.this.clone();
+        Some(Box::new(move |value| {
+            if let Some(this) = this.upgrade() {
+                this.answer(&to, Answer::Value(value));
+            }
+        }))
+    }
+
+    pub(super) fn publish(&self, message: Message) -> bool {
+        // counted by the bus
+        self.bus.publish(message.channel, message.payload).is_ok()
+    }
+}
+
+/// What a bus keeps of a namespace: nothing that keeps it alive.
+pub(crate) struct Listening(pub(crate) Weak<Core>);
+
+impl Receiver for Listening {
+    fn receive(&self, channel: &str, payload: &[u8]) {
+        if let Some(core) = self.0.upgrade() {
+            core.receive(channel, payload);
+        }
+    }
+
+    fn together(&self, f: &mut dyn FnMut()) {
+        let core = self.0.upgrade();
+        match core.and_then(|core| core.node()) {
+            Some(node) => node.fan_out(f),
+            None => f(),
+        }
+    }
+}
+
+/// The longest time that clients are asked on behalf of another node.
+pub(crate) const MAX_ASK: Duration = Duration::from_secs(60 * 60);

@@ -1,0 +1,173 @@
+//! Publishing to a cluster without being one of its servers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use socketio_parser::{Args, EncodeError, EventData, is_reserved_event};
+
+use super::bus::{Bus, Full};
+use super::codec::Codec;
+use super::message::{Change, Message, Request};
+use crate::{BroadcastOptions, IntoRooms};
+
+/// Sends events to the clients of a cluster's servers, and tells the servers what to do with them,
+/// from a program that is none of them. Modifiers give another emitter and leave this one as it is.
+///
+/// Nothing waits: what is sent is in the back end's queue when a method returns.
+// reference: socket.io-emitter 3.x, @socket.io/redis-emitter 5.x
+#[derive(Clone)]
+#[must_use = "nothing is sent before `emit`"]
+pub struct Emitter {
+    codec: Arc<dyn Codec>,
+    bus: Arc<dyn Bus>,
+    options: BroadcastOptions,
+}
+
+impl Emitter {
+    pub(crate) fn new(codec: Arc<dyn Codec>, bus: Arc<dyn Bus>) -> Self {
+        Self { codec, bus, options: BroadcastOptions::default() }
+    }
+
+    /// Adds rooms: who is in at least one is meant.
+    pub fn to(&self, rooms: impl IntoRooms) -> Self {
+        let mut next = self.clone();
+        for room in rooms.into_rooms() {
+            if !next.options.rooms.contains(&room) {
+                next.options.rooms.push(room);
+            }
+        }
+        next
+    }
+
+    /// The same as [`Emitter::to`].
+    pub fn in_room(&self, rooms: impl IntoRooms) -> Self {
+        self.to(rooms)
+    }
+
+    /// Leaves out the members of these rooms. Node servers of the 2.x line know ids of sockets here
+    /// only.
+    pub fn except(&self, rooms: impl IntoRooms) -> Self {
+        let mut next = self.clone();
+        next.options.except.extend(rooms.into_rooms());
+        next
+    }
+
+    /// Receivers to which the event cannot leave at once do not get it.
+    pub fn volatile(&self) -> Self {
+        let mut next = self.clone();
+        next.options.volatile = true;
+        next
+    }
+
+    /// Whether the event is compressed, where a receiver's transport offers it (it is by default).
+    pub fn compress(&self, compress: bool) -> Self {
+        let mut next = self.clone();
+        next.options.uncompressed = !compress;
+        next
+    }
+
+    /// Sends an event. Arguments as for `Namespace::emit`.
+    ///
+    /// # Errors
+    /// [`EmitterError`]: the name is reserved, the arguments cannot be encoded, or the queue is
+    /// full.
+    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitterError> {
+        if event == "error" || is_reserved_event(event) {
+            return Err(EmitterError::Reserved(event.to_owned()));
+        }
+        let data = EventData::new(self.codec.form(), event, &args)?;
+        self.publish(self.codec.broadcast(&data, &self.options))
+    }
+
+    /// Joins the sockets that are meant to rooms.
+    ///
+    /// # Errors
+    /// [`EmitterError::Unsupported`] where the servers do not know such a message, and
+    /// [`EmitterError::Full`].
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Result<(), EmitterError> {
+        self.change(&Change::Join(rooms.into_rooms()))
+    }
+
+    /// Takes the sockets that are meant out of rooms.
+    ///
+    /// # Errors
+    /// As [`Emitter::sockets_join`].
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Result<(), EmitterError> {
+        self.change(&Change::Leave(rooms.into_rooms()))
+    }
+
+    /// Disconnects the sockets that are meant; with `close` also their connections.
+    ///
+    /// # Errors
+    /// As [`Emitter::sockets_join`].
+    pub fn disconnect_sockets(&self, close: bool) -> Result<(), EmitterError> {
+        self.change(&Change::Disconnect { close })
+    }
+
+    /// Sends an event to the listeners of the servers.
+    ///
+    /// # Errors
+    /// As [`Emitter::sockets_join`], and [`EmitterError::Encode`].
+    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitterError> {
+        let args = Args::from_serialize(&args)?.into_values();
+        let plan = self.codec.plan(None, &Request::ServerEvent { event, args: &args });
+        let plan = plan.map_err(EmitterError::Unsupported)?;
+        plan.messages.into_iter().try_for_each(|message| self.publish(message))
+    }
+
+    fn change(&self, change: &Change) -> Result<(), EmitterError> {
+        let message = self.codec.change(change, &self.options);
+        self.publish(message.ok_or(EmitterError::Unsupported("Node servers of the 2.x line"))?)
+    }
+
+    fn publish(&self, message: Message) -> Result<(), EmitterError> {
+        self.bus.publish(message.channel, message.payload).map_err(|Full| EmitterError::Full)
+    }
+}
+
+impl fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emitter").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Why an [`Emitter`] did not send something.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EmitterError {
+    /// The event name is reserved for the library.
+    Reserved(String),
+    /// The arguments cannot be encoded.
+    Encode(EncodeError),
+    /// The servers do not know such a message. Says which they are.
+    Unsupported(&'static str),
+    /// The back end's queue is full.
+    Full,
+}
+
+impl fmt::Display for EmitterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reserved(name) => write!(f, "\"{name}\" is a reserved event name"),
+            Self::Encode(error) => write!(f, "the arguments cannot be encoded: {error}"),
+            Self::Unsupported(who) => write!(f, "{who} do not know this message"),
+            Self::Full => Full.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for EmitterError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<EncodeError> for EmitterError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}

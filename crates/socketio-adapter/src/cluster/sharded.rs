@@ -1,0 +1,359 @@
+//! The format of the sharded adapter, over channels that everybody may listen to.
+//!
+//! ```text
+//!   P#N#     everything that concerns all nodes     {type, data, uid, nsp}
+//!   P#N#U#   answers to node U                      JSON, or msgpack if there are bytes in it
+//!   P#N#R#   broadcasts to room R, which a node listens to while it has members of it
+//! ```
+//!
+//! A room may have the name of a node; what a message is says its type alone, never its channel.
+// reference: createShardedAdapter of @socket.io/redis-adapter 8.3.0, ClusterAdapter of
+// socket.io-adapter 2.5.8
+
+use socketio_parser::{DataForm, EventData, Value};
+
+use super::bus::Channel;
+use super::codec::Codec;
+use super::fields::{
+    self, event, excluded, flag, flags, has_binary, json, kind, msgpack, names, object, options,
+    packet_of, parse, push, rooms, sockets, take, text, wanted, write, write_data,
+};
+use super::message::{
+    Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Request, Requester,
+};
+use crate::{BroadcastOptions, Room};
+
+/// For which rooms a node of the sharded format listens to a channel of their own. It must be the
+/// same on all nodes: else broadcasts to one room are lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomChannels {
+    /// For those that sockets joined.
+    #[default]
+    Joined,
+    /// For those and each socket's own: a broadcast to one socket then reaches its node only, and a
+    /// connection costs a subscription.
+    All,
+    /// For none: all nodes read all broadcasts.
+    None,
+}
+
+/// One namespace of a node.
+#[derive(Debug)]
+pub(crate) struct Sharded {
+    rooms: RoomChannels,
+    namespace: String,
+    /// `P#N#`
+    public: String,
+    /// `P#N#U#`
+    private: String,
+    uid: String,
+}
+
+type Result<T> = std::result::Result<T, Malformed>;
+
+impl Sharded {
+    pub(crate) fn new(prefix: &str, namespace: &str, rooms: RoomChannels, uid: String) -> Self {
+        let public = format!("{prefix}#{namespace}#");
+        Self {
+            rooms,
+            namespace: namespace.to_owned(),
+            private: format!("{public}{uid}#"),
+            public,
+            uid,
+        }
+    }
+
+    fn read(&self, kind: i64, mut data: Value, uid: &str) -> Result<Option<Incoming>> {
+        let id = text(&data, "requestId")?;
+        let from = |id: Option<String>| {
+            let id = wanted(id)?;
+            Ok(Requester { id, node: Some(uid.to_owned()), line: Line::New })
+        };
+        let changed = |change, data: &Value| {
+            Ok(Some(Incoming::Change { change, options: options(data.get("opts"))? }))
+        };
+        let answer = |id: Option<String>, answer: Answer| {
+            let node = Some(uid.to_owned());
+            Ok(id.map(|id| Incoming::Answer { id, node, answer }))
+        };
+        match kind {
+            BROADCAST => {
+                let options = options(data.get("opts"))?;
+                let timeout = fields::timeout(data.get("opts"));
+                let packet = Some(take(&mut data, "packet"));
+                let Some(event) = packet_of(packet, &self.namespace)? else { return Ok(None) };
+                Ok(Some(match id {
+                    None => Incoming::Broadcast { event, options },
+                    Some(_) => Incoming::Ask { event, options, timeout, from: from(id)? },
+                }))
+            }
+            SOCKETS_JOIN => changed(Change::Join(wanted(rooms(data.get("rooms"))?)?), &data),
+            SOCKETS_LEAVE => changed(Change::Leave(wanted(rooms(data.get("rooms"))?)?), &data),
+            DISCONNECT_SOCKETS => {
+                changed(Change::Disconnect { close: flag(&data, "close") }, &data)
+            }
+            FETCH_SOCKETS => {
+                let options = options(data.get("opts"))?;
+                Ok(Some(Incoming::Sockets { options, from: from(id)? }))
+            }
+            SERVER_SIDE_EMIT => {
+                let event = event(Some(take(&mut data, "packet")))?;
+                let from = if id.is_some() { Some(from(id)?) } else { None };
+                Ok(Some(Incoming::ServerEvent { event, from }))
+            }
+            FETCH_SOCKETS_RESPONSE => match take(&mut data, "sockets") {
+                Value::Array(items) => answer(id, Answer::Sockets(sockets(items))),
+                _ => Err(Malformed("sockets are no list")),
+            },
+            SERVER_SIDE_EMIT_RESPONSE => answer(id, Answer::Value(take(&mut data, "packet"))),
+            BROADCAST_CLIENT_COUNT => {
+                let count = data.get("clientCount").and_then(Value::as_u64);
+                match count.and_then(|count| usize::try_from(count).ok()) {
+                    Some(count) => answer(id, Answer::ClientCount(count)),
+                    None => Err(Malformed("a count is none")),
+                }
+            }
+            BROADCAST_ACK => answer(id, Answer::Client(take(&mut data, "packet"))),
+            // heartbeats and farewells, which concern formats that count nodes by them
+            _ => Ok(None),
+        }
+    }
+
+    fn opts(options: &BroadcastOptions, timeout: Option<u64>) -> Value {
+        object([
+            ("rooms", names(&options.rooms)),
+            ("except", excluded(options)),
+            ("flags", flags(options, timeout).into()),
+        ])
+    }
+
+    /// A message without an event of the user.
+    fn message(&self, channel: &str, kind: i64, data: Value) -> Message {
+        let is_bytes_possible =
+            [BROADCAST_ACK, FETCH_SOCKETS_RESPONSE, SERVER_SIDE_EMIT, SERVER_SIDE_EMIT_RESPONSE];
+        let as_msgpack = is_bytes_possible.contains(&kind) && has_binary(&data);
+        let message = object([
+            ("type", kind.into()),
+            ("data", data),
+            ("uid", self.uid.as_str().into()),
+            ("nsp", self.namespace.as_str().into()),
+        ]);
+        let payload = if as_msgpack { msgpack(&message) } else { json(&message) };
+        Message { channel: channel.to_owned(), payload: payload.into() }
+    }
+
+    /// `{type: 3, data: {packet: {type, data}, requestId?, opts}, uid, nsp}`, in which the data of
+    /// the event are copied.
+    fn event(
+        &self,
+        channel: &str,
+        event: &EventData,
+        id: Option<&str>,
+        options: &BroadcastOptions,
+        timeout: Option<u64>,
+    ) -> Message {
+        let opts = Self::opts(options, timeout);
+        let mut out = Vec::with_capacity(event.bytes.len() + 160);
+        // found in arguments, not in what the data are written in
+        if event.has_binary || event.form == DataForm::Msgpack {
+            out.extend_from_slice(b"\x84\xa4type\x03\xa4data");
+            out.push(if id.is_some() { 0x83 } else { 0x82 });
+            out.extend_from_slice(b"\xa6packet\x82\xa4type\x02\xa4data");
+            write_data(event, &mut out);
+            if let Some(id) = id {
+                write(&"requestId".into(), &mut out);
+                write(&id.into(), &mut out);
+            }
+            write(&"opts".into(), &mut out);
+            write(&opts, &mut out);
+            for (key, value) in [("uid", &self.uid), ("nsp", &self.namespace)] {
+                write(&key.into(), &mut out);
+                write(&value.as_str().into(), &mut out);
+            }
+        } else {
+            out.extend_from_slice(br#"{"type":3,"data":{"packet":{"type":2,"data":"#);
+            out.extend_from_slice(&event.bytes);
+            out.push(b'}');
+            if let Some(id) = id {
+                out.extend_from_slice(br#","requestId":"#);
+                out.extend_from_slice(&json(&id.into()));
+            }
+            out.extend_from_slice(br#","opts":"#);
+            out.extend_from_slice(&json(&opts));
+            for (key, value) in [("},\"uid\":", &self.uid), (",\"nsp\":", &self.namespace)] {
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(&json(&value.as_str().into()));
+            }
+            out.push(b'}');
+        }
+        Message { channel: channel.to_owned(), payload: out.into() }
+    }
+
+    /// Whether broadcasts to a room have a channel of their own. A name of twenty UTF-16 units is
+    /// taken for an id.
+    fn has_channel(&self, room: &Room) -> bool {
+        match self.rooms {
+            RoomChannels::None => false,
+            RoomChannels::All => true,
+            RoomChannels::Joined => room.encode_utf16().count() != 20,
+        }
+    }
+
+    fn room_channel(&self, room: &Room) -> String {
+        format!("{}{room}#", self.public)
+    }
+}
+
+impl Codec for Sharded {
+    fn form(&self) -> DataForm {
+        DataForm::Json
+    }
+
+    fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    fn subscriptions(&self) -> Vec<Channel> {
+        vec![Channel::Named(self.public.clone()), Channel::Named(self.private.clone())]
+    }
+
+    fn room_subscription(&self, room: &Room, is_own: bool) -> Option<Channel> {
+        let wanted = match self.rooms {
+            RoomChannels::None => false,
+            RoomChannels::All => true,
+            // also for a name of twenty units: which only the other nodes may take for an id
+            RoomChannels::Joined => !is_own,
+        };
+        wanted.then(|| Channel::Named(self.room_channel(room)))
+    }
+
+    fn census(&self) -> &str {
+        &self.public
+    }
+
+    fn decode(
+        &self,
+        channel: &str,
+        payload: &[u8],
+        _has_members: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Incoming>> {
+        if !channel.starts_with(&self.public) {
+            return Ok(None);
+        }
+        let mut message = parse(payload)?;
+        let uid = wanted(text(&message, "uid")?)?;
+        let nsp = wanted(text(&message, "nsp")?)?;
+        let kind = kind(&message)?;
+        if uid == self.uid || nsp != self.namespace {
+            return Ok(None);
+        }
+        let data = take(&mut message, "data");
+        match (kind, &data) {
+            (BROADCAST..=BROADCAST_ACK, Value::Object(_)) => self.read(kind, data, &uid),
+            (BROADCAST..=BROADCAST_ACK, _) => Err(Malformed("a message has no data")),
+            _ => Ok(None),
+        }
+    }
+
+    fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message {
+        match options.rooms.as_slice() {
+            [room] if self.has_channel(room) => {
+                self.event(&self.room_channel(room), event, None, options, None)
+            }
+            _ => self.event(&self.public, event, None, options, None),
+        }
+    }
+
+    fn plan(
+        &self,
+        id: Option<&str>,
+        request: &Request<'_>,
+    ) -> std::result::Result<Plan, &'static str> {
+        let of = id.unwrap_or_default();
+        let fetch = |options: &BroadcastOptions| {
+            let data = object([("opts", Self::opts(options, None)), ("requestId", of.into())]);
+            self.message(&self.public, FETCH_SOCKETS, data)
+        };
+        let message = match *request {
+            Request::Ask { event, options, timeout } => {
+                self.event(&self.public, event, id, options, Some(timeout))
+            }
+            Request::Ids { rooms } => {
+                fetch(&BroadcastOptions { rooms: rooms.to_vec(), ..BroadcastOptions::default() })
+            }
+            Request::Sockets { options } => fetch(options),
+            // a socket tells its rooms
+            Request::Rooms => fetch(&BroadcastOptions::default()),
+            Request::ServerEvent { event, args } => {
+                let mut data = object([]);
+                if let Some(id) = id {
+                    push(&mut data, "requestId", id);
+                }
+                let packet: Vec<Value> =
+                    std::iter::once(event.into()).chain(args.iter().cloned()).collect();
+                push(&mut data, "packet", packet);
+                self.message(&self.public, SERVER_SIDE_EMIT, data)
+            }
+            Request::ChangeOne { change, id } => {
+                let options =
+                    BroadcastOptions { rooms: vec![id.into()], ..BroadcastOptions::default() };
+                let messages = self.change(change, &options).into_iter().collect();
+                return Ok(Plan { messages, expected: Expected::Nobody });
+            }
+            Request::RoomsOf { .. } | Request::Custom { .. } => return Err(NEW_NODES),
+        };
+        Ok(Plan { messages: vec![message], expected: Expected::All })
+    }
+
+    fn change(&self, change: &Change, options: &BroadcastOptions) -> Option<Message> {
+        let mut data = object([("opts", Self::opts(options, None))]);
+        let kind = match change {
+            Change::Join(rooms) => {
+                push(&mut data, "rooms", names(rooms));
+                SOCKETS_JOIN
+            }
+            Change::Leave(rooms) => {
+                push(&mut data, "rooms", names(rooms));
+                SOCKETS_LEAVE
+            }
+            Change::Disconnect { close } => {
+                push(&mut data, "close", *close);
+                DISCONNECT_SOCKETS
+            }
+        };
+        Some(self.message(&self.public, kind, data))
+    }
+
+    fn answer(&self, to: &Requester, answer: Answer) -> Option<Message> {
+        let (kind, key, value) = match answer {
+            Answer::Sockets(sockets) => {
+                let sockets: Value = sockets.iter().map(fields::socket).collect();
+                (FETCH_SOCKETS_RESPONSE, "sockets", sockets)
+            }
+            Answer::Value(value) => (SERVER_SIDE_EMIT_RESPONSE, "packet", value),
+            Answer::ClientCount(count) => (BROADCAST_CLIENT_COUNT, "clientCount", count.into()),
+            Answer::Client(packet) => (BROADCAST_ACK, "packet", packet),
+            // nobody asks for them in this format
+            Answer::Ids(_) | Answer::Rooms(_) | Answer::Done => return None,
+        };
+        let channel = format!("{}{}#", self.public, to.node.as_deref()?);
+        let data = object([("requestId", to.id.as_str().into()), (key, value)]);
+        Some(self.message(&channel, kind, data))
+    }
+}
+
+// reference: MessageType of socket.io-adapter 2.5.8
+const BROADCAST: i64 = 3;
+const SOCKETS_JOIN: i64 = 4;
+const SOCKETS_LEAVE: i64 = 5;
+const DISCONNECT_SOCKETS: i64 = 6;
+const FETCH_SOCKETS: i64 = 7;
+const FETCH_SOCKETS_RESPONSE: i64 = 8;
+const SERVER_SIDE_EMIT: i64 = 9;
+const SERVER_SIDE_EMIT_RESPONSE: i64 = 10;
+const BROADCAST_CLIENT_COUNT: i64 = 11;
+const BROADCAST_ACK: i64 = 12;
+
+/// Who does not know a request.
+const NEW_NODES: &str = "Node servers of the 4.x line";

@@ -1,0 +1,95 @@
+//! Connections to Redis, made again when they are lost.
+//!
+//! There are two, so that a flood of messages in one direction does not hold up the other. Both speak
+//! RESP3, in which messages of channels come beside the answers to commands, and the loss of a
+//! connection is told at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// A connection, and when it is over.
+pub(crate) struct Connection {
+    pub(crate) redis: MultiplexedConnection,
+    lost: Arc<Notify>,
+}
+
+impl Connection {
+    /// Connects; `on_message` gets what is pushed.
+    pub(crate) async fn open(
+        client: &Client,
+        on_message: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<Self, RedisError> {
+        let lost = Arc::new(Notify::new());
+        let lose = Arc::clone(&lost);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_pipeline_buffer_size(PIPELINES)
+            .set_push_sender(move |push: PushInfo| -> Result<(), std::convert::Infallible> {
+                match push.kind {
+                    PushKind::Disconnection => lose.notify_one(),
+                    _ => on_message(push),
+                }
+                Ok(())
+            });
+        let opening = client.get_multiplexed_async_connection_with_config(&config);
+        let redis = timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| silent())??;
+        Ok(Self { redis, lost })
+    }
+
+    /// Resolves when the connection is over. Cancel safe.
+    pub(crate) async fn lost(&self) {
+        self.lost.notified().await;
+    }
+}
+
+/// The pauses between attempts to connect.
+pub(crate) struct Backoff(Duration);
+
+impl Backoff {
+    pub(crate) const fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    /// The next attempt begins from the beginning.
+    pub(crate) const fn reset(&mut self) {
+        self.0 = FIRST_PAUSE;
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The error of a connection that broke without saying why.
+pub(crate) fn closed() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
+}
+
+fn silent() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+/// For a Redis that accepts connections and does not answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// After it a connection is given up. Redis answers in less than a millisecond; but a machine may
+/// swap, and what was not confirmed is counted as lost.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Commands on their way to the connection's task: the publisher has one pipeline at a time, the
+/// rest are queries.
+const PIPELINES: usize = 64;
+
+/// Of a process that was only restarted.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// So that delivery is back well within a second after Redis is; a few hundred nodes that try
+/// twice a second are no load.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);

@@ -1,0 +1,67 @@
+//! Socket.IO servers in a cluster over Redis, together with the Node servers that are there.
+//!
+//! It speaks what the adapters of Node speak: `socket.io-redis` 5.x (servers 2.x),
+//! `@socket.io/redis-adapter` 8.x (servers 4.x), classic and sharded. So a server in Rust joins a
+//! cluster of Node servers, of one line or of both, and takes their places one by one.
+//!
+//! ```no_run
+//! use socketio::{BoxError, Server};
+//! use socketio_redis::RedisAdapter;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), BoxError> {
+//!     let redis = RedisAdapter::builder("redis://127.0.0.1:6379").build()?;
+//!     let io = Server::builder().adapter(redis.clone()).build()?;
+//!     // before clients come: what others send from now on arrives
+//!     redis.ready().await;
+//!     io.listen(3000).await?.closed().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Which cluster
+//!
+//! | nodes beside this one | option |
+//! | --- | --- |
+//! | servers in Rust, Node 4.x with `createAdapter` | none, the default |
+//! | Node 4.x with `createShardedAdapter` (Redis 7) | [`Builder::sharded`] |
+//! | Node 2.x with `socket.io-redis` | [`Builder::dialect`] with [`Dialect::Old`] |
+//! | both lines, as during a migration | [`Builder::dialect`] with [`Dialect::Mixed`] |
+//!
+//! Received is everything in every dialect; it says what may be sent. In a mixed cluster the lines of
+//! Node servers harm each other all the same with some requests, which no third can prevent: give
+//! them different [keys](Builder::key) if they need not hear each other.
+//!
+//! Rooms are texts: the rooms `5` and `"5"` of Node are one here.
+//!
+//! # When Redis is away
+//!
+//! A server's own clients are served as ever. What goes to the others waits in a bounded queue, and
+//! goes out when Redis is back; what does not fit, or was on the way when the connection broke, is
+//! lost: it is counted in [`Stats::lost`] and told to [`Builder::on_event`], and never sent twice.
+//! Queries give what is known and the nodes that are missing. Connections are made again by
+//! themselves, at most half a second after Redis is there.
+//!
+//! # At the end
+//!
+//! `Server::close` gives the subscriptions back, so that the other nodes do not wait for this one. What
+//! handlers still had to tell them is in the queue: await [`RedisAdapter::flush`] after it, within a
+//! bound, as Redis may be away.
+//!
+//! # Redis
+//!
+//! Version 6 or later, or a server that speaks its protocol RESP3 (Valkey); 7 for the sharded
+//! format. TLS: `rediss://`, with a TLS feature of the crate `redis` switched on. Redis Cluster and
+//! Sentinel are not supported.
+
+mod adapter;
+mod bus;
+mod connection;
+mod publish;
+mod stats;
+mod subscribe;
+
+pub use adapter::{Builder, RedisAdapter};
+pub use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
+pub use socketio_adapter::{Dialect, Emitter, EmitterError, RoomChannels};
+pub use stats::{Event, Stats};

@@ -1,0 +1,418 @@
+//! The way from Redis: who listens to what, and the task that sees to it.
+//!
+//! A table says what is to be subscribed. One task makes it so on each new connection, and passes
+//! changes on in their order. What is read waits in a bounded queue for another task, which hands all
+//! that is there to its receivers together: so a burst is one write per client, not one per message.
+//! Messages that come faster than they can be delivered, for so long that the queue is full, are
+//! dropped and counted. Redis itself would end the connection of a subscriber that does not read.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::{Client, PushInfo, PushKind, RedisError, Value};
+use socketio_adapter::{AdapterFuture, Channel, Receiver};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::connection::{Backoff, Connection, closed};
+use crate::stats::Counters;
+
+/// What is listened to.
+pub(crate) struct Subscriber {
+    table: Mutex<Table>,
+    /// There are commands to be sent, or it is closed.
+    changed: Notify,
+    inbox: Mutex<Inbox>,
+    /// Something is in the inbox, or it is closed.
+    arrived: Notify,
+    counters: Arc<Counters>,
+    /// Whether all of the table is subscribed.
+    is_settled: watch::Sender<bool>,
+    /// By `SSUBSCRIBE`.
+    sharded: bool,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By name.
+    channels: Listening,
+    /// By pattern.
+    patterns: Listening,
+    /// What is to be told to Redis, in this order.
+    commands: VecDeque<Command>,
+    is_connected: bool,
+    is_closed: bool,
+}
+
+/// What was read and is to be delivered.
+#[derive(Default)]
+struct Inbox {
+    messages: VecDeque<Arrived>,
+    bytes: usize,
+}
+
+/// A message and who listens to its channel.
+struct Arrived {
+    receivers: Vec<Arc<dyn Receiver>>,
+    channel: String,
+    payload: Vec<u8>,
+}
+
+impl Arrived {
+    fn size(&self) -> usize {
+        self.channel.len() + self.payload.len()
+    }
+}
+
+/// Who listens; nearly always one.
+type Listening = HashMap<String, Vec<Arc<dyn Receiver>>>;
+
+/// Adds a receiver. True: nobody listened before.
+fn add(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
+    let Some(there) = listening.get_mut(name) else {
+        listening.insert(name.to_owned(), vec![Arc::clone(receiver)]);
+        return true;
+    };
+    if !there.iter().any(|other| is_same(other, receiver)) {
+        there.push(Arc::clone(receiver));
+    }
+    false
+}
+
+/// Takes a receiver out. True: it was the last.
+fn remove(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
+    let Some(there) = listening.get_mut(name) else { return false };
+    there.retain(|other| !is_same(other, receiver));
+    there.is_empty() && listening.remove(name).is_some()
+}
+
+fn is_same(one: &Arc<dyn Receiver>, other: &Arc<dyn Receiver>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+}
+
+struct Command {
+    name: &'static str,
+    argument: String,
+    /// Told when Redis has confirmed it, or dropped when the connection is lost.
+    confirmed: Option<oneshot::Sender<()>>,
+}
+
+impl Subscriber {
+    pub(crate) fn new(sharded: bool, counters: Arc<Counters>) -> Self {
+        Self {
+            table: Mutex::default(),
+            changed: Notify::new(),
+            inbox: Mutex::default(),
+            arrived: Notify::new(),
+            counters,
+            is_settled: watch::Sender::new(false),
+            sharded,
+        }
+    }
+
+    pub(crate) fn subscribe(
+        &self,
+        channel: Channel,
+        receiver: &Arc<dyn Receiver>,
+    ) -> AdapterFuture<()> {
+        let (sender, confirmed) = oneshot::channel();
+        {
+            let table = &mut *self.lock();
+            let (name, argument, is_new) = match channel {
+                Channel::Named(channel) => {
+                    let name = if self.sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" };
+                    let is_new = add(&mut table.channels, &channel, receiver);
+                    (name, channel, is_new)
+                }
+                Channel::BeginningWith(beginning) => {
+                    let pattern = pattern(&beginning, "");
+                    let is_new = add(&mut table.patterns, &pattern, receiver);
+                    ("PSUBSCRIBE", pattern, is_new)
+                }
+            };
+            // a new connection begins with the whole table
+            if !is_new || !table.is_connected {
+                return Box::pin(std::future::ready(Ok(())));
+            }
+            table.commands.push_back(Command { name, argument, confirmed: Some(sender) });
+            self.is_settled.send_replace(false);
+        }
+        self.changed.notify_one();
+        // a lost connection is no reason to wait: it is subscribed with the next
+        Box::pin(async move {
+            let _ = timeout(CONFIRM_TIMEOUT, confirmed).await;
+            Ok(())
+        })
+    }
+
+    pub(crate) fn unsubscribe(&self, channel: &Channel, receiver: &Arc<dyn Receiver>) {
+        {
+            let table = &mut *self.lock();
+            let (name, argument, is_over) = match channel {
+                Channel::Named(channel) => {
+                    let name = if self.sharded { "SUNSUBSCRIBE" } else { "UNSUBSCRIBE" };
+                    (name, channel.clone(), remove(&mut table.channels, channel, receiver))
+                }
+                Channel::BeginningWith(beginning) => {
+                    let pattern = pattern(beginning, "");
+                    let is_over = remove(&mut table.patterns, &pattern, receiver);
+                    ("PUNSUBSCRIBE", pattern, is_over)
+                }
+            };
+            if !is_over || !table.is_connected {
+                return;
+            }
+            table.commands.push_back(Command { name, argument, confirmed: None });
+        }
+        self.changed.notify_one();
+    }
+
+    /// Whether all of the table is subscribed, as it changes.
+    pub(crate) fn settled(&self) -> watch::Receiver<bool> {
+        self.is_settled.subscribe()
+    }
+
+    /// [`Subscriber::run`] ends.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_one();
+        self.arrived.notify_one();
+    }
+
+    /// The task that delivers: until it is closed.
+    pub(crate) async fn deliver(self: Arc<Self>) {
+        while !self.lock().is_closed {
+            let group = self.take();
+            if group.is_empty() {
+                self.arrived.notified().await;
+                continue;
+            }
+            // a receiver that panics ends its own group, not the cluster
+            let delivered = catch_unwind(AssertUnwindSafe(|| together(group)));
+            if delivered.is_err() {
+                tracing::error!("delivering messages of the cluster panicked");
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What is delivered together.
+    fn take(&self) -> Vec<Arrived> {
+        let inbox = &mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = inbox.messages.len().min(MAX_GROUP);
+        let group: Vec<Arrived> = inbox.messages.drain(..count).collect();
+        inbox.bytes -= group.iter().map(Arrived::size).sum::<usize>();
+        group
+    }
+
+    /// The task: until it is closed.
+    pub(crate) async fn run(self: Arc<Self>, client: Client) {
+        let mut backoff = Backoff::new();
+        while !self.lock().is_closed {
+            let this = Arc::downgrade(&self);
+            let on_message = move |push: PushInfo| {
+                if let Some(this) = this.upgrade() {
+                    this.dispatch(push);
+                }
+            };
+            match Connection::open(&client, on_message).await {
+                Ok(connection) => {
+                    self.begin();
+                    let ended = self.serve(connection, &mut backoff).await;
+                    self.end();
+                    match ended {
+                        Ok(()) => break,
+                        Err(error) => self.counters.failed(error),
+                    }
+                }
+                Err(error) => self.counters.failed(error),
+            }
+            tokio::select! {
+                () = backoff.pause() => {}
+                () = self.closed() => break,
+            }
+        }
+        self.end();
+    }
+
+    /// All of the table is to be subscribed.
+    fn begin(&self) {
+        let table = &mut *self.lock();
+        let name = if self.sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" };
+        let patterns = table.patterns.keys().map(|pattern| ("PSUBSCRIBE", pattern));
+        let channels = table.channels.keys().map(|channel| (name, channel));
+        table.commands = patterns
+            .chain(channels)
+            .map(|(name, argument)| Command { name, argument: argument.clone(), confirmed: None })
+            .collect();
+        table.is_connected = true;
+    }
+
+    fn end(&self) {
+        let commands = {
+            let table = &mut *self.lock();
+            table.is_connected = false;
+            std::mem::take(&mut table.commands)
+        };
+        drop(commands);
+        self.is_settled.send_replace(false);
+    }
+
+    /// Passes commands on until it is closed or the connection is lost.
+    async fn serve(
+        &self,
+        mut connection: Connection,
+        backoff: &mut Backoff,
+    ) -> Result<(), RedisError> {
+        loop {
+            let batch: Vec<Command> = {
+                let table = &mut *self.lock();
+                let count = table.commands.len().min(MAX_BATCH);
+                let batch = table.commands.drain(..count).collect();
+                if count == 0 {
+                    if table.is_closed {
+                        return Ok(());
+                    }
+                    self.is_settled.send_if_modified(|is| !std::mem::replace(is, true));
+                }
+                batch
+            };
+            if batch.is_empty() {
+                backoff.reset();
+                tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = connection.lost() => return Err(closed()),
+                    // a connection that died without a word is found out
+                    () = sleep(PING_INTERVAL) => {
+                        redis::cmd("PING").exec_async(&mut connection.redis).await?;
+                    }
+                }
+                continue;
+            }
+            // one channel each, so that each is confirmed once
+            let mut pipeline = redis::Pipeline::with_capacity(batch.len());
+            for command in &batch {
+                pipeline.cmd(command.name).arg(&command.argument).ignore();
+            }
+            pipeline.exec_async(&mut connection.redis).await?;
+            for confirmed in batch.into_iter().filter_map(|command| command.confirmed) {
+                // fails only if nobody waits any more
+                let _ = confirmed.send(());
+            }
+        }
+    }
+
+    /// Puts a message into the inbox.
+    fn dispatch(&self, push: PushInfo) {
+        let PushInfo { kind, mut data } = push;
+        let bytes = |value: Option<Value>| match value {
+            Some(Value::BulkString(bytes)) => Some(bytes),
+            _ => None,
+        };
+        let text = |value| bytes(value).and_then(|bytes| String::from_utf8(bytes).ok());
+        let payload = bytes(data.pop());
+        let channel = text(data.pop());
+        let (Some(payload), Some(channel)) = (payload, channel) else { return };
+        let receivers = match kind {
+            PushKind::Message | PushKind::SMessage => self.lock().channels.get(&channel).cloned(),
+            PushKind::PMessage => {
+                let Some(pattern) = text(data.pop()) else { return };
+                self.lock().patterns.get(&pattern).cloned()
+            }
+            _ => return,
+        };
+        let Some(receivers) = receivers else { return };
+        let arrived = Arrived { receivers, channel, payload };
+        let is_taken = {
+            let inbox = &mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_taken = inbox.bytes <= MAX_INBOX && inbox.messages.len() < MAX_WAITING;
+            if is_taken {
+                inbox.bytes += arrived.size();
+                inbox.messages.push_back(arrived);
+            }
+            is_taken
+        };
+        if is_taken {
+            self.arrived.notify_one();
+        } else {
+            self.counters.overrun();
+        }
+    }
+
+    /// Resolves when it is closed.
+    async fn closed(&self) {
+        loop {
+            self.changed.notified().await;
+            if self.lock().is_closed {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands messages to their receivers.
+fn together(group: Vec<Arrived>) {
+    let first = group.first().and_then(|arrived| arrived.receivers.first()).cloned();
+    let mut group = group.into_iter();
+    let mut receive = || {
+        for Arrived { receivers, channel, payload } in group.by_ref() {
+            receivers.iter().for_each(|receiver| receiver.receive(&channel, &payload));
+        }
+    };
+    match first {
+        Some(first) => first.together(&mut receive),
+        None => receive(),
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = self.lock();
+        f.debug_struct("Subscriber")
+            .field("channels", &table.channels.len())
+            .field("patterns", &table.patterns.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pattern of names with this beginning and end, and anything between.
+// Redis: KEYS. Node servers do not escape names, and miss what is in namespaces like `/a[1]`.
+pub(crate) fn pattern(beginning: &str, end: &str) -> String {
+    let mut pattern = String::with_capacity(beginning.len() + end.len() + 1);
+    let escape = |text: &str, pattern: &mut String| {
+        for char in text.chars() {
+            if matches!(char, '*' | '?' | '[' | ']' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(char);
+        }
+    };
+    escape(beginning, &mut pattern);
+    pattern.push('*');
+    escape(end, &mut pattern);
+    pattern
+}
+
+/// Messages that are delivered together: enough to make a burst cheap, few enough that others get
+/// their turn on the thread.
+const MAX_GROUP: usize = 128;
+
+/// Bytes and messages that may wait to be delivered: as much as Redis lets wait for a subscriber.
+const MAX_INBOX: usize = 32 << 20;
+const MAX_WAITING: usize = 200_000;
+
+/// Commands in a pipeline.
+const MAX_BATCH: usize = 256;
+
+/// How long a join waits for its channel at most; it is subscribed all the same.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often a quiet connection is asked whether it is alive.
+const PING_INTERVAL: Duration = Duration::from_secs(5);

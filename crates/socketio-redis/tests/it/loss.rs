@@ -1,0 +1,106 @@
+//! Redis goes and comes back.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use socketio_redis::{Event, RoomChannels};
+
+use crate::redis::{Redis, eventually, within};
+
+/// This server's clients are served meanwhile, the others soon after Redis is back.
+#[tokio::test]
+async fn redis_is_killed_and_comes_back() {
+    let Some(mut redis) = Redis::start().await else { return };
+    for sharded in [false, true] {
+        let builder = || match sharded {
+            false => redis.builder(),
+            true => redis.builder().sharded(RoomChannels::Joined),
+        };
+        let events: Arc<Mutex<Vec<String>>> = Arc::default();
+        let told = Arc::clone(&events);
+        let on_event = move |event: &Event| {
+            let name = match event {
+                Event::Ready => "ready".to_owned(),
+                Event::Lost(count) => format!("lost {count}"),
+                _ => "disconnected".to_owned(),
+            };
+            let mut events = told.lock().unwrap();
+            if events.last() != Some(&name) {
+                events.push(name);
+            }
+        };
+        let mut one = redis.node(builder().publish_queue(20, 10_000).on_event(on_event)).await;
+        let mut other = redis.node(builder()).await;
+        let (mut ann, of_ann) = one.client().await;
+        let (mut bob, of_bob) = other.client().await;
+        for socket in [&of_ann, &of_bob] {
+            within("the room", socket.join("room")).await.unwrap();
+        }
+        one.io.to("room").emit("n", 0).unwrap();
+        assert_eq!((ann.number().await, bob.number().await), (0, 0));
+
+        redis.kill();
+        eventually("the loss", async || !one.redis.stats().is_ready).await;
+        eventually("the loss", async || !other.redis.stats().is_ready).await;
+        for n in 1..=30 {
+            one.io.to("room").emit("n", n).unwrap();
+            assert_eq!(ann.number().await, n);
+        }
+        // a join does not wait for Redis
+        within("the join", of_bob.join("late")).await.unwrap();
+        let clients = within("what is known", one.io.clients()).await.unwrap();
+        assert_eq!((clients.items.len(), clients.missing.len()), (1, 1));
+        let stats = one.redis.stats();
+        assert_eq!((stats.queued, stats.lost), (20, 10));
+
+        redis.run().await;
+        let back = Instant::now();
+        within("the connection", one.redis.ready()).await;
+        within("the connection", other.redis.ready()).await;
+        assert!(back.elapsed() < Duration::from_secs(2), "after {:?}", back.elapsed());
+        within("the queue", one.redis.flush()).await;
+        // rooms joined meanwhile are listened to
+        one.io.to("late").emit("n", 99).unwrap();
+        loop {
+            // what waited comes if the other was there before it went out; never twice
+            let n = bob.number().await;
+            if n == 99 {
+                break;
+            }
+            assert!((1..=20).contains(&n), "{n}");
+        }
+        // it arrives before Redis has confirmed it
+        within("the queue", one.redis.flush()).await;
+        let stats = one.redis.stats();
+        assert_eq!(stats.published + stats.lost, 32, "{stats:?}");
+        assert_eq!(stats.lost, 10);
+        assert!(stats.errors >= 2, "{stats:?}");
+        let events = events.lock().unwrap().clone();
+        assert_eq!(events[0], "ready");
+        assert!(events.contains(&"lost 1".to_owned()), "{events:?}");
+        assert_eq!(events.last().map(String::as_str), Some("ready"));
+        let clients = one.io.clients().await.unwrap();
+        assert!(clients.is_complete() && clients.items.len() == 2, "{clients:?}");
+    }
+}
+
+/// Its end is no reason to wait for Redis.
+#[tokio::test]
+async fn the_last_handle_goes_while_redis_is_away() {
+    let Some(mut redis) = Redis::start().await else { return };
+    let lost = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&lost);
+    let builder = redis.builder().on_event(move |event| {
+        if let Event::Lost(count) = event {
+            counted.fetch_add(*count, Ordering::Relaxed);
+        }
+    });
+    let node = redis.node(builder).await;
+    redis.kill();
+    eventually("the loss", async || !node.redis.stats().is_ready).await;
+    node.io.emit("n", 0).unwrap();
+    assert_eq!(node.redis.stats().queued, 1);
+    drop(node);
+    eventually("the count", async || lost.load(Ordering::Relaxed) == 1).await;
+}

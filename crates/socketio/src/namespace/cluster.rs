@@ -1,0 +1,280 @@
+//! What a namespace is asked and told across all nodes of a cluster.
+//!
+//! This node comes first and at once; what concerns the others goes through the adapter. On a
+//! server of a single process all of it works the same, without anything to wait for.
+
+use std::collections::HashSet;
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketio_adapter::{
+    AdapterError, AdapterFuture, Answers, Cluster, IntoRooms, Membership, Room, SocketId,
+};
+use socketio_parser::{Args, Value};
+use tokio::sync::oneshot;
+
+use super::Namespace;
+use crate::error::EmitError;
+use crate::remote::RemoteSocket;
+use crate::server_event::ServerEvent;
+
+impl Namespace {
+    pub(crate) fn cluster(&self) -> Option<&dyn Cluster> {
+        self.0.cluster.as_deref()
+    }
+
+    /// Lets the adapter begin with what it does beyond this node.
+    pub(crate) fn attach(&self) {
+        let inner = std::sync::Arc::downgrade(&self.0);
+        self.0.adapter.attach(inner);
+    }
+
+    /// All sockets of the namespace, on all nodes, with their rooms, data and handshake.
+    ///
+    /// It costs a request to each node and an answer that grows with its sockets, of a kilobyte or
+    /// so each: ask for [`clients`](Self::clients) where the ids are enough, and for rooms
+    /// (`namespace.in_room(..).fetch_sockets()`) where not all are meant.
+    ///
+    /// # Errors
+    /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
+    // reference: namespace.fetchSockets, 4.0 and later
+    pub async fn fetch_sockets(&self) -> Result<Answers<RemoteSocket>, AdapterError> {
+        self.operator().fetch_sockets().await
+    }
+
+    /// Joins all sockets of the namespace, on all nodes, to a room or several. One message to each
+    /// node; this one's sockets have joined when it returns.
+    // reference: namespace.socketsJoin, 4.0 and later
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Membership {
+        self.operator().sockets_join(rooms)
+    }
+
+    /// Takes all sockets of the namespace, on all nodes, out of a room or several. One message to
+    /// each node; this one's sockets have left when it returns.
+    // reference: namespace.socketsLeave, 4.0 and later
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Membership {
+        self.operator().sockets_leave(rooms)
+    }
+
+    /// Disconnects all sockets of the namespace, on all nodes; with `close` also their connections.
+    /// One message to each node; this one's sockets are disconnected when it returns.
+    // reference: namespace.disconnectSockets, 4.0 and later
+    pub fn disconnect_sockets(&self, close: bool) -> Membership {
+        self.operator().disconnect_sockets(close)
+    }
+
+    /// The names of all rooms of the namespace, on all nodes, each once, in no order; also those
+    /// that are a socket's own, so that there are at least as many as sockets.
+    ///
+    /// # Errors
+    /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
+    // reference: adapter.allRooms
+    pub async fn all_rooms(&self) -> Result<Answers<Room>, AdapterError> {
+        let mut answers = Answers::of_one_node(self.adapter().local_rooms());
+        if let Some(cluster) = self.cluster() {
+            answers = answers.and(cluster.rooms().await?);
+        }
+        let mut seen = HashSet::with_capacity(answers.items.len());
+        answers.items.retain(|room| seen.insert(room.clone()));
+        Ok(answers)
+    }
+
+    // ---- one socket, wherever it is ---------------------------------------------------------
+
+    /// The rooms of a socket, wherever it is.
+    ///
+    /// # Errors
+    /// [`AdapterError::Timeout`] if no node has it.
+    // reference: adapter.clientRooms, 2.x
+    pub async fn client_rooms(&self, id: &SocketId) -> Result<Vec<Room>, AdapterError> {
+        match (self.connected().get(id), self.cluster()) {
+            (Some(socket), _) => Ok(socket.rooms()),
+            (None, Some(cluster)) => cluster.rooms_of(id).await,
+            (None, None) => Err(AdapterError::Timeout),
+        }
+    }
+
+    /// Joins a socket, wherever it is, to a room or several. A socket of this node has joined when
+    /// it returns. Awaiting it waits for the socket's node, as far as such nodes answer: Node
+    /// servers of the 4.x line do not, and a socket that is nowhere is no error to them.
+    // reference: adapter.remoteJoin, 2.x
+    pub fn remote_join(&self, id: &SocketId, rooms: impl IntoRooms) -> Membership {
+        match self.connected().get(id) {
+            Some(socket) => socket.join(rooms),
+            None => self.for_each(rooms, |cluster, room| cluster.join_one(id, room)),
+        }
+    }
+
+    /// Takes a socket, wherever it is, out of a room or several, as [`Namespace::remote_join`].
+    // reference: adapter.remoteLeave, 2.x
+    pub fn remote_leave(&self, id: &SocketId, rooms: impl IntoRooms) -> Membership {
+        match self.connected().get(id) {
+            Some(socket) => socket.leave(rooms),
+            None => self.for_each(rooms, |cluster, room| cluster.leave_one(id, room)),
+        }
+    }
+
+    /// Disconnects a socket, wherever it is, as [`Namespace::remote_join`]; with `close` also its
+    /// connection.
+    // reference: adapter.remoteDisconnect, 2.x
+    pub fn remote_disconnect(&self, id: &SocketId, close: bool) -> Membership {
+        match (self.connected().get(id), self.cluster()) {
+            (Some(socket), _) => {
+                socket.disconnect(close);
+                Membership::done()
+            }
+            (None, Some(cluster)) => Membership::until(cluster.disconnect_one(id, close)),
+            (None, None) => Membership::done(),
+        }
+    }
+
+    fn for_each(
+        &self,
+        rooms: impl IntoRooms,
+        tell: impl Fn(&dyn Cluster, &Room) -> AdapterFuture<()>,
+    ) -> Membership {
+        let Some(cluster) = self.cluster() else { return Membership::done() };
+        let told: Vec<_> = rooms.into_rooms().iter().map(|room| tell(cluster, room)).collect();
+        Membership::until(Box::pin(async move {
+            for told in told {
+                told.await?;
+            }
+            Ok(())
+        }))
+    }
+
+    // ---- server to server -------------------------------------------------------------------
+
+    /// Adds a listener for an event that other servers send with
+    /// [`server_side_emit`](Self::server_side_emit). What it does before its first `.await` is done
+    /// before the next message of the cluster is read, so it must not block.
+    ///
+    /// ```
+    /// # use socketio::{Server, ServerEvent};
+    /// # fn example(io: Server) {
+    /// io.sockets().on_server_event("sum", async |event: ServerEvent| {
+    ///     if let Ok((a, b)) = event.data::<(i64, i64)>() {
+    ///         let _ = event.reply(a + b);
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    // reference: namespace.on, for serverSideEmit
+    pub fn on_server_event<F, Fut>(&self, event: impl Into<String>, listener: F)
+    where
+        F: FnOnce(ServerEvent) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.0.server_listeners.on(event.into(), listener);
+    }
+
+    /// Sends an event to the listeners of the other servers, not to this one's and not to clients.
+    /// It is handed to the broker at once, awaited or not. One message to each node.
+    ///
+    /// An error, when it is awaited, is [`AdapterError::Unsupported`] if the cluster is of the 2.x
+    /// line, or an [`EmitError`] in [`AdapterError::Backend`] (a reserved name, arguments that
+    /// cannot be encoded).
+    // reference: namespace.serverSideEmit, 4.1 and later
+    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Membership {
+        match (server_args(event, &args), self.cluster()) {
+            (Err(error), _) => backend(error).into(),
+            (Ok(args), Some(cluster)) => Membership::until(cluster.server_side_emit(event, args)),
+            (Ok(_), None) => Membership::done(),
+        }
+    }
+
+    /// Sends an event to the listeners of the other servers and waits for their answers, one of each
+    /// that has a listener which [replies](ServerEvent::reply). A server of which none does is
+    /// missing when the adapter's time is over. One message to each node and one back.
+    ///
+    /// # Errors
+    /// As [`server_side_emit`](Self::server_side_emit), and if an answer is of another type.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it forgets the answers; the event is sent with the first poll.
+    // reference: namespace.serverSideEmit with an acknowledgement, 4.1 and later
+    pub async fn server_side_emit_with_ack<R: DeserializeOwned>(
+        &self,
+        event: &str,
+        args: impl Serialize,
+    ) -> Result<Answers<R>, AdapterError> {
+        let args = server_args(event, &args).map_err(backend)?;
+        let Some(cluster) = self.cluster() else {
+            return Ok(Answers { items: Vec::new(), answered: 0, missing: Vec::new() });
+        };
+        let answers = cluster.server_side_emit_with_ack(event, args).await?;
+        let Answers { items, answered, missing } = answers;
+        let items: Result<_, _> = items.into_iter().map(socketio_parser::from_value).collect();
+        let items = items.map_err(|error| AdapterError::Backend(error.into()))?;
+        Ok(Answers { items, answered, missing })
+    }
+
+    /// Says what this server answers to a [`custom_request`](Self::custom_request), replacing the
+    /// last; `None`: nothing. Without it the answer is `null`. It must not block.
+    // reference: adapter.customHook, 2.x
+    pub fn on_custom_request<F, Fut>(&self, answer: F)
+    where
+        F: FnOnce(Value) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Option<Value>> + Send + 'static,
+    {
+        self.0.server_listeners.on_custom_request(answer);
+    }
+
+    /// Asks all servers, this one first, what they answer to a request of the application. For
+    /// clusters of the 2.x line, which have it instead of
+    /// [`server_side_emit_with_ack`](Self::server_side_emit_with_ack).
+    ///
+    /// # Errors
+    /// [`AdapterError::Unsupported`] in a cluster with nodes of the 4.x line, which it would end.
+    // reference: adapter.customRequest, 2.x
+    pub async fn custom_request<T: Serialize>(
+        &self,
+        data: T,
+    ) -> Result<Answers<Value>, AdapterError> {
+        let data = socketio_parser::to_value(&data).map_err(|error| backend(error.into()))?;
+        let (sender, own) = oneshot::channel();
+        // fails only if nobody waits any more
+        let reply = Box::new(move |answer| drop(sender.send(answer)));
+        let others = self.cluster().map(|cluster| cluster.custom_request(data.clone()));
+        self.0.server_listeners.custom_request(data, reply);
+        let Some(others) = others else {
+            let own = own.await.map_or_else(|_| Vec::new(), |own| vec![own]);
+            return Ok(Answers { answered: own.len(), items: own, missing: Vec::new() });
+        };
+        let mut own = std::pin::pin!(own);
+        let mut others = others;
+        // the others' time limit is this one's, too
+        let mut mine = None;
+        let answers = std::future::poll_fn(|cx| {
+            if mine.is_none() {
+                if let std::task::Poll::Ready(answer) = own.as_mut().poll(cx) {
+                    mine = Some(answer.ok());
+                }
+            }
+            others.as_mut().poll(cx)
+        });
+        let answers = answers.await?;
+        let own = match mine.flatten() {
+            Some(own) => Answers::of_one_node(vec![own]),
+            None => {
+                let missing = vec!["this node".to_owned()];
+                Answers { items: Vec::new(), answered: 0, missing }
+            }
+        };
+        Ok(own.and(answers))
+    }
+}
+
+fn backend(error: EmitError) -> AdapterError {
+    AdapterError::Backend(error.into())
+}
+
+/// The arguments of an event for servers.
+fn server_args<T: Serialize>(event: &str, args: &T) -> Result<Vec<Value>, EmitError> {
+    // reference: RESERVED_EVENTS of the server's namespaces
+    if ["connect", "connection", "new_namespace"].contains(&event) {
+        return Err(EmitError::Reserved(event.to_owned()));
+    }
+    Ok(Args::from_serialize(args)?.into_values())
+}

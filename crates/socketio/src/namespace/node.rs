@@ -1,0 +1,177 @@
+//! A namespace as the other nodes of a cluster find it.
+//!
+//! All of it is called where the adapter reads what other nodes sent. Code of the user is called
+//! with no lock held, and its panic ends nothing but itself.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use engineio::{HEADROOM, Outgoing};
+use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, SocketDetails, SocketId};
+use socketio_parser::{Args, Spread, Value};
+
+use super::Inner;
+use crate::ack::Waiter;
+use crate::lock;
+use crate::server_event::ServerEvent;
+use crate::socket::{Socket, outgoing};
+
+/// What is done with events of other servers.
+#[derive(Default)]
+pub(crate) struct ServerListeners {
+    by_event: Mutex<HashMap<String, Vec<Listener>>>,
+    custom: Mutex<Option<Custom>>,
+}
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Listener = Arc<dyn Fn(ServerEvent) -> Running<()> + Send + Sync>;
+type Custom = Arc<dyn Fn(Value) -> Running<Option<Value>> + Send + Sync>;
+
+impl ServerListeners {
+    pub(crate) fn on<F, Fut>(&self, event: String, listener: F)
+    where
+        F: FnOnce(ServerEvent) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let listener: Listener = Arc::new(move |event| Box::pin(listener.clone()(event)));
+        lock(&self.by_event).entry(event).or_default().push(listener);
+    }
+
+    pub(crate) fn on_custom_request<F, Fut>(&self, answer: F)
+    where
+        F: FnOnce(Value) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Option<Value>> + Send + 'static,
+    {
+        let answer: Custom = Arc::new(move |data| Box::pin(answer.clone()(data)));
+        let old = lock(&self.custom).replace(answer);
+        drop(old);
+    }
+
+    /// Has the application answer a request.
+    pub(crate) fn custom_request(&self, data: Value, reply: Reply) {
+        let custom = lock(&self.custom).clone();
+        let Some(custom) = custom else { return reply(Value::Null) };
+        run(async move {
+            if let Some(answer) = custom(data).await {
+                reply(answer);
+            }
+        });
+    }
+}
+
+/// Polls a future of the user at once, so that what it does before its first `.await` keeps the
+/// order of the messages, and leaves the rest to a task.
+fn run(future: impl Future<Output = ()> + Send + 'static) {
+    let mut future: Running<()> = Box::pin(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
+        Ok(Poll::Ready(())) => {}
+        Ok(Poll::Pending) => drop(tokio::spawn(future)),
+        Err(_) => tracing::error!("a listener for messages of other servers panicked"),
+    }
+}
+
+impl Inner {
+    fn socket(&self, id: &SocketId) -> Option<Socket> {
+        lock(&self.sockets).get(id).cloned()
+    }
+
+    /// The sockets of this node that are meant, the sender left out.
+    pub(super) fn sockets_meant(&self, options: &BroadcastOptions) -> Vec<Socket> {
+        let ids = self.adapter.local_sockets(&options.rooms, &options.except);
+        let sockets = lock(&self.sockets);
+        ids.iter()
+            .filter(|id| options.sender.as_ref() != Some(*id))
+            .filter_map(|id| sockets.get(id).cloned())
+            .collect()
+    }
+
+    fn encode(&self, id: Option<u64>, event: &str, args: Vec<Value>) -> Option<Outgoing> {
+        let encoder = &self.shared.encoder;
+        let encoded = encoder.event(HEADROOM, &self.name, id, event, &Spread(args));
+        let encoded = encoded.inspect_err(|error| {
+            tracing::debug!(%error, "an event of another node cannot be written");
+        });
+        Some(outgoing(encoded.ok()?))
+    }
+}
+
+impl Node for Inner {
+    fn fan_out(&self, f: &mut dyn FnMut()) {
+        engineio::fan_out(f);
+    }
+
+    fn packet(&self, event: &str, args: Vec<Value>, compress: bool) -> Option<Outgoing> {
+        Some(self.encode(None, event, args)?.droppable(true).compress(compress))
+    }
+
+    fn ask(
+        &self,
+        event: &str,
+        args: Vec<Value>,
+        options: &BroadcastOptions,
+        timeout: Duration,
+        answered: Answered,
+    ) -> usize {
+        let sockets = self.sockets_meant(options);
+        if sockets.is_empty() {
+            return 0;
+        }
+        let id = self.next_ack_id();
+        let Some(packet) = self.encode(Some(id), event, args) else { return 0 };
+        let packet = packet.compress(!options.uncompressed).droppable(false);
+        for socket in &sockets {
+            let answered = Arc::clone(&answered);
+            let waiter: Waiter = Box::new(move |answer| {
+                if let Ok(args) = answer {
+                    answered(first(args));
+                }
+            });
+            socket.send_expecting_ack(id, packet.clone(), Some(timeout), waiter);
+        }
+        sockets.len()
+    }
+
+    fn details(&self, ids: &[SocketId]) -> Vec<SocketDetails> {
+        ids.iter().filter_map(|id| self.socket(id)).map(|socket| details(&socket)).collect()
+    }
+
+    fn disconnect(&self, ids: &[SocketId], close: bool) {
+        for socket in ids.iter().filter_map(|id| self.socket(id)) {
+            socket.disconnect(close);
+        }
+    }
+
+    fn server_event(&self, event: String, args: Vec<Value>, reply: Option<Reply>) {
+        let listeners = lock(&self.server_listeners.by_event).get(&event).cloned();
+        let event = ServerEvent::new(event, args, reply);
+        for listener in listeners.into_iter().flatten() {
+            let event = event.clone();
+            run(async move { listener(event).await });
+        }
+    }
+
+    fn custom_request(&self, data: Value, reply: Reply) {
+        self.server_listeners.custom_request(data, reply);
+    }
+}
+
+/// The first argument of an answer: the others do not travel between nodes.
+// reference: socket.io-adapter, broadcastWithAck
+fn first(args: &Args<'_>) -> Value {
+    args.clone().into_values().into_iter().next().unwrap_or_default()
+}
+
+/// All that a node tells of its socket.
+pub(crate) fn details(socket: &Socket) -> SocketDetails {
+    let mut details = SocketDetails::new(socket.id().clone());
+    details.rooms = socket.rooms();
+    details.handshake = socket.handshake().to_value();
+    details.data = socket.data::<Value>().unwrap_or_else(|| Value::Object(<_>::default()));
+    details
+}

@@ -1,0 +1,27 @@
+//! `cargo xtask cluster`: our fixture node in clusters with real Node servers of both lines.
+
+use std::process::ExitCode;
+
+use crate::command::{Result, cargo, program, release_binary, root, run, tally};
+use crate::report::{Report, Tally};
+use crate::setup;
+
+pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
+    let mut report = Report::default();
+    report.tests("cluster", || cluster(arguments));
+    Ok(report.finish())
+}
+
+pub(crate) fn cluster(arguments: &[String]) -> Result<Tally> {
+    setup::cluster()?;
+    setup::redis()?;
+    run(cargo().args(["build", "--release", "--package", "conformance-server"]))?;
+    let server = release_binary("conformance-server")?.display().to_string();
+    tally(
+        program("node")
+            // It starts a Redis of its own, on a free port.
+            .args(["run.js", "--server", &server])
+            .args(arguments)
+            .current_dir(root().join("conformance/cluster")),
+    )
+}
