@@ -56,6 +56,8 @@ pub struct Session {
     open: bool,
     heartbeat: Heartbeat,
     upgrade: Upgrade,
+    /// Since when the peer's time stands still, as it is not read: the begin of the pause, or of
+    /// the wait that began in it.
     paused_at: Option<Instant>,
     times: Times,
 }
@@ -278,6 +280,7 @@ impl Session {
                 let timeout = self.times.ping_timeout;
                 let until = (ping_at + timeout).max(now + timeout / 2);
                 self.heartbeat = Heartbeat::Await { until, prolonged: false };
+                self.restart_pause(now);
                 Due::SendPing
             }
             _ if self.is_overdue(now) => {
@@ -317,13 +320,24 @@ impl Session {
         let Times { ping_interval, ping_timeout, .. } = self.times;
         match &mut self.heartbeat {
             // reference: any packet counts, as 2.0.4
-            Heartbeat::Listen { until } => *until = now + ping_interval + ping_timeout,
+            Heartbeat::Listen { until } => {
+                *until = now + ping_interval + ping_timeout;
+                self.restart_pause(now);
+            }
             // reference: once only, so that a client which never answers is found, as 4.8.4
             Heartbeat::Await { until, prolonged } if !*prolonged => {
                 *until = now + ping_timeout;
                 *prolonged = true;
+                self.restart_pause(now);
             }
             Heartbeat::Await { .. } | Heartbeat::Rest { .. } => {}
+        }
+    }
+
+    /// A wait begins: of a pause only what follows prolongs it.
+    fn restart_pause(&mut self, now: Instant) {
+        if let Some(since) = &mut self.paused_at {
+            *since = now;
         }
     }
 
@@ -505,6 +519,22 @@ mod tests {
         c.due(10_000, Due::Nothing);
         c.session.on_reading(c.at(10_100), true);
         c.deadline(Some(10_500)); // what was left at 100
+    }
+
+    #[test]
+    fn a_wait_that_begins_in_a_pause_is_not_prolonged_by_what_was_before() {
+        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
+        c.session.on_reading(c.at(100), false);
+        c.due(300, Due::SendPing);
+        c.deadline(None);
+        c.session.on_reading(c.at(450), true);
+        c.deadline(Some(650)); // the 200 of a ping at 300, and the 150 in which no pong was read
+        // a packet of the buffer that was at hand
+        let mut c = Conversation::new(Protocol::V3, TransportKind::WebSocket);
+        c.session.on_reading(c.at(100), false);
+        c.packet(200, P::Message, Step::Deliver);
+        c.session.on_reading(c.at(250), true);
+        c.deadline(Some(750));
     }
 
     #[test]

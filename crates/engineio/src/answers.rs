@@ -48,7 +48,7 @@ pub(crate) fn payload(
         Some(coding) => {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
             headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-            coding.compress(&body)
+            coding.compress_once(&body)
         }
     };
     // A poll's answer must reach nobody else, nor the same client again.

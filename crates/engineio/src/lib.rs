@@ -80,6 +80,7 @@ pub use application::{Application, Context, IntoApplication};
 pub use batch::fan_out;
 pub use body::Body;
 pub use closing::{Closing, Draining};
+pub use compression::Coding;
 pub use cors::Cors;
 pub use deflate::Deflate;
 pub use engineio_proto::handshake::pairs as query_pairs;

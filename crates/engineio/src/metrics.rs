@@ -29,6 +29,7 @@ impl Stats {
         gauge!("engineio_http_connections").set(number(self.http_connections));
         gauge!("engineio_queued_bytes").set(number(self.queued_bytes));
         gauge!("engineio_longest_queue_bytes").set(number(self.longest_queue));
+        gauge!("engineio_outbound_bytes").set(number(self.outbound_bytes));
         gauge!("engineio_draining").set(f64::from(u8::from(self.draining)));
 
         counter!("engineio_sessions_opened_total").absolute(self.opened);
@@ -53,6 +54,9 @@ impl Stats {
         counter!("engineio_too_large_total").absolute(self.too_large);
         counter!("engineio_panics_total").absolute(self.panics);
         counter!("engineio_accept_errors_total").absolute(self.accept_errors);
+        for (limit, count) in self.limits.iter() {
+            counter!("engineio_limit_hits_total", "limit" => limit).absolute(count);
+        }
     }
 }
 
@@ -73,6 +77,7 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     ("engineio_http_connections", Unit::Count, "HTTP connections of the server's own listeners"),
     ("engineio_queued_bytes", Unit::Bytes, "Bytes that wait to be sent to all clients"),
     ("engineio_longest_queue_bytes", Unit::Bytes, "Bytes that wait for the slowest client"),
+    ("engineio_outbound_bytes", Unit::Bytes, "Bytes that wait for slow clients, each packet once"),
     ("engineio_draining", Unit::Count, "1 while new sessions are refused, else 0"),
 ];
 
@@ -91,6 +96,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("engineio_too_large_total", "Bodies and messages refused for their size"),
     ("engineio_panics_total", "Panics of the application"),
     ("engineio_accept_errors_total", "Failures to accept a connection"),
+    ("engineio_limit_hits_total", "Times that a limit of the engine acted, by its option"),
 ];
 
 /// Labels are better static.

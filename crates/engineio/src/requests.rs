@@ -49,8 +49,7 @@ pub(crate) struct Accepts(pub(crate) Option<Coding>);
 
 impl Accepts {
     pub(crate) fn new(headers: &HeaderMap) -> Self {
-        let accept = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-        Self(accept.and_then(Coding::from_accept))
+        Self(Coding::preferred(headers))
     }
 }
 

@@ -1,19 +1,23 @@
 //! Bytes as a value of their own, sent as attachments.
 //!
-//! serde hands bytes to a serializer as a borrowed slice, so that an attachment would have to be
-//! copied. The types of this crate leave the `Bytes` behind the slice in a thread-local for the
-//! length of that one call; our serializer picks it up if it is the very same memory. For every
-//! other serializer it is an ordinary call of `serialize_bytes`.
+//! serde hands bytes to a serializer, and to the visitor of a type, as a borrowed slice, so that an
+//! attachment would have to be copied. The types of this crate leave the `Bytes` behind the slice
+//! in a thread-local for the length of that one call; our serializer picks it up if it is the very
+//! same memory. For every other serializer it is an ordinary call of `serialize_bytes`. Likewise
+//! our deserializer leaves it for the visitors of our types, and calls `visit_bytes`.
 
 use std::cell::Cell;
+use std::fmt;
 
 use bytes::Bytes;
+use serde::de::{Error, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes, sent as an attachment at any depth of the arguments.
 ///
-/// `Bytes` itself does the same, with one copy when sent; `Vec<u8>` is sent as an array of
-/// numbers (serde cannot tell it from other arrays) but can be read from an attachment.
+/// Nothing is copied, neither when it is sent nor when it is read from an attachment. `Bytes` itself
+/// does the same with one copy each; `Vec<u8>` is sent as an array of numbers (serde cannot tell it
+/// from other arrays) but can be read from an attachment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a plain wrapper")]
 pub struct Binary(pub Bytes);
@@ -44,22 +48,73 @@ impl Serialize for Binary {
 
 impl<'de> Deserialize<'de> for Binary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Bytes::deserialize(deserializer).map(Self)
+        deserializer.deserialize_byte_buf(BinaryVisitor)
     }
+}
+
+/// Takes what that of `Bytes` takes.
+struct BinaryVisitor;
+
+impl<'de> Visitor<'de> for BinaryVisitor {
+    type Value = Binary;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("byte array")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Binary, E> {
+        Ok(Binary(attachment(bytes)))
+    }
+
+    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Binary, E> {
+        Ok(bytes.into())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Binary, E> {
+        self.visit_bytes(text.as_bytes())
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Binary, E> {
+        Ok(text.into_bytes().into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Binary, A::Error> {
+        Bytes::deserialize(SeqAccessDeserializer::new(seq)).map(Binary)
+    }
+}
+
+/// Gives bytes to a visitor: our own share them, others copy them once. Whose bytes are nobody
+/// else's gets them.
+pub(crate) fn visit_shared<'de, V: Visitor<'de>, E: Error>(
+    bytes: Bytes,
+    visitor: V,
+) -> Result<V::Value, E> {
+    if bytes.is_unique() {
+        return visitor.visit_byte_buf(bytes.into());
+    }
+    leave(&bytes);
+    let result = visitor.visit_bytes(&bytes);
+    _ = SHARED.try_with(Cell::take);
+    result
 }
 
 pub(crate) fn serialize_shared<S: Serializer>(
     bytes: &Bytes,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    // A thread that is being torn down has no thread-local any more: the bytes are copied then.
-    _ = SHARED.try_with(|shared| shared.set(Some(bytes.clone())));
+    leave(bytes);
     let result = serializer.serialize_bytes(bytes);
     _ = SHARED.try_with(Cell::take);
     result
 }
 
-/// The attachment for bytes given to our serializer: shared if possible, else a copy.
+/// Leaves the bytes behind a slice for who is called next.
+fn leave(bytes: &Bytes) {
+    // A thread that is being torn down has no thread-local any more: the bytes are copied then.
+    _ = SHARED.try_with(|shared| shared.set(Some(bytes.clone())));
+}
+
+/// The bytes behind a slice, if they were left: shared if possible, else a copy.
 pub(crate) fn attachment(bytes: &[u8]) -> Bytes {
     match SHARED.try_with(Cell::take) {
         // While `shared` is alive its memory belongs to it: same place and length, same bytes.

@@ -9,7 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::Binary;
-use crate::binary::serialize_shared;
+use crate::binary::{attachment, serialize_shared};
 
 /// Any value that an argument can have.
 ///
@@ -220,7 +220,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
-        Ok(Value::Binary(Bytes::copy_from_slice(bytes)))
+        Ok(Value::Binary(attachment(bytes)))
     }
 
     fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Value, E> {

@@ -12,6 +12,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use crate::binary::visit_shared;
 use crate::{ArgsError, Value};
 
 impl<'de> Deserializer<'de> for Value {
@@ -25,7 +26,7 @@ impl<'de> Deserializer<'de> for Value {
             Self::UInt(int) => visitor.visit_u64(int),
             Self::Float(float) => visitor.visit_f64(float),
             Self::String(text) => visitor.visit_string(text),
-            Self::Binary(bytes) => visitor.visit_byte_buf(bytes.into()),
+            Self::Binary(bytes) => visit_shared(bytes, visitor),
             Self::Array(items) => visit_seq(items.into_iter(), visitor),
             Self::Object(members) => {
                 let members = members.into_iter().map(|(key, value)| (Key::new(key.into()), value));

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
+use engineio::Coding;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -69,6 +71,9 @@ impl From<bool> for ClientFiles {
 /// Files in memory, found by their exact names.
 pub(crate) struct Files {
     etag: HeaderValue,
+    /// Of the compressed form: it is another representation.
+    // RFC 9110 8.8.3.3
+    etag_gzip: HeaderValue,
     files: Vec<File>,
     /// The crate was built without the client's files.
     is_missing: bool,
@@ -78,10 +83,15 @@ struct File {
     name: String,
     content_type: &'static str,
     bytes: Bytes,
+    /// Compressed when somebody first asks for it; none if it does not get smaller.
+    gzip: OnceLock<Option<Bytes>>,
 }
 
 const SCRIPT: &str = "application/javascript; charset=utf-8";
 const MAP: &str = "application/json; charset=utf-8";
+
+/// How hard files are compressed: 9 takes twice the time to make them a hundredth smaller.
+const LEVEL: u8 = 6;
 
 /// What a page asks for; answered with a hint if the crate was built without it.
 const MAIN: &str = "socket.io.js";
@@ -92,12 +102,10 @@ impl Files {
             name: file.name.to_owned(),
             content_type: file.content_type,
             bytes: Bytes::from_static(file.bytes),
+            gzip: OnceLock::new(),
         };
-        Self {
-            etag: etag(bundle.version()),
-            files: bundle.files().iter().map(file).collect(),
-            is_missing: bundle.is_empty(),
-        }
+        let files = bundle.files().iter().map(file).collect();
+        Self { is_missing: bundle.is_empty(), ..Self::new(bundle.version(), files) }
     }
 
     fn read(directory: &Path) -> io::Result<Self> {
@@ -114,12 +122,18 @@ impl Files {
             let modified = entry.metadata()?.modified().ok();
             let modified = modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
             newest = newest.max(modified.map_or(0, |at| at.as_secs()));
-            files.push(File { name, content_type, bytes: std::fs::read(entry.path())?.into() });
+            let bytes = std::fs::read(entry.path())?.into();
+            files.push(File { name, content_type, bytes, gzip: OnceLock::new() });
         }
         if files.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no .js or .map file in it"));
         }
-        Ok(Self { etag: etag(&format!("{newest:x}")), files, is_missing: false })
+        Ok(Self::new(&format!("{newest:x}"), files))
+    }
+
+    fn new(version: &str, files: Vec<File>) -> Self {
+        let etag_gzip = etag(&format!("{version}-gzip"));
+        Self { etag: etag(version), etag_gzip, files, is_missing: false }
     }
 
     /// The answer to a request for one of the files.
@@ -131,12 +145,17 @@ impl Files {
         let Some(file) = self.files.iter().find(|file| file.name == name) else {
             return (self.is_missing && name == MAIN).then(missing);
         };
+        let gzip = match Coding::Gzip.is_accepted(&request.headers) {
+            true => file.gzip(),
+            false => None,
+        };
+        let etag = if gzip.is_some() { &self.etag_gzip } else { &self.etag };
         let is_known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
             let etags = value.to_str().unwrap_or_default().split(',').map(str::trim);
             // RFC 9110 13.1.2: compared weakly
             etags
                 .map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
-                .any(|tag| tag == "*" || tag == self.etag)
+                .any(|tag| tag == "*" || tag == etag)
         });
         let mut answer = match is_known {
             true => {
@@ -145,18 +164,35 @@ impl Files {
                 answer
             }
             // of an answer to HEAD the HTTP server sends the length only
-            false => Response::new(file.bytes.clone()),
+            false => Response::new(gzip.unwrap_or(&file.bytes).clone()),
         };
         let headers = answer.headers_mut();
-        headers.insert(header::ETAG, self.etag.clone());
+        headers.insert(header::ETAG, etag.clone());
+        // of the plain form as well: a cache must not give it to those who could have the other
+        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
         let cache = HeaderValue::from_static("public, max-age=0");
         headers.insert(header::CACHE_CONTROL, cache);
         if !is_known {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
             let nosniff = HeaderValue::from_static("nosniff");
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+            if gzip.is_some() {
+                let coding = HeaderValue::from_static(Coding::Gzip.as_str());
+                headers.insert(header::CONTENT_ENCODING, coding);
+            }
         }
         Some(answer)
+    }
+}
+
+impl File {
+    /// The compressed form. Other requests for the file wait for it, some milliseconds once.
+    fn gzip(&self) -> Option<&Bytes> {
+        let compress = || {
+            let gzip = Coding::Gzip.compress(&self.bytes, LEVEL);
+            (gzip.len() < self.bytes.len()).then(|| Bytes::from(gzip))
+        };
+        self.gzip.get_or_init(compress).as_ref()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
+use crate::limits::Limit;
 use crate::server::Server;
 use crate::stats::Stats;
 
@@ -31,6 +32,10 @@ impl Stats {
         counter!("socketio_invalid_packets_total").absolute(self.invalid_packets);
         counter!("socketio_handler_panics_total").absolute(self.handler_panics);
         counter!("socketio_handlers_dropped_total").absolute(self.dropped_handlers);
+        for limit in Limit::ALL {
+            counter!("socketio_limit_hits_total", "limit" => limit.option())
+                .absolute(self.limits.get(*limit));
+        }
     }
 }
 
@@ -62,4 +67,5 @@ const COUNTERS: &[(&str, &str)] = &[
     ("socketio_invalid_packets_total", "Connections ended for a packet that cannot be read"),
     ("socketio_handler_panics_total", "Panics of handlers and middleware"),
     ("socketio_handlers_dropped_total", "Handlers dropped as too many outlived their connections"),
+    ("socketio_limit_hits_total", "Times that a limit of the Socket.IO level acted, by its option"),
 ];

@@ -115,7 +115,7 @@ struct Model {
     patience: Option<u64>,
     /// Since the ping there was something else than its answer.
     prolonged: bool,
-    /// Since when the peer is not read.
+    /// Since when the peer is not read, during the wait for it.
     paused: Option<u64>,
     /// When a probe is given up, and, once it was answered, when a poll is to be released.
     probing: Option<(u64, Option<u64>)>,
@@ -165,11 +165,17 @@ impl Model {
             return;
         }
         if self.protocol == Protocol::V3 {
-            self.patience = Some(now + INTERVAL + TIMEOUT);
+            self.wait(now, now + INTERVAL + TIMEOUT);
         } else if !self.prolonged {
-            self.patience = Some(now + TIMEOUT);
+            self.wait(now, now + TIMEOUT);
             self.prolonged = true;
         }
+    }
+
+    /// A pause before the wait is none of it.
+    fn wait(&mut self, now: u64, until: u64) {
+        self.patience = Some(until);
+        self.paused = self.paused.and(Some(now));
     }
 
     fn probe_open(&mut self, now: u64) -> bool {
@@ -222,7 +228,7 @@ impl Model {
         }
         if self.ping_at.is_some_and(|at| at <= now) {
             let at = self.ping_at.take().unwrap_or_default();
-            self.patience = Some((at + TIMEOUT).max(now + TIMEOUT / 2));
+            self.wait(now, (at + TIMEOUT).max(now + TIMEOUT / 2));
             self.prolonged = false;
             return Due::SendPing;
         }

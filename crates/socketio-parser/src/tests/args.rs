@@ -255,6 +255,41 @@ fn attachments() {
     assert_eq!(error.to_string(), "argument 0: invalid type: byte array, expected u8");
 }
 
+/// Types of ours share the memory of an attachment, wherever it stands; `Bytes` has to copy it.
+#[test]
+fn attachments_are_shared() {
+    let json = r#"{"_placeholder":true,"num":0},{"a":[{"_placeholder":true,"num":0}]}"#;
+    let args = received(json, &[b"\x01\x02"]);
+    let Value::Binary(bytes) = &args.to_values()[0] else { panic!("an attachment") };
+    let is_shared = |other: &Bytes| std::ptr::eq(&raw const **other, &raw const **bytes);
+    let (first, Value::Object(second)) = args.deserialize::<(Binary, Value)>().unwrap() else {
+        panic!("an object")
+    };
+    assert!(is_shared(&first.0));
+    assert!(
+        matches!(&second["a"], Value::Array(a) if matches!(&a[..], [Value::Binary(b)] if is_shared(b)))
+    );
+    let (_, second) = args.deserialize::<(Value, BTreeMap<String, Vec<Binary>>)>().unwrap();
+    assert!(is_shared(&second["a"][0].0));
+    let copy = args.deserialize::<Bytes>().unwrap();
+    assert!(copy == *bytes && !is_shared(&copy));
+    // bytes that nobody shares are given away
+    let own = Bytes::from(vec![1, 2, 3]);
+    let place = own.as_ptr();
+    assert_eq!(from_value::<Bytes>(Value::Binary(own)).unwrap().as_ptr(), place);
+    // and what is no attachment is read as `Bytes` reads it
+    for json in ["[1,2]", r#""text""#, r#""te\nxt""#] {
+        let args = received(json, &[]);
+        let bytes = args.deserialize::<Bytes>().unwrap();
+        assert_eq!(args.deserialize::<Binary>(), Ok(Binary(bytes)));
+    }
+    let error = received("7", &[]).deserialize::<Binary>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "argument 0: invalid type: integer `7`, expected byte array at line 1 column 1"
+    );
+}
+
 #[test]
 fn values_and_types() {
     #[track_caller]

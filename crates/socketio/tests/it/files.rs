@@ -1,6 +1,7 @@
 //! The client's files, served below the path.
 
 use std::fs;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -72,6 +73,73 @@ async fn server_serve_client() {
     // sessions are served beside them
     let peer = Peer::join(&connector(&io), Eio::V4).await;
     leave_nothing(&io, [peer]).await;
+}
+
+/// Compressed for those who take it, as a representation of its own.
+#[tokio::test(start_paused = true)]
+async fn files_are_compressed() {
+    let text = "/* the client */\n".repeat(1000);
+    let directory = Directory::with(&[("socket.io.js", &text), ("small.js", "0")]);
+    let io = serving(&directory);
+    let get = |path: &str| Request::get(path).header("Accept-Encoding", "br, gzip;q=0.5");
+    let plain = ask(&io, Request::get("/socket.io/socket.io.js")).await;
+    let gzip = ask(&io, get("/socket.io/socket.io.js")).await;
+    assert_eq!((plain.status, plain.text()), (200, &*text));
+    assert_eq!((gzip.status, gzip.header("content-encoding")), (200, Some("gzip")));
+    assert!(gzip.body.len() < text.len() / 10);
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(&gzip.body[..]).read_to_string(&mut unpacked).unwrap();
+    assert_eq!(unpacked, text);
+    let length = |answer: &Response| answer.header("content-length").map(str::to_owned);
+    assert_eq!(length(&gzip), Some(gzip.body.len().to_string()));
+    assert_eq!(
+        (plain.header("content-encoding"), length(&plain)),
+        (None, Some("17000".to_owned()))
+    );
+    for answer in [&plain, &gzip] {
+        assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+        let content_type = answer.header("content-type");
+        assert_eq!(content_type, Some("application/javascript; charset=utf-8"));
+    }
+    // made once
+    assert_eq!(ask(&io, get("/socket.io/socket.io.js")).await.body, gzip.body);
+    let mut head = get("/socket.io/socket.io.js");
+    head.method = "HEAD".to_owned();
+    let head = ask(&io, head).await;
+    assert_eq!((head.status, head.body.len(), length(&head)), (200, 0, length(&gzip)));
+    assert_eq!(head.header("content-encoding"), Some("gzip"));
+    let range = ask(&io, get("/socket.io/socket.io.js").header("Range", "bytes=0-3")).await;
+    assert_eq!((range.status, range.body), (200, gzip.body.clone()));
+
+    let tag = |answer: &Response| answer.header("etag").expect("an etag").to_owned();
+    assert_ne!(tag(&plain), tag(&gzip));
+    for (known, status) in [
+        (tag(&gzip), 304),
+        (format!("W/{}", tag(&gzip)), 304),
+        (format!("{}, {}", tag(&plain), tag(&gzip)), 304),
+        ("*".to_owned(), 304),
+        // it has the other form only
+        (tag(&plain), 200),
+    ] {
+        let asked = get("/socket.io/socket.io.js").header("If-None-Match", &known);
+        let answer = ask(&io, asked).await;
+        assert_eq!(answer.status, status, "{known}");
+        assert_eq!(answer.body.is_empty(), status == 304);
+        assert_eq!(answer.header("content-encoding"), (status == 200).then_some("gzip"));
+        assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(tag(&answer), tag(&gzip));
+    }
+    let asked = Request::get("/socket.io/socket.io.js").header("If-None-Match", &tag(&gzip));
+    assert_eq!(ask(&io, asked).await.status, 200);
+
+    // what would not get smaller, and who does not want it
+    let small = ask(&io, get("/socket.io/small.js")).await;
+    assert_eq!((small.text(), small.header("content-encoding")), ("0", None));
+    assert_eq!(small.header("vary"), Some("Accept-Encoding"));
+    for other in ["gzip;q=0", "deflate, br", "xgzip"] {
+        let asked = Request::get("/socket.io/socket.io.js").header("Accept-Encoding", other);
+        assert_eq!(ask(&io, asked).await.header("content-encoding"), None, "{other}");
+    }
 }
 
 /// GET and HEAD, and exact names; all else is the engine's.

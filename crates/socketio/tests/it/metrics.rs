@@ -15,6 +15,8 @@ struct Names {
     described: Mutex<BTreeMap<String, &'static str>>,
     /// With the names of the labels.
     published: Mutex<BTreeMap<String, (&'static str, BTreeSet<String>)>>,
+    /// The values of the label `limit`.
+    limits: Mutex<Vec<String>>,
 }
 
 impl Names {
@@ -25,6 +27,8 @@ impl Names {
     }
 
     fn published(&self, key: &Key, kind: &'static str) {
+        let limits = key.labels().filter(|label| label.key() == "limit");
+        self.limits.lock().unwrap().extend(limits.map(|label| label.value().to_owned()));
         let labels = key.labels().map(|label| label.key().to_owned()).collect();
         self.published.lock().unwrap().insert(key.name().to_owned(), (kind, labels));
     }
@@ -72,6 +76,8 @@ async fn the_table_of_metrics_is_whole() {
     let kinds: BTreeMap<String, &str> =
         published.iter().map(|(name, (kind, _))| (name.clone(), *kind)).collect();
     assert_eq!(*names.described.lock().unwrap(), kinds);
+    let limits: Vec<String> = io.stats().limits.iter().map(|(limit, _)| limit.to_owned()).collect();
+    assert_eq!(*names.limits.lock().unwrap(), limits, "each once");
 
     let documented: BTreeMap<String, (&str, BTreeSet<String>)> =
         include_str!("../../src/docs/operating.md")
