@@ -71,12 +71,13 @@ pub(crate) fn list(socket: &Socket) {
 /// Flushes a session whose queue has got long, or lists it if that must wait.
 pub(crate) fn flush_or_list(socket: &Socket) {
     let held = LIST.with_borrow_mut(|list| {
-        list.urgent |= list.held;
+        if list.held {
+            list.urgent = true;
+            list.sockets.push(socket.clone()); // also if the turn is its own
+        }
         list.held
     });
-    if held {
-        list(socket);
-    } else {
+    if !held {
         socket.flush();
     }
 }

@@ -273,3 +273,25 @@ async fn what_is_sent_by_one_task_keeps_its_order() {
     drop(client);
     host.end().await;
 }
+
+/// The session whose turn it is has no longer queue than the others: all of it is written between two
+/// fan-outs.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_fan_outs_in_one_turn_are_no_slow_consumer() {
+    const COUNT: usize = 15_000; // more than may wait
+    let log = Log::default();
+    let burst = |socket: &Socket, _: Message<'_>| {
+        for number in 0..COUNT {
+            let packet = event(&number.to_string(), Vec::new());
+            engineio::fan_out(|| assert_eq!(socket.push(packet, false), Push::Queued));
+        }
+    };
+    let host = Host::on(Road::Tcp, Options::default(), log.clone(), log.application(burst)).await;
+    let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+    client.send_text("4go").await;
+    for number in 0..COUNT {
+        client.expect_text(&format!("4{number}")).await;
+    }
+    drop(client);
+    host.end().await;
+}
