@@ -88,7 +88,7 @@ pub(crate) struct Flushed {
     pub(crate) link: Link,
     /// The driver must go on: the socket is full or broken, or only the driver can write.
     pub(crate) needs_driver: bool,
-    /// Packets that were written.
+    /// Packets that were written; control frames of the WebSocket are none.
     pub(crate) packets: usize,
 }
 
@@ -257,7 +257,7 @@ impl Outbox {
             let mut queue = self.lock();
             queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
-            packets += written.packets;
+            packets += written.packets - written.control_frames;
             if queue.discarded {
                 // the half is dropped, which ends the direction
                 return Flushed { link: queue.link(), needs_driver: true, packets };
@@ -297,7 +297,7 @@ impl Outbox {
             let mut queue = self.lock();
             queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
-            *packets += written.packets;
+            *packets += written.packets - written.control_frames;
             let done = queue.packets.is_empty();
             queue.unattended = false;
             if result.is_err() {

@@ -332,34 +332,36 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 mod tests {
     use super::*;
 
-    /// Sessions opened and upgraded, and messages in.
+    /// Sessions opened and upgraded, messages in, packets out.
     #[track_caller]
-    fn check(input: &[u8], expected: [u64; 3]) {
+    fn check(input: &[u8], expected: [u64; 4]) {
         for piece in [0, 1, 7] {
             let engine = run(0, piece, Input(input)).engine;
-            let found = [engine.opened, engine.upgraded, engine.messages_in];
+            let found = [engine.opened, engine.upgraded, engine.messages_in, engine.packets_out];
             assert_eq!(found, expected, "in pieces of {piece}");
         }
     }
 
     #[test]
     fn websockets() {
-        check(b"\xf7\x03\xfa\xf6\x0040\xfa\xf6\x0042[\"e\",1]\xfa", [1, 0, 2]);
-        check(b"\xf7\x03\xfa\xf6\x0040\xfa\xff\x00\xff\x00", [1, 0, 1]);
-        check(b"\xf7\x02\xfa\xf6\x0042[\"e\",1]\xfa\xf4\xfe\xf7\x02\xfa", [2, 0, 1]);
+        // the open packet, the answers to CONNECT and to events, and a ping, which nobody answers
+        check(b"\xf7\x03\xfa\xf6\x0040\xfa\xf6\x0042[\"e\",1]\xfa", [1, 0, 2, 4]);
+        check(b"\xf7\x03\xfa\xf6\x0040\xfa\xff\x00\xff\x00", [1, 0, 1, 5]);
+        check(b"\xf7\x02\xfa\xf6\x0042[\"e\",1]\xfa\xf4\xfe\xf7\x02\xfa", [2, 0, 1, 5]);
     }
 
     #[test]
     fn polling_and_upgrade() {
         let session = b"\xf7\x01\xfa\xf7\x09\x0040\x1e42[\"e\"]\xfa";
-        check(session, [1, 0, 2]);
+        // nobody polls for the answers
+        check(session, [1, 0, 2, 1]);
         let upgrade = b"\xfe\xf7\x07\x00\xfa\xf6\x002probe\xfa\xf6\x005\xfa\xf6\x0042[\"e\"]\xfa";
-        check(&[&session[..], upgrade].concat(), [1, 1, 3]);
+        check(&[&session[..], upgrade].concat(), [1, 1, 3, 5]);
     }
 
     #[test]
     fn requests_as_they_are() {
         let request = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n";
-        check(&[request.repeat(2), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat(), [2, 0, 0]);
+        check(&[request.repeat(2), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat(), [2, 0, 0, 2]);
     }
 }
