@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::report::Tally;
+use crate::report::{Tally, is_failure};
 
 /// A failure is shown to a person, in one sentence, and handled by nobody.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -50,23 +50,32 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a test program, passes its output on, and sums up its result lines. A program that fails
-/// without a failed test in its output, as a build that breaks off, counts as one failure.
+/// Runs a test program, passes its output on, and sums up its result lines, with the names of what
+/// failed. A program that fails without a failed test in its output, as a build that breaks off,
+/// counts as one failure.
 pub(crate) fn tally(command: &mut Command) -> Result<Tally> {
     let mut child = start(command.stdout(Stdio::piped()))?;
     let stdout = child.stdout.take().expect("stdout is piped");
-    let mut sum = None;
+    let mut sum: Option<Tally> = None;
+    let mut seen = Tally::default();
     for text in BufReader::new(stdout).split(b'\n') {
         let text = String::from_utf8_lossy(&text?).into_owned();
         println!("{text}");
         if let Some(found) = Tally::of_line(&text) {
-            *sum.get_or_insert_with(Tally::default) += found;
+            *sum.get_or_insert_with(Tally::default) += &found;
+        } else if is_failure(&text) {
+            seen.note(&text);
         }
     }
     let status = child.wait()?;
     match sum {
-        Some(sum) if status.success() || sum.failed > 0 => Ok(sum),
-        Some(sum) => Ok(sum + Tally::FAILURE),
+        Some(sum) if status.success() || sum.failed > 0 => {
+            Ok(Tally { failures: seen.failures, ..sum })
+        }
+        Some(sum) => {
+            seen.note(&format!("`{}` failed ({status})", line(command)));
+            Ok(Tally { failed: 1, failures: seen.failures, ..sum })
+        }
         None if status.success() => Err(format!("`{}` told no result", line(command)).into()),
         None => Err(format!("`{}` failed ({status})", line(command)).into()),
     }
