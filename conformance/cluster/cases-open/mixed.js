@@ -72,10 +72,8 @@ module.exports = ({ test, pack, sleep }) => [
     const room = t.r();
     for (const c of Object.values(a)) await c.join(room);
     const mark = t.s.proxy.mark();
-    const t0 = Date.now();
-    const r = await a.s1.call('ids', { rooms: [room] });
+    const r = await t.quick(900, () => a.s1.call('ids', { rooms: [room] }));
     t.eq([r.error, r.ids], [null, sort(Object.values(a).map((c) => c.id))], 'ids');
-    t.ok(Date.now() - t0 < 900, 'took ' + (Date.now() - t0) + ' ms');
     await t.fence();
     harmless(t, mark);
   }),
@@ -127,7 +125,7 @@ module.exports = ({ test, pack, sleep }) => [
     const c = await t.client(t.s);
     c.answers('q', () => ({ b: 'x' }));
     const mark = t.s.proxy.mark();
-    await w.publish(w.request(), pack.new.encode({ uid: 'WIRE01', requestId: 'Qm', type: 7, packet: { type: 2, data: ['q'], nsp: '/' }, opts: { rooms: [], except: [], flags: { timeout: 500 } } }));
+    await w.publish(w.request(), pack.new.encode({ uid: 'WIRE01', requestId: 'Qm', type: 7, packet: { type: 2, data: ['q'], nsp: '/' }, opts: { rooms: [], except: [], flags: { timeout: 9000 } } }));
     const m = await w.next((x, v) => v && v.type === 9, 'answer');
     t.eq(m.value, { type: 9, requestId: 'Qm', packet: { b: 'x' } }, 'answer');
     harmless(t, mark);

@@ -3,7 +3,7 @@
 const path = require('path');
 const { spawn } = require('child_process');
 const { Proxy } = require('./proxy');
-const { freePort, sleep } = require('./redis');
+const { freePort, halt, sleep } = require('./redis');
 const { CAN } = require('./kinds');
 
 const TOPOLOGIES = {
@@ -37,20 +37,22 @@ class Node {
     let out = '';
     this.proc.stderr.on('data', (d) => { this.err = (this.err + d).slice(-4000); });
     const up = new Promise((resolve) => this.proc.stdout.on('data', (d) => { out += d; if (out.includes('listening ' + this.port)) resolve(true); }));
-    const ok = await Promise.race([up, this.exited.then(() => false), sleep(10000).then(() => null)]);
+    const ok = await Promise.race([up, this.exited.then(() => false), sleep(30000).then(() => null)]);
     if (ok) return this;
     if (this.exit && this.exit.code === 3) throw Object.assign(new Error('not offered'), { skip: true });
     throw new Error(`${this.name} did not start: ${JSON.stringify(this.exit)} ${this.err.slice(-300)}`);
   }
   get alive() { return this.exit === null; }
   signal(s) { if (this.alive) this.proc.kill(s); }
+  // Resolves when it stands still: a signal is on its way for a moment.
+  pause() { return halt(this.proc); }
   can(cap) { return CAN[this.real][this.adapter].includes(cap); }
   async stop() {
     if (this.alive) {
       this.signal('SIGCONT');
       this.signal('SIGTERM');
-      this.end = await Promise.race([this.exited, sleep(3000).then(() => null)]);
-      if (!this.end) { this.signal('SIGKILL'); await this.exited; this.end = { code: 'no exit within 3 s of SIGTERM' }; }
+      this.end = await Promise.race([this.exited, sleep(10000).then(() => null)]);
+      if (!this.end) { this.signal('SIGKILL'); await this.exited; this.end = { code: 'no exit within 10 s of SIGTERM' }; }
     } else this.end = this.exit;
     if (this.proxy) { this.redis.proxies.delete(this.proxy); await this.proxy.end(); }
     return this.end;
