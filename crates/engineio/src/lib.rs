@@ -63,6 +63,7 @@ mod origins;
 mod outbox;
 mod proxies;
 mod rate;
+mod refusal;
 mod request;
 mod requests;
 mod scratch;

@@ -26,6 +26,7 @@ use crate::guarded::Guarded;
 use crate::heads;
 use crate::limits::Limit;
 use crate::lock;
+use crate::refusal;
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
 use crate::stats::Counters;
@@ -35,6 +36,9 @@ const MIN_BUFFER: usize = 8 * 1024;
 
 /// Fields for which hyper has room without asking for memory.
 const HYPER_FIELDS: usize = 100;
+
+/// What is read of a head that was refused, for the peer to see the answer.
+const TIMES_THE_HEAD: usize = 8;
 
 /// After an accept error that is not the peer's (no descriptors are left, say) the listener rests.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -304,45 +308,54 @@ where
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
     let service = PerConnection { service, peer: Peer { addr, ..peer } };
     let options = &engine.options;
-    let io = Guarded::new(io, options, Arc::clone(&engine.counters));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        // one byte more, so that it is seen that there are too many
-        .max_buf_size(options.max_header_bytes.saturating_add(1).max(MIN_BUFFER))
-        .max_header_size(options.max_header_bytes);
+        // more than is let through to it: what is too much is refused before
+        .max_buf_size(options.max_header_bytes.saturating_add(2).max(MIN_BUFFER))
+        .max_header_size(options.max_header_bytes.saturating_add(2));
     if options.max_header_fields != HYPER_FIELDS {
         builder.max_headers(options.max_header_fields);
     }
-    let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    loop {
+    let io = TokioIo::new(Guarded::new(io, options));
+    let mut connection = builder.serve_connection(io, service).with_upgrades();
+    let result = loop {
         let seen = *phase.borrow_and_update();
         match seen {
             Phase::Run | Phase::Linger => {}
-            Phase::Finish => connection.as_mut().graceful_shutdown(),
-            Phase::Abort => break,
+            Phase::Finish => Pin::new(&mut connection).graceful_shutdown(),
+            Phase::Abort => return,
         }
         tokio::select! {
-            result = connection.as_mut() => {
-                if let Err(error) = result {
-                    if error.is_timeout() {
-                        engine.counters.limited(Limit::HeaderTimeout);
-                    } else if is_write_timeout(&error) {
-                        engine.counters.limited(Limit::WriteTimeout);
-                    }
-                    // the peer's matter: it went away, or sent what is no HTTP
-                    tracing::debug!(%error, "connection failed");
-                }
-                break;
-            }
+            result = &mut connection => break result,
             changed = phase.changed() => {
                 if changed.is_err() {
-                    break;
+                    return;
                 }
             }
         }
+    };
+    let timed_out = result.as_ref().is_err_and(hyper::Error::is_timeout);
+    if let Err(error) = result {
+        if timed_out {
+            engine.counters.limited(Limit::HeaderTimeout);
+        } else if is_write_timeout(&error) {
+            engine.counters.limited(Limit::WriteTimeout);
+        }
+        // the peer's matter: it went away, or sent what is no HTTP
+        tracing::debug!(%error, "connection failed");
+    }
+    let Some(parts) = connection.into_parts() else { return };
+    let io = parts.io.into_inner();
+    let Some(refused) = io.refused(timed_out) else { return };
+    refused.count(&engine.counters);
+    let answer = refused.answer(options);
+    let max_read = options.max_header_bytes.saturating_mul(TIMES_THE_HEAD);
+    let saying = refusal::say(io.into_inner(), &answer, max_read, options.close_timeout);
+    tokio::select! {
+        () = Box::pin(saying) => {}
+        _ = phase.wait_for(|phase| *phase >= Phase::Finish) => {}
     }
 }
 
@@ -351,6 +364,9 @@ struct PerConnection<S> {
     service: S,
     peer: Peer,
 }
+
+// It is cloned, never pinned.
+impl<S> Unpin for PerConnection<S> {}
 
 impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
     type Response = Response<S::Body>;

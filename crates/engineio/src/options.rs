@@ -96,7 +96,8 @@ pub struct Options {
     pub max_header_bytes: usize,
     /// Fields of a request's head (100); our own listener only, which answers 431.
     pub max_header_fields: usize,
-    /// How long a client may take for the head of a request (30 s); our own listener only.
+    /// How long a client may take for the head of a request (30 s), the wait for its first byte
+    /// included; our own listener only, which answers 408 if a part of it came.
     pub header_timeout: Duration,
     /// How long a client may take for the body of a request (60 s).
     pub body_timeout: Duration,

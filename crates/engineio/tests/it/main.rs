@@ -12,6 +12,7 @@ mod deflate;
 mod draining;
 mod faults;
 mod handshake;
+mod heads;
 mod heartbeat;
 mod listen;
 mod options;
