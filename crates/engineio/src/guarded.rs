@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::connections::ConnectionPlace;
 use crate::heads::{HeadError, Heads};
 use crate::options::Options;
 
@@ -28,10 +29,12 @@ pub(crate) struct Guarded<Io> {
     heads: Heads,
     max_head: (usize, usize),
     refused: Option<HeadError>,
+    /// Held as long as the stream is open.
+    place: ConnectionPlace,
 }
 
 impl<Io> Guarded<Io> {
-    pub(crate) fn new(io: Io, options: &Options) -> Self {
+    pub(crate) fn new(io: Io, options: &Options, place: ConnectionPlace) -> Self {
         Self {
             io,
             timeout: options.write_timeout,
@@ -39,6 +42,7 @@ impl<Io> Guarded<Io> {
             heads: Heads::new(),
             max_head: (options.max_header_bytes, options.max_header_fields),
             refused: None,
+            place,
         }
     }
 
@@ -51,8 +55,8 @@ impl<Io> Guarded<Io> {
         self.refused.or_else(|| (timed_out && self.heads.is_begun()).then_some(HeadError::TooSlow))
     }
 
-    pub(crate) fn into_inner(self) -> Io {
-        self.io
+    pub(crate) fn into_parts(self) -> (Io, ConnectionPlace) {
+        (self.io, self.place)
     }
 
     fn check<T>(

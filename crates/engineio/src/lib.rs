@@ -43,6 +43,7 @@ mod batch;
 mod body;
 mod closing;
 mod compression;
+mod connections;
 mod cors;
 mod deflate;
 mod driver;

@@ -7,6 +7,7 @@
 mod host;
 
 mod closing;
+mod connections;
 mod cors;
 mod deflate;
 mod draining;
