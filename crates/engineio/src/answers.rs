@@ -119,6 +119,11 @@ pub(crate) fn failed(asked: &Asked, status: StatusCode, message: &str) -> Respon
     close_connection(answer)
 }
 
+/// A request that was not read at all; its connection ends.
+pub(crate) fn unread(status: StatusCode, message: &str) -> Response<Bytes> {
+    close_connection(json(status, HandshakeError::BadRequest.code(), message))
+}
+
 /// No session can be opened now.
 pub(crate) fn unavailable(message: &str) -> Response<Bytes> {
     let mut answer =

@@ -3,21 +3,22 @@
 //! The HTTP server has no such bound: an answer that nobody reads would keep its bytes and its
 //! connection for as long as the peer likes. After the change to WebSocket the outbox sees to it,
 //! and a TCP stream is taken out of this wrapper.
+//!
+//! Behind a head that is refused the HTTP server sees the end of the stream. It has answered all
+//! requests before by then, says nothing itself, and gives the stream back, see [`crate::refusal`].
 
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use crate::heads::{Heads, TooMuch};
-use crate::limits::Limit;
+use crate::connections::ConnectionPlace;
+use crate::heads::{HeadError, Heads};
 use crate::options::Options;
-use crate::stats::Counters;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct Guarded<Io> {
@@ -27,23 +28,35 @@ pub(crate) struct Guarded<Io> {
     stalled: Option<Pin<Box<Sleep>>>,
     heads: Heads,
     max_head: (usize, usize),
-    counters: Arc<Counters>,
+    refused: Option<HeadError>,
+    /// Held as long as the stream is open.
+    place: ConnectionPlace,
 }
 
 impl<Io> Guarded<Io> {
-    pub(crate) fn new(io: Io, options: &Options, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(io: Io, options: &Options, place: ConnectionPlace) -> Self {
         Self {
             io,
             timeout: options.write_timeout,
             stalled: None,
             heads: Heads::new(),
             max_head: (options.max_header_bytes, options.max_header_fields),
-            counters,
+            refused: None,
+            place,
         }
     }
 
-    pub(crate) fn into_inner(self) -> Io {
-        self.io
+    /// Why the head that is being received cannot be answered by the HTTP server, which has given
+    /// up; `None`: there is no such head, or an answer before it was not written to its end.
+    pub(crate) fn refused(&self, timed_out: bool) -> Option<HeadError> {
+        if self.stalled.is_some() {
+            return None;
+        }
+        self.refused.or_else(|| (timed_out && self.heads.is_begun()).then_some(HeadError::TooSlow))
+    }
+
+    pub(crate) fn into_parts(self) -> (Io, ConnectionPlace) {
+        (self.io, self.place)
     }
 
     fn check<T>(
@@ -68,14 +81,23 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
-        let max = self.max_head;
-        match self.heads.watch(&mut buffer.filled_mut()[before..], max) {
-            None => {}
-            Some(TooMuch::Bytes) => self.counters.limited(Limit::HeaderBytes),
-            Some(TooMuch::Fields) => self.counters.limited(Limit::HeaderFields),
+        if self.refused.is_none() {
+            ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+            let max = self.max_head;
+            let Some((at, why)) = self.heads.watch(&buffer.filled()[before..], max) else {
+                return Poll::Ready(Ok(()));
+            };
+            self.refused = Some(why);
+            buffer.set_filled(before + at);
+            if at > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        read
+        // The end, but not before the answers to earlier requests: the write that waits wakes.
+        match self.stalled {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -108,6 +130,10 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused.is_some() {
+            // the refusal is still to be said
+            return Poll::Ready(Ok(()));
+        }
         let shut = Pin::new(&mut self.io).poll_shutdown(cx);
         self.check(cx, shut)
     }

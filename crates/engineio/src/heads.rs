@@ -1,12 +1,14 @@
-//! Watches the request heads on their way to the HTTP server, for what it lets pass.
+//! Watches the request heads on their way to the HTTP server, for what it lets pass, and for what it
+//! would refuse without a word.
 //!
 //! A request with both `Content-Length` and `Transfer-Encoding` may be taken for two different
 //! ones by a proxy in front and by the server behind: the way to smuggle a second request past the
-//! proxy. hyper reads it by the latter and hides that there was the former; it is to be refused.
+//! proxy. hyper reads it by the latter and hides that there was the former; it is to be refused. So
+//! is a head with too many bytes or fields, for which hyper has an answer without a body.
 //!
 //! ```text
 //!   Head ──Content-Length──▶ Body ──all of it──▶ Head ...
-//!    ├──────both───────────▶ the head is spoiled, so that hyper answers 400 and closes
+//!    ├──both, too much─────▶ refused: hyper sees the head's beginning, and then the end of the stream
 //!    └──Transfer-Encoding, Upgrade, anything odd──▶ Done
 //! ```
 //!
@@ -43,7 +45,6 @@ struct Head {
     length: Option<u64>,
     has_encoding: bool,
     is_last: bool,
-    is_too_much: bool,
 }
 
 /// What is known of a line so far.
@@ -65,11 +66,13 @@ enum Field {
 
 const LONGEST_NAME: usize = "transfer-encoding".len();
 
-/// What a head has too much of.
+/// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooMuch {
-    Bytes,
-    Fields,
+pub(crate) enum HeadError {
+    TooLarge,
+    TooManyFields,
+    TwoLengths,
+    TooSlow,
 }
 
 /// Whether nothing may follow a request on its connection, for the heads of what follows would not
@@ -86,9 +89,14 @@ impl Heads {
     }
 
     /// Looks at what was read, before the server does. `max` bounds the bytes and the fields of a
-    /// head; that they are too many is told once, to be counted: the server refuses them itself.
-    pub(crate) fn watch(&mut self, bytes: &mut [u8], max: (usize, usize)) -> Option<TooMuch> {
-        let (mut at, mut told) = (0, None);
+    /// head. If one is refused it is said why, and how many of these bytes the server may see: it
+    /// has at least one byte of the head then, and no more than it takes.
+    pub(crate) fn watch(
+        &mut self,
+        bytes: &[u8],
+        max: (usize, usize),
+    ) -> Option<(usize, HeadError)> {
+        let mut at = 0;
         while at < bytes.len() {
             match self.state {
                 State::Done => break,
@@ -100,24 +108,39 @@ impl Heads {
                     self.state = if left == 0 { State::Head } else { State::Body(left) };
                 }
                 State::Head => {
-                    let skipped = self.skip(&bytes[at..]);
-                    at += skipped;
+                    let start = at;
+                    if self.head.fields >= max.1 && self.is_field(bytes[at]) {
+                        return self.refuse(start, HeadError::TooManyFields);
+                    }
+                    at += self.skip(&bytes[at..]);
                     let is_end = bytes.get(at).is_some_and(|byte| self.is_end(*byte));
-                    let is_too_long = self.head.bytes > max.0;
-                    if (is_too_long || self.head.fields > max.1) && !self.head.is_too_much {
-                        self.head.is_too_much = true;
-                        told = Some(if is_too_long { TooMuch::Bytes } else { TooMuch::Fields });
+                    if self.head.bytes > max.0 {
+                        return self.refuse(start, HeadError::TooLarge);
                     }
                     if is_end && self.end() {
-                        // neither the end of a line nor part of a name
-                        bytes[at] = 0;
-                        break;
+                        return self.refuse(at, HeadError::TwoLengths);
                     }
                     at += 1;
                 }
             }
         }
-        told
+        None
+    }
+
+    /// Whether a part of a head was seen, and not its end.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.state == State::Head && (self.head.has_request_line || self.line.len > 0)
+    }
+
+    fn refuse(&mut self, at: usize, why: HeadError) -> Option<(usize, HeadError)> {
+        self.state = State::Done;
+        Some((at, why))
+    }
+
+    /// Whether a field begins with this byte.
+    fn is_field(&self, byte: u8) -> bool {
+        let is_line = self.line.len == 0 && self.line.value.is_none();
+        self.head.has_request_line && is_line && !matches!(byte, b'\r' | b'\n')
     }
 
     /// Takes what need not be looked at byte by byte: a name that is there to its end, and values.
@@ -233,30 +256,31 @@ mod tests {
 
     const MAX: (usize, usize) = (400, 10);
 
-    /// Feeds the input in pieces of each size; where it is spoiled must not depend on it.
+    /// Feeds the input in pieces of each size: why it is refused must not depend on it. With the
+    /// most and the fewest bytes that the server sees.
     #[track_caller]
-    fn spoiled(input: &str) -> Option<usize> {
-        let mut found = None;
-        for size in 1..=input.len() {
+    fn watch(input: &str) -> Option<(usize, usize, HeadError)> {
+        let found = (1..=input.len()).map(|size| {
             let mut heads = Heads::new();
-            let mut seen = Vec::new();
-            for piece in input.as_bytes().chunks(size) {
-                let mut piece = piece.to_vec();
-                assert_eq!(heads.watch(&mut piece, MAX), None);
-                seen.extend(piece);
-            }
-            let at = seen.iter().position(|byte| *byte == 0);
-            let rest = |bytes: &[u8]| bytes.iter().filter(|byte| **byte != 0).count();
-            assert_eq!(rest(&seen), input.len() - usize::from(at.is_some()));
-            assert!(size == 1 || at == found, "{size}");
-            found = at;
-        }
-        found
+            let mut pieces = (0..).step_by(size).zip(input.as_bytes().chunks(size));
+            let refused = pieces.find_map(|(start, piece)| {
+                heads.watch(piece, MAX).map(|(at, why)| (start + at, start + at, why))
+            });
+            assert!(refused.is_none() || !heads.is_begun());
+            refused
+        });
+        let all: Vec<_> = found.collect();
+        let why = all[0].map(|(.., why)| why);
+        assert!(all.iter().all(|one| one.map(|(.., why)| why) == why), "{input}: {all:?}");
+        type Seen = (usize, usize, HeadError);
+        let one = |a: Seen, b: Seen| (a.0.min(b.0), a.1.max(b.1), a.2);
+        all.into_iter().flatten().reduce(one)
     }
 
     #[track_caller]
     fn refused(head: &str, rest: &str) {
-        assert_eq!(spoiled(&format!("{head}{rest}")), Some(head.len() - 1));
+        let at = head.len() - 1;
+        assert_eq!(watch(&format!("{head}{rest}")), Some((at, at, HeadError::TwoLengths)));
     }
 
     #[test]
@@ -295,26 +319,48 @@ mod tests {
             "CONNECT x:1 HTTP/1.1\r\n\r\nA\nContent-Length: 1\nTransfer-Encoding: x\n\n",
             "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
         ] {
-            assert_eq!(spoiled(input), None, "{input}");
+            assert_eq!(watch(input), None, "{input}");
         }
     }
 
+    /// The server sees a part of the head, so that it waits for the rest, and not what it would
+    /// refuse itself.
     #[test]
-    fn what_is_too_much_is_told_once() {
-        let watch = |input: String| {
-            let mut heads = Heads::new();
-            let (one, two) = input.split_at(input.len() - 2);
-            let first = heads.watch(&mut one.to_owned().into_bytes(), MAX);
-            let second = heads.watch(&mut two.to_owned().into_bytes(), MAX);
-            assert!(first.is_none() || second.is_none());
-            first.or(second)
-        };
+    fn what_is_too_much_is_refused() {
         let fields = |count| format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
-        assert_eq!(watch(fields(10)), None);
-        assert_eq!(watch(fields(11)), Some(TooMuch::Fields));
+        assert_eq!(watch(&fields(10)), None);
+        let line = "GET / HTTP/1.1\r\n".len();
+        let at = line + 10 * 6;
+        assert_eq!(watch(&fields(11)), Some((at, at, HeadError::TooManyFields)));
+        assert_eq!(watch(&fields(30)), Some((at, at, HeadError::TooManyFields)));
         let long = |count| format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(count));
-        assert_eq!(watch(long(400 - 18)), None);
-        assert_eq!(watch(long(400 - 17)), Some(TooMuch::Bytes));
-        assert_eq!(watch(fields(10).repeat(100)), None);
+        assert_eq!(watch(&long(400 - 18)), None);
+        let beyond = |input: String, sent: usize| {
+            let (least, most, why) = watch(&input).unwrap();
+            assert_eq!((why, most), (HeadError::TooLarge, sent + 400));
+            assert!(least > sent);
+        };
+        beyond(long(400 - 17), 0);
+        beyond("\r\n".repeat(300), 0);
+        beyond(format!("GET / HTTP/1.1\r\na: {}", "b".repeat(1000)), 0);
+        assert_eq!(watch(&fields(10).repeat(10)), None);
+        let post = "POST / HTTP/1.1\r\nContent-Length: 500\r\n\r\n".to_owned() + &"x".repeat(500);
+        beyond(post.repeat(2) + &long(1000), 2 * post.len());
+    }
+
+    #[test]
+    fn a_head_has_begun_or_not() {
+        let is_begun = |input: &str| {
+            let mut heads = Heads::new();
+            assert_eq!(heads.watch(input.as_bytes(), MAX), None);
+            heads.is_begun()
+        };
+        for input in ["", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n\r\n"] {
+            assert!(!is_begun(input), "{input}");
+        }
+        for input in ["G", "\r\nG", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\na: b\r\n", "A\n\nA"] {
+            assert!(is_begun(input), "{input}");
+        }
+        assert!(!is_begun("POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"));
     }
 }

@@ -51,6 +51,8 @@ limits! {
     Sessions = "max_sessions",
     /// Sessions of one address at a time: handshakes refused.
     AddressSessions = "max_sessions_per_address",
+    /// Connections of our own listeners at a time: connections refused.
+    Connections = "max_connections",
     /// Messages of one session in a time: reading paused, or the session ended.
     MessageRate = "max_message_rate",
     /// Bytes of one session in a time: as above.

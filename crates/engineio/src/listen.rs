@@ -17,18 +17,21 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
 use crate::heads;
 use crate::limits::Limit;
-use crate::lock;
+use crate::refusal;
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
 use crate::stats::Counters;
+use crate::{answers, lock};
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;
@@ -36,8 +39,17 @@ const MIN_BUFFER: usize = 8 * 1024;
 /// Fields for which hyper has room without asking for memory.
 const HYPER_FIELDS: usize = 100;
 
+/// What is read of a head that was refused, for the peer to see the answer.
+const TIMES_THE_HEAD: usize = 8;
+
 /// After an accept error that is not the peer's (no descriptors are left, say) the listener rests.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An accept error is logged so often at most: the one behind it lasts, and comes with each pause.
+const WARN_AGAIN: Duration = Duration::from_secs(60);
+
+/// What a connection that is one too many is given: enough for a request that is on its way.
+const TURN_AWAY: Duration = Duration::from_secs(1);
 
 /// Where connections come from: TCP, or a listener of one's own, as for TLS.
 pub trait Listener: Send + 'static {
@@ -253,6 +265,7 @@ impl<L: Listener, S: Connect> Accept<L, S> {
 
     async fn run(mut self) {
         let listener = Arc::clone(&self.listener);
+        let mut warned: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 accepted = std::future::poll_fn(|cx| poll_accept(&listener, cx)) => accepted,
@@ -266,7 +279,10 @@ impl<L: Listener, S: Connect> Accept<L, S> {
                 }
                 Some(Err(error)) => {
                     Counters::add(&self.engine.counters.accept_errors);
-                    tracing::warn!(%error, "accept failed");
+                    if warned.is_none_or(|at| at.elapsed() >= WARN_AGAIN) {
+                        tracing::warn!(%error, "accept failed");
+                        warned = Some(Instant::now());
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -274,12 +290,13 @@ impl<L: Listener, S: Connect> Accept<L, S> {
     }
 
     fn serve(&self, io: L::Io, addr: SocketAddr) {
+        let Some(place) = enter(&self.engine) else { return };
         let connection = Arc::clone(&self.connection);
         let engine = Arc::clone(&self.engine);
         let service = self.service.clone();
         let peer = Peer { addr, is_secure: self.is_secure };
         tokio::spawn(async move {
-            serve_connection(&engine, io, peer, service).await;
+            serve_in(place, &engine, io, peer, service).await;
             drop(connection);
         });
     }
@@ -292,57 +309,117 @@ pub(crate) struct Peer {
     pub(crate) is_secure: bool,
 }
 
-/// Serves one connection until it ends, is upgraded, or the server closes.
+/// Serves one connection until it ends, is upgraded, or the server closes; or says that there are
+/// too many.
 pub(crate) async fn serve_connection<Io, S>(engine: &Arc<Engine>, io: Io, peer: Peer, service: S)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Connect,
 {
+    let Some(place) = enter(engine) else { return };
+    serve_in(place, engine, io, peer, service).await;
+}
+
+/// A place for a connection; `None`: it is to be dropped.
+fn enter(engine: &Engine) -> Option<ConnectionPlace> {
+    let place = engine.connections.enter();
+    if !place.as_ref().is_some_and(ConnectionPlace::is_served) {
+        engine.counters.limited(Limit::Connections);
+    }
+    place
+}
+
+async fn serve_in<Io, S>(
+    place: ConnectionPlace,
+    engine: &Arc<Engine>,
+    io: Io,
+    peer: Peer,
+    service: S,
+) where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Connect,
+{
+    if !place.is_served() {
+        // on the heap: the other kind of connection should not be as large
+        Box::pin(turn_away(engine, io)).await;
+        return;
+    }
     let mut presence = Presence::new(engine);
     let phase = presence.phase();
     let _served = engine.counters.http_connection();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
     let service = PerConnection { service, peer: Peer { addr, ..peer } };
     let options = &engine.options;
-    let io = Guarded::new(io, options, Arc::clone(&engine.counters));
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        // one byte more, so that it is seen that there are too many
-        .max_buf_size(options.max_header_bytes.saturating_add(1).max(MIN_BUFFER))
-        .max_header_size(options.max_header_bytes);
+        // more than is let through to it: what is too much is refused before
+        .max_buf_size(options.max_header_bytes.saturating_add(2).max(MIN_BUFFER))
+        .max_header_size(options.max_header_bytes.saturating_add(2));
     if options.max_header_fields != HYPER_FIELDS {
         builder.max_headers(options.max_header_fields);
     }
-    let connection = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    loop {
+    let io = TokioIo::new(Guarded::new(io, options, place));
+    let mut connection = builder.serve_connection(io, service).with_upgrades();
+    let result = loop {
         let seen = *phase.borrow_and_update();
         match seen {
             Phase::Run | Phase::Linger => {}
-            Phase::Finish => connection.as_mut().graceful_shutdown(),
-            Phase::Abort => break,
+            Phase::Finish => Pin::new(&mut connection).graceful_shutdown(),
+            Phase::Abort => return,
         }
         tokio::select! {
-            result = connection.as_mut() => {
-                if let Err(error) = result {
-                    if error.is_timeout() {
-                        engine.counters.limited(Limit::HeaderTimeout);
-                    } else if is_write_timeout(&error) {
-                        engine.counters.limited(Limit::WriteTimeout);
-                    }
-                    // the peer's matter: it went away, or sent what is no HTTP
-                    tracing::debug!(%error, "connection failed");
-                }
-                break;
-            }
+            result = &mut connection => break result,
             changed = phase.changed() => {
                 if changed.is_err() {
-                    break;
+                    return;
                 }
             }
         }
+    };
+    let timed_out = result.as_ref().is_err_and(hyper::Error::is_timeout);
+    if let Err(error) = result {
+        if timed_out {
+            engine.counters.limited(Limit::HeaderTimeout);
+        } else if is_write_timeout(&error) {
+            engine.counters.limited(Limit::WriteTimeout);
+        }
+        // the peer's matter: it went away, or sent what is no HTTP
+        tracing::debug!(%error, "connection failed");
+    }
+    let Some(parts) = connection.into_parts() else { return };
+    let io = parts.io.into_inner();
+    let Some(refused) = io.refused(timed_out) else { return };
+    refused.count(&engine.counters);
+    let answer = refused.answer(options);
+    let max_read = options.max_header_bytes.saturating_mul(TIMES_THE_HEAD);
+    let (io, _place) = io.into_parts();
+    let saying = refusal::say(io, &answer, max_read, options.close_timeout);
+    tokio::select! {
+        () = Box::pin(saying) => {}
+        _ = phase.wait_for(|phase| *phase >= Phase::Finish) => {}
+    }
+}
+
+/// Ends a connection that is one too many. It is told so once it has asked for something, for what
+/// comes unasked may be taken for another answer, or for an error.
+async fn turn_away<Io>(engine: &Arc<Engine>, mut io: Io)
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut presence = Presence::new(engine);
+    let max_read = engine.options.max_header_bytes;
+    let saying = async {
+        let mut first = [0; 512];
+        if matches!(io.read(&mut first).await, Ok(1..)) {
+            let answer = answers::unavailable("Too many connections");
+            refusal::say(io, &answer, max_read, TURN_AWAY).await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(TURN_AWAY, saying) => {}
+        _ = presence.phase().wait_for(|phase| *phase >= Phase::Finish) => {}
     }
 }
 
@@ -351,6 +428,9 @@ struct PerConnection<S> {
     service: S,
     peer: Peer,
 }
+
+// It is cloned, never pinned.
+impl<S> Unpin for PerConnection<S> {}
 
 impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
     type Response = Response<S::Body>;

@@ -26,6 +26,7 @@ impl Stats {
         }
         let open: usize = self.open.iter().map(|(.., count)| count).sum();
         gauge!("engineio_sessions_closing").set(number(self.sessions.saturating_sub(open)));
+        gauge!("engineio_connections").set(number(self.connections));
         gauge!("engineio_http_connections").set(number(self.http_connections));
         gauge!("engineio_queued_bytes").set(number(self.queued_bytes));
         gauge!("engineio_longest_queue_bytes").set(number(self.longest_queue));
@@ -74,6 +75,7 @@ pub fn describe_metrics() {
 const GAUGES: &[(&str, Unit, &str)] = &[
     ("engineio_sessions", Unit::Count, "Sessions that are open, by transport and protocol"),
     ("engineio_sessions_closing", Unit::Count, "Sessions that are being opened or closed"),
+    ("engineio_connections", Unit::Count, "Connections of the server's own listeners"),
     ("engineio_http_connections", Unit::Count, "HTTP connections of the server's own listeners"),
     ("engineio_queued_bytes", Unit::Bytes, "Bytes that wait to be sent to all clients"),
     ("engineio_longest_queue_bytes", Unit::Bytes, "Bytes that wait for the slowest client"),

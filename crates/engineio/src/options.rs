@@ -59,6 +59,15 @@ pub struct Options {
     pub write_timeout: Duration,
     /// How long the application may leave a client unread before the session ends (60 s).
     pub max_read_pause: Duration,
+    /// Connections of our own listeners at a time, whatever they do: idle ones, those in the middle
+    /// of a request, polls and WebSockets. Further ones are answered 503 and closed; a client that
+    /// polls has up to two.
+    ///
+    /// `None`, the default: as many as the process may have file descriptors (`ulimit -n`, read when
+    /// the server is made), but for a sixteenth of them, at least 32 and at most 64, that is left to
+    /// the rest of the process. Without them nothing could be accepted, and nobody be told. Where
+    /// the system does not tell (other than Linux) there is no bound by default.
+    pub max_connections: Option<usize>,
     /// Sessions at a time, waiting and closing ones included; further handshakes are answered 503
     /// (no bound).
     pub max_sessions: Option<usize>,
@@ -96,7 +105,8 @@ pub struct Options {
     pub max_header_bytes: usize,
     /// Fields of a request's head (100); our own listener only, which answers 431.
     pub max_header_fields: usize,
-    /// How long a client may take for the head of a request (30 s); our own listener only.
+    /// How long a client may take for the head of a request (30 s), the wait for its first byte
+    /// included; our own listener only, which answers 408 if a part of it came.
     pub header_timeout: Duration,
     /// How long a client may take for the body of a request (60 s).
     pub body_timeout: Duration,
@@ -149,6 +159,7 @@ impl Default for Options {
             slow_consumer: SlowConsumer::Disconnect,
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
+            max_connections: None,
             max_sessions: None,
             max_sessions_per_address: None,
             max_message_rate: None,
@@ -205,6 +216,7 @@ impl Options {
             ("max_outbound_packets", self.max_outbound_packets),
             ("max_pending_pongs", self.max_pending_pongs),
             ("max_total_outbound_bytes", self.max_total_outbound_bytes),
+            ("max_connections", self.max_connections.unwrap_or(usize::MAX)),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
             ("max_sessions_per_address", self.max_sessions_per_address.unwrap_or(usize::MAX)),
             ("max_header_bytes", self.max_header_bytes),

@@ -18,6 +18,7 @@ use crate::addresses::{Address, AddressTable};
 use crate::application::{Application, Context, IntoApplication};
 use crate::backlog::Backlog;
 use crate::closing::{Closing, Draining};
+use crate::connections::Connections;
 use crate::layer::EngineLayer;
 use crate::limits::Limit;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
@@ -38,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
     pub(crate) backlog: Arc<Backlog>,
+    pub(crate) connections: Arc<Connections>,
     sessions: Mutex<Sessions>,
     /// `None`: nothing is bounded by address.
     addresses: Option<AddressTable>,
@@ -103,6 +105,7 @@ impl Server {
         let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
             backlog: Arc::new(Backlog::new(options.max_total_outbound_bytes)),
+            connections: Arc::new(Connections::new(options.max_connections)),
             addresses: AddressTable::new(&options),
             options,
             proxies,
@@ -196,6 +199,7 @@ impl Server {
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
         stats.outbound_bytes = self.0.backlog.bytes();
+        stats.connections = self.0.connections.served();
         // handles first: not all queues are to be waited for while nobody can connect
         stats.look_at(&self.0.all_sessions());
         stats.draining = self.is_draining();

@@ -42,6 +42,9 @@ macro_rules! stats {
             /// Requests refused with an error of the protocol's table, by its code (0 to 5). All
             /// codes are listed.
             pub refused_by_code: Vec<(u8, u64)>,
+            /// Connections of our own listeners that are open now, in whatever state, WebSockets
+            /// included.
+            pub connections: usize,
             /// Bytes that wait in the queues of clients who do not take them; a packet that waits for
             /// many counts once.
             pub outbound_bytes: usize,
@@ -94,6 +97,7 @@ macro_rules! stats {
                         None => self.open.push((transport, protocol, more)),
                     }
                 }
+                self.connections += other.connections;
                 self.outbound_bytes += other.outbound_bytes;
                 self.limits.add_all(&other.limits);
                 add_by(&mut self.closed, other.closed);

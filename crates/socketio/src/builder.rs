@@ -249,7 +249,15 @@ impl Builder {
         self
     }
 
-    /// Connections at a time; further handshakes are answered 503 (no bound).
+    /// Connections of the server's own listeners at a time, idle ones and WebSockets included;
+    /// further ones are answered 503 and closed (what file descriptors there are for, see
+    /// [`Options::max_connections`]).
+    pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.engine.max_connections = connections.into();
+        self
+    }
+
+    /// Clients at a time; further handshakes are answered 503 (no bound).
     pub fn max_sessions(mut self, sessions: impl Into<Option<usize>>) -> Self {
         self.engine.max_sessions = sessions.into();
         self

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
 use crate::options::Options;
 use crate::outbox::Encoding;
@@ -26,6 +27,8 @@ pub(crate) struct WebSocket {
     /// The extension of the connection.
     pub(crate) agreement: Option<Agreement>,
     stream: Stream,
+    /// That of a connection of our own listeners; other streams have theirs in them, or none.
+    _place: Option<ConnectionPlace>,
     /// What the HTTP server had read beyond the request.
     read_ahead: Bytes,
     /// What waits to be written before it is a session's transport.
@@ -51,28 +54,31 @@ impl WebSocket {
         max_frames: usize,
         agreement: Option<Agreement>,
     ) -> Self {
-        let (stream, read_ahead) = Self::take_apart(upgraded);
+        let (stream, read_ahead, _place) = Self::take_apart(upgraded);
         // exactly sized: the server's buffer is much larger than what is in it
         let read_ahead = Bytes::copy_from_slice(&read_ahead);
         let mut decoder = Decoder::new(max_message, max_frames);
         if let Some(agreement) = &agreement {
             decoder = decoder.with_deflate(agreement);
         }
-        Self { decoder, agreement, stream, read_ahead, out: Vec::new() }
+        Self { decoder, agreement, stream, _place, read_ahead, out: Vec::new() }
     }
 
-    fn take_apart(upgraded: Upgraded) -> (Stream, Bytes) {
+    fn take_apart(upgraded: Upgraded) -> (Stream, Bytes, Option<ConnectionPlace>) {
         let upgraded = match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
-            Ok(parts) => return (Stream::tcp(parts.io.into_inner().into_inner()), parts.read_buf),
+            Ok(parts) => {
+                let (stream, place) = parts.io.into_inner().into_parts();
+                return (Stream::tcp(stream), parts.read_buf, Some(place));
+            }
             Err(upgraded) => upgraded,
         };
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => return (Stream::tcp(parts.io.into_inner()), parts.read_buf),
+            Ok(parts) => return (Stream::tcp(parts.io.into_inner()), parts.read_buf, None),
             Err(upgraded) => upgraded,
         };
         match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => (Stream::Other(Box::pin(TokioIo::new(upgraded))), Bytes::new()),
+            Ok(parts) => (Stream::tcp(parts.io.into_inner()), parts.read_buf, None),
+            Err(upgraded) => (Stream::Other(Box::pin(TokioIo::new(upgraded))), Bytes::new(), None),
         }
     }
 

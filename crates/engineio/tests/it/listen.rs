@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use engineio::{Intercept, Limit, Listener, NotFound, Options, Server};
+use engineio::{Intercept, Listener, NotFound, Options, Server};
 use http::Response;
 use http_body_util::Full;
 use testkit::{Connector, Eio, HttpConnection, Polling, Request, open_websocket, request};
@@ -248,33 +248,6 @@ fn handles_are_cheap_to_share() {
     check::<engineio::EngineLayer>();
 }
 
-/// A request that a proxy and the server could take for two different ones is refused, the first
-/// of a connection and later ones.
-#[tokio::test(start_paused = true)]
-async fn requests_of_two_lengths_are_refused() {
-    const GET: &str = "GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n";
-    const POST: &str = "POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na\n\n";
-    const BOTH: &str = "POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\
-         Transfer-Encoding: chunked\r\n\r\n2\r\n40\r\n0\r\n\r\n";
-    let other = BOTH
-        .replace("Content-Length: 4\r\n", "")
-        .replace("\r\n\r\n2", "\r\ncontent-length:5\r\n\r\n2");
-    for before in [vec![], vec![GET], vec![POST, GET, POST]] {
-        for both in [BOTH, &other] {
-            let host = Host::echo(Options::default());
-            let mut connection = HttpConnection::open(&host.net);
-            let input = format!("{}{both}{GET}", before.concat());
-            connection.send(input.as_bytes()).await;
-            for _ in &before {
-                assert_eq!(connection.read_response().await.status, 404);
-            }
-            assert_eq!(connection.read_response().await.status, 400);
-            assert!(connection.read_to_end().await.is_empty(), "nothing of it is a second request");
-            host.end().await;
-        }
-    }
-}
-
 /// A body in chunks is taken, as the last one of its connection.
 #[tokio::test(start_paused = true)]
 async fn a_body_in_chunks_is_the_last_of_its_connection() {
@@ -291,38 +264,4 @@ async fn a_body_in_chunks_is_the_last_of_its_connection() {
     assert!(connection.read_to_end().await.is_empty());
     host.expect(&["open", "abc"]);
     host.end().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_head_of_a_request_is_bounded() {
-    for (bytes, fields) in [(16 * 1024, 100), (2_000, 20), (100_000, 1_000)] {
-        let mut options = Options::default();
-        (options.max_header_bytes, options.max_header_fields) = (bytes, fields);
-        let host = Host::echo(options);
-        let get = |fields: usize| {
-            let fields = "a: b\r\n".repeat(fields - 1);
-            format!("GET /elsewhere HTTP/1.1\r\nHost: x\r\n{fields}\r\n")
-        };
-        let long = |bytes: usize| {
-            let head = "GET /elsewhere HTTP/1.1\r\nHost: x\r\nA: ";
-            format!("{head}{}\r\n\r\n", "x".repeat(bytes - head.len() - 4))
-        };
-        for (input, status) in [
-            (get(fields), 404),
-            (get(fields + 1), 431),
-            (long(bytes - 1), 404),
-            (long(bytes + 1), 431),
-            (long(bytes + 20_000), 431),
-        ] {
-            let mut connection = HttpConnection::open(&host.net);
-            connection.send(input.as_bytes()).await;
-            assert_eq!(connection.read_response().await.status, status, "{}", input.len());
-            if status == 431 {
-                connection.read_to_end().await;
-            }
-        }
-        let limits = host.stats().limits;
-        assert_eq!((limits.get(Limit::HeaderBytes), limits.get(Limit::HeaderFields)), (2, 1));
-        host.end().await;
-    }
 }

@@ -7,11 +7,13 @@
 mod host;
 
 mod closing;
+mod connections;
 mod cors;
 mod deflate;
 mod draining;
 mod faults;
 mod handshake;
+mod heads;
 mod heartbeat;
 mod listen;
 mod options;

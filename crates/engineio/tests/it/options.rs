@@ -408,6 +408,7 @@ fn options_that_make_no_sense() {
     check(|o| o.transports.clear(), &OptionsError::Zero("transports"));
     let proxies = vec!["::1".to_owned(), "proxy.test".to_owned()];
     check(|o| o.trusted_proxies = proxies, &OptionsError::TrustedProxies("proxy.test".into()));
+    check(|o| o.max_connections = Some(0), &OptionsError::Zero("max_connections"));
     check(|o| o.max_sessions = Some(0), &OptionsError::Zero("max_sessions"));
     check(|o| o.ping_interval = ms(0), &OptionsError::Zero("ping_interval"));
     check(|o| o.write_timeout = std::time::Duration::MAX, &OptionsError::TooLong("write_timeout"));

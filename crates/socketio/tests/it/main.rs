@@ -13,6 +13,7 @@ mod events;
 mod files;
 mod handlers;
 mod hostile;
+mod hosts;
 mod hyper;
 mod limits;
 #[cfg(feature = "metrics")]
