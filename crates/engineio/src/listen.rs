@@ -16,12 +16,13 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
+use crate::alarm::Alarm;
 use crate::guarded::Guarded;
 use crate::heads;
 use crate::limits::Limit;
@@ -307,7 +308,7 @@ where
     let io = Guarded::new(io, options, Arc::clone(&engine.counters));
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(Alarm::default())
         .header_read_timeout(options.header_timeout)
         // one byte more, so that it is seen that there are too many
         .max_buf_size(options.max_header_bytes.saturating_add(1).max(MIN_BUFFER))
