@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::packet::{Protocol, TransportKind};
@@ -23,8 +23,8 @@ use crate::packet::{Protocol, TransportKind};
 pub struct Query {
     /// `EIO`: exactly `4` is protocol 4, anything else and nothing is protocol 3.
     pub protocol: Protocol,
-    /// `transport`, whatever it says.
-    pub transport: Option<String>,
+    /// `transport`, if it is one that is known.
+    pub transport: Option<TransportKind>,
     /// `sid`; an empty one counts as none. Bytes that are no text read as U+FFFD, and so are an
     /// unknown id.
     pub sid: Option<String>,
@@ -45,7 +45,7 @@ impl Query {
                 // reference: anything but `4` is taken for protocol 3
                 "EIO" if value == "4" => parsed.protocol = Protocol::V4,
                 "EIO" => parsed.protocol = Protocol::V3,
-                "transport" => parsed.transport = Some(value.into_owned()),
+                "transport" => parsed.transport = TransportKind::from_name(&value),
                 "sid" => parsed.sid = Some(value.into_owned()),
                 "b64" => parsed.b64 = !matches!(&*value, "" | "0"),
                 "j" => parsed.jsonp = Some(value.chars().filter(char::is_ascii_digit).collect()),
@@ -62,16 +62,30 @@ impl Query {
 /// The parameters of a query (or a submitted form) in order, decoded: `+` is a space, `%xx` a byte,
 /// and what is not UTF-8 reads as U+FFFD.
 pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key), decode(value))
+    // One look at all of it is cheaper than one at each part, and most have nothing to be decoded.
+    let is_plain = memchr2(b'+', b'%', query.as_bytes()).is_none();
+    let read = move |text| if is_plain { Cow::Borrowed(text) } else { decode(text) };
+    let mut rest = Some(query);
+    let pairs = std::iter::from_fn(move || {
+        let (pair, behind) = split(rest?, b'&');
+        rest = behind;
+        Some(pair)
+    });
+    pairs.filter(|pair| !pair.is_empty()).map(move |pair| {
+        let (key, value) = split(pair, b'=');
+        (read(key), read(value.unwrap_or_default()))
     })
 }
 
-fn decode(text: &str) -> Cow<'_, str> {
-    if memchr2(b'+', b'%', text.as_bytes()).is_none() {
-        return Cow::Borrowed(text);
+/// What is before the first `separator`, an ASCII character, and what behind it.
+fn split(text: &str, separator: u8) -> (&str, Option<&str>) {
+    match memchr(separator, text.as_bytes()) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
     }
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
     if text.contains('+') {
         let text = text.replace('+', " ");
         return Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned());
@@ -131,14 +145,14 @@ mod tests {
     fn query(
         query: &str,
         protocol: Protocol,
-        transport: Option<&str>,
+        transport: Option<TransportKind>,
         sid: Option<&str>,
         b64: bool,
         jsonp: Option<&str>,
     ) {
         let expected = Query {
             protocol,
-            transport: transport.map(str::to_owned),
+            transport,
             sid: sid.map(str::to_owned),
             b64,
             jsonp: jsonp.map(str::to_owned),
@@ -149,26 +163,22 @@ mod tests {
     #[test]
     fn queries() {
         use Protocol::{V3, V4};
+        use TransportKind::{Polling, WebSocket};
 
         query("", V3, None, None, false, None);
         query("EIO=4", V4, None, None, false, None);
-        query("EIO=4&transport=polling&t=abc", V4, Some("polling"), None, false, None);
-        query(
-            "transport=websocket&EIO=3&sid=x-_1",
-            V3,
-            Some("websocket"),
-            Some("x-_1"),
-            false,
-            None,
-        );
+        query("EIO=4&transport=polling&t=abc", V4, Some(Polling), None, false, None);
+        query("transport=websocket&EIO=3&sid=x-_1", V3, Some(WebSocket), Some("x-_1"), false, None);
         query("EIO=5", V3, None, None, false, None);
         query("EIO=04", V3, None, None, false, None);
         query("EIO=4+", V3, None, None, false, None);
         query("EIO=4&EIO=3", V3, None, None, false, None); // the last one counts
         query("EIO=3&EIO=4", V4, None, None, false, None);
         query("eio=4", V3, None, None, false, None);
-        query("transport=__proto__", V3, Some("__proto__"), None, false, None);
-        query("transport", V3, Some(""), None, false, None);
+        query("transport=__proto__", V3, None, None, false, None);
+        query("transport", V3, None, None, false, None);
+        query("transport=polling&transport=Polling", V3, None, None, false, None);
+        query("tr%61nsport=w%65bsocket", V3, Some(WebSocket), None, false, None);
         query("sid=", V3, None, None, false, None);
         query("sid=a&sid=", V3, None, None, false, None);
         query("sid=a=b", V3, None, Some("a=b"), false, None);

@@ -54,6 +54,11 @@ impl TransportKind {
             Self::WebSocket => "websocket",
         }
     }
+
+    /// The transport of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Polling, Self::WebSocket].into_iter().find(|transport| transport.as_str() == name)
+    }
 }
 
 /// The type of an Engine.IO packet.

@@ -8,15 +8,16 @@ use engineio_proto::payload::{ContentType, jsonp};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
+use crate::compression::Coding;
 use crate::handshake::Accepted;
 use crate::mailbox::PollAnswer;
-use crate::requests::{Accepts, Asked};
+use crate::requests::Asked;
 
-/// Answers a poll.
+/// Answers a poll; compressed, if it is worth it, in the coding that the client prefers.
 pub(crate) fn payload(
     asked: &Asked,
-    accepts: &Accepts,
     threshold: Option<usize>,
+    preferred: impl FnOnce() -> Option<Coding>,
     answer: PollAnswer,
 ) -> Response<Bytes> {
     let PollAnswer { payload, content_type, compress } = answer;
@@ -40,7 +41,7 @@ pub(crate) fn payload(
         }
     };
     let coding = match threshold {
-        Some(threshold) if compress && body.len() >= threshold => accepts.0,
+        Some(threshold) if compress && body.len() >= threshold => preferred(),
         _ => None,
     };
     let body = match coding {

@@ -11,12 +11,14 @@ use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::handshake as websocket;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use crate::compression::Coding;
 use crate::driver::Driver;
 use crate::functions::{self, Panicked};
 use crate::limits::Limit;
@@ -56,9 +58,11 @@ impl Refusal {
 }
 
 /// Answers one of the engine's requests, in a span of its own.
+///
+/// Parked polls have such a future each: what is large is in it once, and lent to those who need it.
 pub(crate) fn answer<B>(
     engine: Arc<Engine>,
-    request: Request<B>,
+    mut request: Request<B>,
 ) -> impl Future<Output = Response<Bytes>> + Send
 where
     B: http_body::Body + Send + 'static,
@@ -72,24 +76,39 @@ where
         protocol = Empty,
         sid = Empty,
     );
-    respond(engine, request).instrument(span)
-}
-
-async fn respond<B>(engine: Arc<Engine>, mut request: Request<B>) -> Response<Bytes>
-where
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-{
     let query = request.uri().query().unwrap_or_default();
     let asked = Asked::new(query, request.headers(), &engine.options);
     // reference: without the transport an upgrade request is a plain one
     let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
-    if request.method() == Method::OPTIONS && asked.origin.is_preflight(request.headers()) {
-        return answers::preflight(&asked, request.headers());
+    let (mut parts, body) = request.into_parts();
+    let answering = async move {
+        let mut answer = respond(&engine, &asked, &mut parts, body, upgrade).await;
+        // Our own HTTP server does it by itself, others do not know.
+        if engine.is_finishing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            answer = answers::close_connection(answer);
+        }
+        answer
+    };
+    answering.instrument(span)
+}
+
+async fn respond<B>(
+    engine: &Arc<Engine>,
+    asked: &Asked,
+    request: &mut Parts,
+    body: B,
+    upgrade: Option<OnUpgrade>,
+) -> Response<Bytes>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    if request.method == Method::OPTIONS && asked.origin.is_preflight(&request.headers) {
+        return answers::preflight(asked, &request.headers);
     }
     let is_upgrade = upgrade.is_some();
-    let refusal = match route(&engine, &asked, request, upgrade).await {
+    let refusal = match route(engine, asked, request, body, upgrade).await {
         Ok(answer) => return answer,
         Err(refusal) => refusal,
     };
@@ -101,7 +120,7 @@ where
             tracing::debug!(code = error.code(), message = error.message(), "request refused");
             match is_upgrade {
                 true => answers::refused_upgrade(&error),
-                false => answers::refused(&asked, &error),
+                false => answers::refused(asked, &error),
             }
         }
     }
@@ -111,7 +130,8 @@ where
 async fn route<B>(
     engine: &Arc<Engine>,
     asked: &Asked,
-    request: Request<B>,
+    request: &mut Parts,
+    body: B,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Bytes>, Refusal>
 where
@@ -119,12 +139,11 @@ where
     B::Data: Send,
 {
     // RFC 9112 3.2
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
+    if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return Err(HandshakeError::BadRequest.into());
     }
-    let name = asked.query.transport.as_deref().unwrap_or_default();
-    let transport = engine.options.transports.iter().find(|transport| transport.as_str() == name);
-    let transport = *transport.ok_or(HandshakeError::TransportUnknown)?;
+    let transport = asked.query.transport.filter(|transport| engine.allows(*transport));
+    let transport = transport.ok_or(HandshakeError::TransportUnknown)?;
     let span = Span::current();
     span.record("transport", transport.as_str());
     span.record("protocol", asked.query.protocol.number());
@@ -132,7 +151,8 @@ where
         return Err(HandshakeError::BadRequest.into());
     }
     let Some(sid) = &asked.query.sid else {
-        return open(engine, asked, request, transport, upgrade).await;
+        // on the heap: the requests of a session should not have room for it
+        return Box::pin(open(engine, asked, request, transport, upgrade)).await;
     };
     let socket = engine.session(sid).ok_or(HandshakeError::UnknownSession)?;
     // not before: what a client makes up is not logged
@@ -141,26 +161,25 @@ where
         return Err(HandshakeError::BadRequest.into());
     }
     if let Some(upgrade) = upgrade {
-        if request.method() != Method::GET {
+        if request.method != Method::GET {
             return Err(HandshakeError::BadMethod.into());
         }
-        return probe(engine, &socket, request.headers(), upgrade);
+        return probe(engine, &socket, &request.headers, upgrade);
     }
     if socket.transport() != transport {
         return Err(HandshakeError::BadRequest.into());
     }
-    Ok(requests::answer(engine, &socket, asked, request).await?)
+    Ok(requests::answer(engine, &socket, asked, request, body).await?)
 }
 
 /// Opens a session.
-async fn open<B>(
+async fn open(
     engine: &Arc<Engine>,
     asked: &Asked,
-    request: Request<B>,
+    parts: &mut Parts,
     transport: TransportKind,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response<Bytes>, Refusal> {
-    let (parts, _) = request.into_parts();
     if parts.method != Method::GET {
         return Err(HandshakeError::BadMethod.into());
     }
@@ -182,7 +201,7 @@ async fn open<B>(
     if engine.is_full() {
         return Err(unavailable(engine, NotInserted::Full));
     }
-    let accepts = requests::Accepts::new(&parts.headers);
+    let coding = Coding::preferred(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
     let now = tokio::time::Instant::now().into_std();
     let address = engine.address_of(&request, now);
@@ -213,7 +232,8 @@ async fn open<B>(
         debug_assert!(admitted.is_ok(), "the session is new");
         Driver::polling(Arc::clone(engine), socket.clone(), place, asked.query.b64).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
-        let mut answer = answers::payload(asked, &accepts, engine.options.http_compression, answer);
+        let threshold = engine.options.http_compression;
+        let mut answer = answers::payload(asked, threshold, || coding, answer);
         if let Some(cookie) = &engine.options.cookie {
             // an id that cannot stand in a header was percent-encoded
             if let Ok(cookie) = HeaderValue::from_str(&cookie.header(socket.id())) {

@@ -36,6 +36,7 @@
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
 mod addresses;
+mod alarm;
 mod answers;
 mod application;
 mod backlog;

@@ -16,13 +16,14 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::alarm::Alarm;
 use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
 use crate::heads;
@@ -352,7 +353,7 @@ async fn serve_in<Io, S>(
     let options = &engine.options;
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(Alarm::default())
         .header_read_timeout(options.header_timeout)
         // more than is let through to it: what is too much is refused before
         .max_buf_size(options.max_header_bytes.saturating_add(2).max(MIN_BUFFER))

@@ -80,8 +80,10 @@ struct Inner {
     mails: Vec<Mail>,
     /// A poll is parked or on its way to be.
     polling: bool,
-    /// A POST is being read or taken; the sender ends with the session.
-    posting: Option<oneshot::Sender<()>>,
+    /// A POST is being read or taken.
+    posting: bool,
+    /// Dropped when the session ends: for a POST that waits for its body.
+    ended: Option<oneshot::Sender<()>>,
     /// A WebSocket is being opened or probes.
     probing: bool,
     /// The session is over: nothing is taken.
@@ -138,23 +140,33 @@ impl Mailbox {
         lock(&self.inner).polling = false;
     }
 
-    /// Admits a POST, if there is none. What is returned resolves when the session ends.
-    pub(crate) fn admit_post(&self) -> Result<oneshot::Receiver<()>, NotAdmitted> {
+    /// Admits a POST, if there is none.
+    pub(crate) fn admit_post(&self) -> Result<(), NotAdmitted> {
         let mut inner = lock(&self.inner);
         if inner.closed {
             return Err(NotAdmitted::Closed);
         }
-        if inner.posting.is_some() {
+        if std::mem::replace(&mut inner.posting, true) {
             return Err(NotAdmitted::Overlap);
         }
-        let (sender, receiver) = oneshot::channel();
-        inner.posting = Some(sender);
-        Ok(receiver)
+        Ok(())
     }
 
-    /// The POST was answered, or its request broke.
+    /// Resolves when the session is over, for the POST that was admitted.
+    pub(crate) fn ended(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut inner = lock(&self.inner);
+        if !inner.closed {
+            inner.ended = Some(sender);
+        }
+        receiver
+    }
+
+    /// The POST was answered.
     pub(crate) fn post_answered(&self) {
-        lock(&self.inner).posting = None;
+        let mut inner = lock(&self.inner);
+        inner.posting = false;
+        inner.ended = None;
     }
 
     /// Admits a probing WebSocket, if there is none.
@@ -173,7 +185,7 @@ impl Mailbox {
         let dropped = {
             let mut inner = lock(&self.inner);
             inner.closed = true;
-            (std::mem::take(&mut inner.mails), inner.posting.take())
+            (std::mem::take(&mut inner.mails), inner.ended.take())
         };
         drop(dropped);
     }

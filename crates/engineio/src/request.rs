@@ -43,7 +43,7 @@ struct Inner {
 }
 
 impl Request {
-    pub(crate) fn new(mut parts: Parts, proxies: &TrustedProxies) -> Self {
+    pub(crate) fn new(parts: &mut Parts, proxies: &TrustedProxies) -> Self {
         let mut head = Vec::with_capacity(512);
         head.extend_from_slice(parts.method.as_str().as_bytes());
         head.push(b' ');
@@ -63,12 +63,13 @@ impl Request {
         let secure = parts.extensions.remove::<Secure>();
         // the HTTP server's own, which was taken or is of no use
         parts.extensions.remove::<OnUpgrade>();
-        if parts.extensions.is_empty() {
-            parts.extensions = Extensions::new();
-        }
+        let extensions = match std::mem::take(&mut parts.extensions) {
+            extensions if extensions.is_empty() => Extensions::new(), // without its table
+            extensions => extensions,
+        };
         Self(Arc::new(Inner {
             head: head.into_boxed_slice(),
-            extensions: parts.extensions,
+            extensions,
             peer_addr: peer,
             remote_addr,
             is_secure: is_secure.unwrap_or_else(|| secure.is_some()),
@@ -185,7 +186,8 @@ mod tests {
             .header("X-Empty", "")
             .body(())
             .unwrap();
-        let request = Request::new(request.into_parts().0, &TrustedProxies::parse(&[]).unwrap());
+        let request =
+            Request::new(&mut request.into_parts().0, &TrustedProxies::parse(&[]).unwrap());
         assert_eq!(request.method(), "GET");
         assert_eq!(request.uri(), "/socket.io/?EIO=4&x=%20y");
         assert_eq!((request.path(), request.query()), ("/socket.io/", "EIO=4&x=%20y"));

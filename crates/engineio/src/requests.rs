@@ -1,7 +1,9 @@
 //! The requests of a polling session: the poll, the POST, and what is neither.
 
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut as _, Bytes, BytesMut};
@@ -9,7 +11,8 @@ use engineio_proto::handshake::Query;
 use engineio_proto::payload::{self, Form, jsonp};
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderMap};
-use http::{Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 
@@ -43,31 +46,22 @@ impl Asked {
     }
 }
 
-/// The codings that a client accepts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Accepts(pub(crate) Option<Coding>);
-
-impl Accepts {
-    pub(crate) fn new(headers: &HeaderMap) -> Self {
-        Self(Coding::preferred(headers))
-    }
-}
-
 /// Answers a request of a session.
 pub(crate) async fn answer<B>(
     engine: &Arc<Engine>,
     socket: &Socket,
     asked: &Asked,
-    request: Request<B>,
+    request: &Parts,
+    body: B,
 ) -> Result<Response<Bytes>, HandshakeError>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
-    match *request.method() {
-        Method::GET => poll(engine, socket, asked, request.headers()).await,
-        Method::POST => post(engine, socket, asked, request).await,
-        Method::OPTIONS => Ok(answers::options(asked, request.headers())),
+    match request.method {
+        Method::GET => poll(engine, socket, asked, &request.headers).await,
+        Method::POST => post(engine, socket, asked, &request.headers, body).await,
+        Method::OPTIONS => Ok(answers::options(asked, &request.headers)),
         // reference: another method; the session goes on
         _ => Ok(answers::empty(asked, StatusCode::INTERNAL_SERVER_ERROR)),
     }
@@ -91,7 +85,8 @@ async fn poll(
         // it crossed the upgrade
         _ => HandshakeError::BadRequest,
     })?;
-    Ok(answers::payload(asked, &Accepts::new(headers), engine.options.http_compression, answer))
+    let coding = || Coding::preferred(headers);
+    Ok(answers::payload(asked, engine.options.http_compression, coding, answer))
 }
 
 // Engine.IO v4: HTTP long-polling, sending
@@ -99,13 +94,14 @@ async fn post<B>(
     engine: &Engine,
     socket: &Socket,
     asked: &Asked,
-    request: Request<B>,
+    headers: &HeaderMap,
+    body: B,
 ) -> Result<Response<Bytes>, HandshakeError>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = headers.get(header::CONTENT_TYPE);
     let form = match (socket.protocol(), content_type.map(|value| value.as_bytes())) {
         (Protocol::V4, Some(b"application/octet-stream")) => {
             // reference: protocol 4 has no binary payload
@@ -116,20 +112,26 @@ where
         (Protocol::V3, Some(b"application/octet-stream")) => Form::V3Binary,
         (Protocol::V3, _) => Form::V3Text,
     };
-    let ended = match socket.shared().mailbox.admit_post() {
-        Ok(ended) => ended,
+    match socket.shared().mailbox.admit_post() {
+        Ok(()) => {}
         Err(NotAdmitted::Overlap) => return Ok(overlap(socket, asked)),
         Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
-    };
+    }
     let upload = Upload(Some(socket));
     let limit = engine.options.max_http_buffer_size;
-    let body = tokio::select! {
-        body = tokio::time::timeout(engine.options.body_timeout, read(request.into_body(), limit)) => body,
-        _ = ended => {
-            // the session is over, and the rest of the body of no use
-            let answer = answers::refused(asked, &HandshakeError::UnknownSession);
-            return Ok(answers::close_connection(answer));
-        }
+    let mut reading = std::pin::pin!(read(body, limit));
+    // most bodies come with their heads: no timer, and nobody to tell of the session's end
+    let at_once = poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await;
+    let body = match at_once {
+        task::Poll::Ready(body) => Ok(body),
+        task::Poll::Pending => tokio::select! {
+            body = tokio::time::timeout(engine.options.body_timeout, reading) => body,
+            _ = socket.shared().mailbox.ended() => {
+                // the session is over, and the rest of the body of no use
+                let answer = answers::refused(asked, &HandshakeError::UnknownSession);
+                return Ok(answers::close_connection(answer));
+            }
+        },
     };
     let body = match body {
         Ok(Ok(body)) => body,
@@ -224,12 +226,15 @@ where
         }
         if first.is_empty() && all.is_empty() {
             first = data.copy_to_bytes(data.remaining()); // most bodies are one piece: no copy
-            continue;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.put(data);
         }
-        if all.is_empty() {
-            all.extend_from_slice(&std::mem::take(&mut first));
+        if body.is_end_stream() {
+            break;
         }
-        all.put(data);
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
 }

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tower_service::Service;
 
 use crate::body::Body;
+use crate::handshake;
 use crate::server::Engine;
-use crate::{answers, handshake};
 
 /// A service that answers the engine's requests and passes on all others.
 #[derive(Clone)]
@@ -29,9 +30,10 @@ pub struct EngineService<S> {
 /// The future of an answer.
 type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<Body<R>>, E>> + Send>>;
 
-/// Looks at requests below the path before the engine does, as for files that are served there.
+/// Answers requests below the engine's path, as for files that are served there.
 pub trait Intercept: Send + Sync + 'static {
-    /// `rest` is the path behind the engine's own and the slash. `Some` answers the request.
+    /// `rest` is the path behind the engine's own and the slash, never empty: the path by itself is
+    /// the engine's. `Some` answers the request.
     fn intercept(&self, request: &Parts, rest: &str) -> Option<Response<Bytes>>;
 }
 
@@ -40,7 +42,7 @@ impl<S> EngineService<S> {
         Self { engine, intercept: None, inner }
     }
 
-    /// Has requests looked at before the engine sees them.
+    /// Has requests below the path looked at before the engine sees them.
     #[must_use]
     pub fn intercept(mut self, intercept: Arc<dyn Intercept>) -> Self {
         self.intercept = Some(intercept);
@@ -71,7 +73,7 @@ where
             let answer = self.inner.call(request);
             return Box::pin(async move { Ok(answer.await?.map(Body::inner)) });
         };
-        if let Some(intercept) = &self.intercept {
+        if let Some(intercept) = self.intercept.as_ref().filter(|_| !rest.is_empty()) {
             let rest = rest.to_owned();
             let (parts, body) = request.into_parts();
             if let Some(answer) = intercept.intercept(&parts, &rest) {
@@ -90,15 +92,8 @@ impl<S> EngineService<S> {
         B: http_body::Body + Send + 'static,
         B::Data: Send,
     {
-        let engine = Arc::clone(&self.engine);
-        Box::pin(async move {
-            let mut answer = handshake::answer(Arc::clone(&engine), request).await;
-            // Our own HTTP server does it by itself, others do not know.
-            if engine.is_finishing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                answer = answers::close_connection(answer);
-            }
-            Ok(answer.map(Body::own))
-        })
+        let answer = handshake::answer(Arc::clone(&self.engine), request);
+        Box::pin(answer.map(|answer| Ok(answer.map(Body::own))))
     }
 }
 
