@@ -398,6 +398,7 @@ impl Application for Task {
             Ok(None) => {}
             Err(error) => self.on_error(&error, cx),
         }
+        decoder.release();
         self.decoder = Some(decoder);
     }
 

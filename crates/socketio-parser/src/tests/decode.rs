@@ -397,10 +397,29 @@ fn order_of_messages() {
         r#"event /a "e" [[1]]"#
     );
     assert!(!decoder.is_waiting());
+    assert_eq!(
+        decoder.binary(Bytes::new()).map_err(|error| error.to_string()),
+        Err("binary message without packet".into()),
+        "the packet is complete"
+    );
     // The namespace does not outlive its packet.
     assert_eq!(decoder.text(r#"51-["e"]"#), Ok(None));
     assert_eq!(super::show(decoder.binary(Bytes::new()).unwrap()), r#"event / "e" []"#);
     assert_eq!(super::show(decoder.text(r#"2["e"]"#).unwrap()), r#"event / "e" []"#);
+}
+
+#[test]
+fn released_packets_are_gone() {
+    let mut decoder = decoder(Revision::V5);
+    decoder.release();
+    let text = r#"51-["e",{"_placeholder":true,"num":0}]"#;
+    assert_eq!(decoder.text(text), Ok(None));
+    decoder.release(); // it waits still
+    assert!(decoder.is_waiting());
+    assert!(decoder.binary(Bytes::new()).is_ok_and(|packet| packet.is_some()));
+    assert!(!format!("{decoder:?}").contains("Json(None)"));
+    decoder.release();
+    assert!(format!("{decoder:?}").contains("Json(None)"));
 }
 
 #[test]
