@@ -46,6 +46,8 @@ pub(crate) struct Task {
     server: Server,
     /// Taken out while what it decoded, which borrows from it, is handled.
     decoder: Option<Decoder>,
+    /// The socket of the latest packet, most often that of the next.
+    latest: Option<Socket>,
     /// Namespaces whose rule or middleware runs, each with the number of the attempt.
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
@@ -78,6 +80,7 @@ impl Task {
             client,
             server,
             decoder: Some(decoder),
+            latest: None,
             connecting: Vec::new(),
             attempts: 0,
             joining: Futures::new(),
@@ -112,7 +115,10 @@ impl Task {
                 None => self.connecting.retain(|(_, name)| **name != *nsp),
             },
             Decoded::Event { nsp, id, name, args } => match self.socket_of(nsp) {
-                Some(socket) => self.on_event(&socket, &name, id, args, cx),
+                Some(socket) => {
+                    self.on_event(&socket, &name, id, args, cx);
+                    self.latest = Some(socket);
+                }
                 None => self.on_stray(nsp),
             },
             Decoded::Ack { nsp, id, args } => match self.socket_of(nsp) {
@@ -120,6 +126,7 @@ impl Task {
                     if !socket.on_ack(id, &args) {
                         self.on_panic(&socket, "acknowledgement");
                     }
+                    self.latest = Some(socket);
                 }
                 None => self.on_stray(nsp),
             },
@@ -137,8 +144,12 @@ impl Task {
         }
     }
 
-    fn socket_of(&self, nsp: &str) -> Option<Socket> {
-        self.client.socket(nsp).filter(Socket::is_connected)
+    /// The connected socket of a namespace. Who got it from here may put it into `latest`.
+    fn socket_of(&mut self, nsp: &str) -> Option<Socket> {
+        let latest = self.latest.take();
+        let latest =
+            latest.filter(|socket| socket.is_connected() && socket.namespace().name() == nsp);
+        latest.or_else(|| self.client.socket(nsp).filter(Socket::is_connected))
     }
 
     /// A packet for a namespace that is not joined.
@@ -328,6 +339,7 @@ impl Task {
         if !self.client.remove(socket) {
             return;
         }
+        self.latest = None;
         self.server.counters().disconnected(reason);
         self.client.conn().close_gate(socket.gate(), None);
         self.tell(socket, "disconnecting", reason, cx);
