@@ -415,7 +415,9 @@ impl Application for Task {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
-        self.obey(self.client.take_commands(), cx);
+        if self.client.has_commands() {
+            self.obey(self.client.take_commands(), cx);
+        }
         self.poll_joining(cx);
         while let Some(finished) = self.running.poll_next(cx) {
             self.on_finished(finished, cx);
@@ -436,7 +438,10 @@ impl Application for Task {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.connect_by.into_iter().chain(self.client.next_ack_deadline()).min()
+        match (self.connect_by, self.client.next_ack_deadline()) {
+            (Some(connect), Some(ack)) => Some(connect.min(ack)),
+            (connect, ack) => connect.or(ack),
+        }
     }
 
     fn on_deadline(&mut self, now: Instant, _: &mut Context<'_>) {
