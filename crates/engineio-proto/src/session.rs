@@ -243,7 +243,10 @@ impl Session {
             Upgrade::Opened { until } => Some(until),
             Upgrade::Probed { until, release_at } => Some(until.min(release_at)),
         };
-        heartbeat.into_iter().chain(upgrade).min()
+        match (heartbeat, upgrade) {
+            (Some(heartbeat), Some(upgrade)) => Some(heartbeat.min(upgrade)),
+            (heartbeat, upgrade) => heartbeat.or(upgrade),
+        }
     }
 
     /// Whether the peer's time is over, though nobody has said so yet.

@@ -143,8 +143,13 @@ impl Drop for Batch {
         if !self.outermost {
             return;
         }
-        LIST.with_borrow_mut(|list| (list.active, list.own_listed) = (false, false));
-        flush_all();
+        let listed = LIST.with_borrow_mut(|list| {
+            (list.active, list.own_listed) = (false, false);
+            !list.sockets.is_empty()
+        });
+        if listed {
+            flush_all();
+        }
     }
 }
 

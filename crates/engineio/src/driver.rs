@@ -229,8 +229,10 @@ impl Driver {
     // ---- mail -------------------------------------------------------------------------------
 
     fn take_mail(&mut self, now: Instant, cx: &mut Context<'_>) {
-        for mail in self.socket.shared().mailbox.take() {
-            self.on_mail(now, mail, cx);
+        if self.socket.shared().mailbox.has_mail() {
+            for mail in self.socket.shared().mailbox.take() {
+                self.on_mail(now, mail, cx);
+            }
         }
     }
 
@@ -310,19 +312,23 @@ impl Driver {
     fn deadline(&self) -> Option<Instant> {
         let options = &self.engine.options;
         match self.stage {
-            Stage::Farewell(farewell) => Some(farewell.until),
-            Stage::Over => None,
-            Stage::New | Stage::Open => [
-                self.session.deadline(),
-                self.application.as_ref().and_then(|application| application.deadline()),
-                self.unread_since.map(|since| since + options.max_read_pause),
-                self.rates.as_ref().and_then(|rates| rates.pause()),
-                self.stalled.map(|(since, _)| since + options.write_timeout),
-            ]
-            .into_iter()
-            .flatten()
-            .min(),
+            Stage::Farewell(farewell) => return Some(farewell.until),
+            Stage::Over => return None,
+            Stage::New | Stage::Open => {}
         }
+        let of_application =
+            self.application.as_ref().and_then(|application| application.deadline());
+        let mut nearest = earliest(self.session.deadline(), of_application);
+        if let Some(since) = self.unread_since {
+            nearest = earliest(nearest, Some(since + options.max_read_pause));
+        }
+        if let Some(rates) = &self.rates {
+            nearest = earliest(nearest, rates.pause());
+        }
+        if let Some((since, _)) = self.stalled {
+            nearest = earliest(nearest, Some(since + options.write_timeout));
+        }
+        nearest
     }
 
     /// Arms the timer if the deadline is nearer than it is armed for, or it has fired.
@@ -434,6 +440,14 @@ impl Drop for Driver {
         self.socket.shared().mailbox.close();
         self.socket.shared().outbox.discard();
         self.engine.session_gone(&self.socket);
+    }
+}
+
+/// The earlier of two times that need not be.
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

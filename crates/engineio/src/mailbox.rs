@@ -110,12 +110,13 @@ impl Mailbox {
         !inner.closed
     }
 
+    /// Whether there is a message. Who puts one in after this look wakes the driver after that.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.has_mail.load(Ordering::Acquire)
+    }
+
     /// Takes all messages.
     pub(crate) fn take(&self) -> Vec<Mail> {
-        // who puts something in after this look wakes the driver after that
-        if !self.has_mail.load(Ordering::Acquire) {
-            return Vec::new();
-        }
         let mut inner = lock(&self.inner);
         self.has_mail.store(false, Ordering::Relaxed);
         std::mem::take(&mut inner.mails)

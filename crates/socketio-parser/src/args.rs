@@ -14,7 +14,7 @@ use crate::draft::Draft;
 use crate::json::Tokens;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::scan::element_end;
+use crate::scan::{element_end, plain_placeholder};
 use crate::text::repair;
 use crate::{ArgsError, EncodeError, Value};
 
@@ -169,9 +169,8 @@ pub(crate) fn value(json: &str, attachments: &[Bytes]) -> Value {
 /// The attachment, if the text begins with its placeholder as all clients write it. Then no object
 /// is built only to find that it is one; any other spelling is for [`build`].
 fn lone_attachment<'b>(json: &str, attachments: &'b [Bytes]) -> Option<&'b Bytes> {
-    let num = json.strip_prefix(r#"{"_placeholder":true,"num":"#)?;
-    let (num, _) = num.split_once('}')?;
-    attachments.get(num.parse::<usize>().ok()?)
+    let (num, _) = plain_placeholder(json)?;
+    attachments.get(num)
 }
 
 /// The elements of validated text, one slice each.

@@ -57,6 +57,7 @@ pub(crate) struct Rules<'l> {
 }
 
 impl Rules<'_> {
+    #[inline]
     pub(crate) fn check<'a, P: Payload<'a>>(
         self,
         packet: Unchecked<'a, P>,
@@ -116,6 +117,7 @@ impl Rules<'_> {
         Ok(Decoded::Connect { nsp, query, auth })
     }
 
+    #[inline]
     fn event<'a, P: Payload<'a>>(
         self,
         nsp: &'a str,

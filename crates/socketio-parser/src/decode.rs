@@ -12,8 +12,9 @@
 //! ```
 //!
 //! That is the JSON parser; a packet of msgpack is one message, and a custom decoder keeps its own
-//! state. A decoder owns memory only while it waits, but for the name of the latest namespace that
-//! could not be borrowed from a message. After an error the connection is expected to be closed.
+//! state. A decoder owns memory only while it waits, and for a packet of several messages until it
+//! is released; but for the name of the latest namespace that could not be borrowed from a message.
+//! After an error the connection is expected to be closed.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub struct Decoder {
 /// What is small lives inside: a server has very many idle decoders.
 #[derive(Debug)]
 enum Kind {
-    /// With the packet whose attachments are awaited.
+    /// With the packet whose attachments are awaited, or that was handed out last.
     Json(Option<Box<Pending>>),
     #[cfg(feature = "msgpack")]
     Msgpack,
@@ -120,6 +121,7 @@ impl Decoder {
     /// # Errors
     /// If it is no valid packet, or attachments are awaited.
     pub fn text<'a>(&'a mut self, text: &'a str) -> Result<Option<Decoded<'a>>, DecodeError> {
+        self.release();
         match &mut self.kind {
             Kind::Json(None) => self.json(text),
             Kind::Json(Some(_)) => Err(DecodeError::UnexpectedText),
@@ -140,17 +142,9 @@ impl Decoder {
     /// # Errors
     /// If it is no valid packet or part of one, or none is awaited.
     pub fn binary(&mut self, bytes: Bytes) -> Result<Option<Decoded<'_>>, DecodeError> {
+        self.release();
         match &mut self.kind {
-            Kind::Json(pending) => {
-                let Some(mut packet) = pending.take() else {
-                    return Err(DecodeError::UnexpectedBinary);
-                };
-                if !packet.add(bytes, &self.limits)? {
-                    *pending = Some(packet);
-                    return Ok(None);
-                }
-                Ok(Some(packet.into_decoded(self.nsp())))
-            }
+            Kind::Json(_) => self.attachment(bytes),
             #[cfg(feature = "msgpack")]
             Kind::Msgpack => {
                 let packet = msgpack::read(&bytes, &self.limits)?;
@@ -167,10 +161,20 @@ impl Decoder {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         match &self.kind {
-            Kind::Json(pending) => pending.is_some(),
+            Kind::Json(pending) => pending.as_ref().is_some_and(|packet| !packet.is_complete()),
             #[cfg(feature = "msgpack")]
             Kind::Msgpack => false,
             Kind::Custom(reading) => reading.is_waiting(),
+        }
+    }
+
+    /// Frees the latest packet, if it was made of several messages: it lives here, as what
+    /// [`Decoder::binary`] gives borrows from it. The next message frees it, too.
+    pub fn release(&mut self) {
+        if let Kind::Json(pending) = &mut self.kind {
+            if pending.as_ref().is_some_and(|packet| packet.is_complete()) {
+                *pending = None;
+            }
         }
     }
 
@@ -191,12 +195,25 @@ impl Decoder {
         if attachments == 0 {
             return Ok(Some(decoded));
         }
-        let Some(pending) = Pending::new(decoded, attachments, bytes_left) else {
+        let Some(pending) = Pending::new(&decoded, attachments, bytes_left) else {
             return Ok(Some(Decoded::Ignored));
         };
         self.kind = Kind::Json(Some(Box::new(pending)));
         self.keep_nsp(nsp);
         Ok(None)
+    }
+
+    /// Takes an attachment of the packet that waits for it.
+    fn attachment(&mut self, bytes: Bytes) -> Result<Option<Decoded<'_>>, DecodeError> {
+        let Kind::Json(Some(packet)) = &mut self.kind else {
+            return Err(DecodeError::UnexpectedBinary);
+        };
+        if let Err(error) = packet.add(bytes, &self.limits) {
+            self.kind = Kind::Json(None);
+            return Err(error);
+        }
+        let Kind::Json(Some(packet)) = &mut self.kind else { return Ok(None) };
+        Ok(packet.is_complete().then(|| packet.decoded(nsp_or_root(&self.nsp))))
     }
 
     #[cfg(feature = "msgpack")]
@@ -243,6 +260,11 @@ impl Decoder {
     }
 
     fn nsp(&self) -> &str {
-        if self.nsp.is_empty() { "/" } else { &self.nsp }
+        nsp_or_root(&self.nsp)
     }
+}
+
+/// What is meant by a namespace that is kept.
+fn nsp_or_root(nsp: &str) -> &str {
+    if nsp.is_empty() { "/" } else { nsp }
 }

@@ -89,6 +89,16 @@ impl<'a> Tokens<'a> {
         Self::new(text, usize::MAX)
     }
 
+    /// Tokens of the array that is all of `text`, from `position` on: behind its bracket, or behind
+    /// one of its elements.
+    pub(crate) fn within_array(text: &'a str, position: usize, max_depth: usize) -> Self {
+        let mut tokens = Self::new(text, max_depth);
+        tokens.nesting.push(false);
+        tokens.position = position;
+        tokens.expect = if position > 1 { Expect::Delimiter } else { Expect::ValueOrEnd };
+        tokens
+    }
+
     /// The next token; `None` after the value is complete.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<Token<'a>>, JsonError> {

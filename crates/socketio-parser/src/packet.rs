@@ -157,7 +157,8 @@ fn parse_id(text: &str) -> Result<(Option<u64>, &str), DecodeError> {
     Ok((id, payload))
 }
 
-fn split_digits(text: &str) -> (&str, &str) {
+/// The ASCII digits that `text` begins with, and the rest.
+pub(crate) fn split_digits(text: &str) -> (&str, &str) {
     let len = text.bytes().take_while(u8::is_ascii_digit).count();
     text.split_at(len)
 }

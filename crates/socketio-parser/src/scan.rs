@@ -1,5 +1,9 @@
 //! The one pass over a packet's payload: validates all of it, notes where the arguments are.
 //!
+//! Nearly all packets begin with plain elements (strings without escapes, placeholders as clients
+//! write them), which are taken in a few steps, and many consist of nothing else. What follows is
+//! for the tokens, whatever it is.
+//!
 //! After it the text is known to be JSON within the limits, so that later readers need no depth
 //! limit of their own. Objects are looked at only where they can be placeholders.
 
@@ -7,7 +11,8 @@ use std::borrow::Cow;
 
 use crate::check::{First, Payload, Shape};
 use crate::json::{JsonError, Token, Tokens};
-use crate::text::Text;
+use crate::packet::split_digits;
+use crate::text::{Text, plain_len};
 use crate::{Args, DecodeError, Limits};
 
 /// What the pass found.
@@ -78,8 +83,6 @@ fn scan<'a>(
 ) -> Result<Scan<'a>, DecodeError> {
     // The name of an event comes on top of its arguments.
     let max_count = limits.max_args.saturating_add(1);
-    let mut tokens = Tokens::new(payload, limits.max_depth);
-    let mut placeholders = (attachments > 0).then(|| Placeholders::new(attachments));
     let mut scan = Scan {
         shape: Shape::Other,
         first_text: None,
@@ -89,6 +92,16 @@ fn scan<'a>(
         end: 0,
         lone_surrogate: false,
     };
+    let mut tokens = Tokens::new(payload, limits.max_depth);
+    if payload.starts_with('[') && limits.max_depth >= PLACEHOLDER_DEPTH {
+        let position = scan.plain_elements(payload, attachments, max_count);
+        if payload.get(position..) == Some("]") {
+            scan.close(position);
+            return Ok(scan);
+        }
+        tokens = Tokens::within_array(payload, position, limits.max_depth);
+    }
+    let mut placeholders = (attachments > 0).then(|| Placeholders::new(attachments));
     while let Some(token) = tokens.next()? {
         let depth = tokens.depth();
         if let Some(placeholders) = &mut placeholders {
@@ -104,15 +117,10 @@ fn scan<'a>(
         match (outside, token) {
             (0, Token::BeginArray) => scan.shape = Shape::Array,
             (0, Token::BeginObject) => scan.shape = Shape::Object,
-            (0, _) => scan.end = tokens.token_start(),
+            (0, _) => scan.close(tokens.token_start()),
             (1, Token::Key(_) | Token::EndArray | Token::EndObject) => {}
             (1, _) if scan.shape == Shape::Array => {
-                scan.count += 1;
-                match scan.count {
-                    1 => scan.first = tokens.token_start(),
-                    2 => scan.second = tokens.token_start(),
-                    _ => {}
-                }
+                scan.element(tokens.token_start());
                 if let (1, Token::String(text)) = (scan.count, token) {
                     scan.first_text = Some(text);
                 }
@@ -124,15 +132,80 @@ fn scan<'a>(
         }
     }
     tokens.finish()?;
-    // Empty ranges lie before the closing bracket.
-    if scan.count < 1 {
-        scan.first = scan.end;
-    }
-    if scan.count < 2 {
-        scan.second = scan.end;
-    }
     scan.lone_surrogate = tokens.lone_surrogate();
     Ok(scan)
+}
+
+impl<'a> Scan<'a> {
+    /// Takes the plain elements that the array `payload` begins with; where the rest begins. Elements
+    /// of other kinds, placeholders that point nowhere and one element too many are not taken.
+    fn plain_elements(&mut self, payload: &'a str, attachments: usize, max_count: usize) -> usize {
+        self.shape = Shape::Array;
+        let mut position = 1;
+        while self.count < max_count {
+            let rest = payload.get(position..).unwrap_or_default();
+            let rest = if self.count == 0 { Some(rest) } else { rest.strip_prefix(',') };
+            let Some(rest) = rest else { break };
+            let start = payload.len() - rest.len();
+            if let Some(raw) = plain_string(rest) {
+                if self.count == 0 {
+                    self.first_text = Some(Text { raw, escaped: false });
+                }
+                position = start + raw.len() + 2;
+            } else if let Some((num, len)) = plain_placeholder(rest) {
+                if num >= attachments {
+                    break;
+                }
+                position = start + len;
+            } else {
+                break;
+            }
+            self.element(start);
+        }
+        position
+    }
+
+    /// Counts an element of the array, which begins at `start`.
+    fn element(&mut self, start: usize) {
+        self.count += 1;
+        match self.count {
+            1 => self.first = start,
+            2 => self.second = start,
+            _ => {}
+        }
+    }
+
+    /// The value ends at `end`; empty ranges lie before it.
+    fn close(&mut self, end: usize) {
+        self.end = end;
+        if self.count < 1 {
+            self.first = end;
+        }
+        if self.count < 2 {
+            self.second = end;
+        }
+    }
+}
+
+/// The contents of the string that `text` begins with, if nothing in it is escaped.
+#[inline]
+fn plain_string(text: &str) -> Option<&str> {
+    let contents = text.strip_prefix('"')?;
+    let len = plain_len(contents.as_bytes());
+    contents.get(..len).filter(|_| contents.as_bytes().get(len) == Some(&b'"'))
+}
+
+/// The number of the placeholder that `text` begins with, and its length in bytes, if it is spelled
+/// as all clients do.
+pub(crate) fn plain_placeholder(text: &str) -> Option<(usize, usize)> {
+    let number = text.strip_prefix(r#"{"_placeholder":true,"num":"#)?;
+    let (digits, rest) = split_digits(number);
+    // RFC 8259 6
+    let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
+    if has_leading_zero || !rest.starts_with('}') {
+        return None;
+    }
+    Some((digits.parse().ok()?, text.len() - rest.len() + 1))
 }
 
 /// Checks every `{"_placeholder":true,"num":N}` of a binary packet.
@@ -207,6 +280,9 @@ pub(crate) fn element_end(text: &str) -> Result<usize, JsonError> {
     tokens.skip()?;
     Ok(tokens.position())
 }
+
+/// How deep a placeholder lies at least: in the array of the arguments.
+const PLACEHOLDER_DEPTH: usize = 2;
 
 pub(crate) const PLACEHOLDER: &str = "_placeholder";
 pub(crate) const NUM: &str = "num";

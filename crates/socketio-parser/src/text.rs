@@ -175,20 +175,19 @@ fn plain_len_by_blocks(bytes: &[u8]) -> usize {
 fn plain_len_by_words(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = ONES << 7;
-    let mut words = bytes.chunks_exact(8);
-    let mut len = 0;
-    for word in &mut words {
-        let word = word.try_into().map_or(0, u64::from_le_bytes);
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*word);
         let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
         let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
         let special = (below(word, 0x20) | is(b'"') | is(b'\\')) & TOPS;
         if special != 0 {
-            return len + special.trailing_zeros() as usize / 8;
+            return bytes.len() - rest.len() + special.trailing_zeros() as usize / 8;
         }
-        len += 8;
+        rest = after;
     }
-    let tail = words.remainder();
-    len + tail.iter().position(|&byte| is_special(byte)).unwrap_or(tail.len())
+    let tail = rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len());
+    bytes.len() - rest.len() + tail
 }
 
 const fn is_special(byte: u8) -> bool {

@@ -126,11 +126,12 @@ impl Client {
         self.0.conn.wake();
     }
 
+    /// Whether there is something to do. Who commands after this look wakes the task after that.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.0.has_commands.load(Ordering::Acquire)
+    }
+
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        // who commands after this look wakes the task after that
-        if !self.0.has_commands.load(Ordering::Acquire) {
-            return Vec::new();
-        }
         let mut commands = lock(&self.0.commands);
         self.0.has_commands.store(false, Ordering::Relaxed);
         commands.as_mut().map(std::mem::take).unwrap_or_default()

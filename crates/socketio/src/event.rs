@@ -1,6 +1,7 @@
 //! An event on its way to its handlers: what extractors read.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +18,10 @@ pub struct EventContext<'a> {
     name: &'a str,
     cause: Cause<'a>,
     ack_id: Option<u64>,
+    /// What was given to handlers, if one asked for it.
     ack: Option<Ack>,
+    /// The event was answered before any handler asked for an [`Ack`].
+    answered: bool,
 }
 
 /// What the event is about.
@@ -30,7 +34,7 @@ pub(crate) enum Cause<'a> {
 
 impl<'a> EventContext<'a> {
     pub(crate) fn new(socket: &'a Socket, name: &'a str, cause: Cause<'a>) -> Self {
-        Self { socket, name, cause, ack_id: None, ack: None }
+        Self { socket, name, cause, ack_id: None, ack: None, answered: false }
     }
 
     pub(crate) fn with_ack(mut self, id: Option<u64>) -> Self {
@@ -63,12 +67,12 @@ impl<'a> EventContext<'a> {
     #[must_use]
     pub fn ack(&mut self) -> Ack {
         let Some(id) = self.ack_id else { return Ack(None) };
-        let socket = self.socket;
+        let (socket, answered) = (self.socket, self.answered);
         let ack = self.ack.get_or_insert_with(|| {
             Ack(Some(Arc::new(AckState {
                 socket: socket.clone(),
                 id,
-                sent: AtomicBool::new(false),
+                sent: AtomicBool::new(answered),
             })))
         });
         ack.clone()
@@ -86,6 +90,42 @@ impl<'a> EventContext<'a> {
             Cause::Error(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+/// Where the result of a handler goes, see [`IntoReply`](crate::IntoReply): to the client's
+/// acknowledgement, through the event while that is at hand, or through an [`Ack`].
+pub trait Answer: sealed::Answer {
+    /// Answers, like [`Ack::send`].
+    ///
+    /// # Errors
+    /// Those of [`Ack::send`].
+    fn answer<T: Serialize>(&mut self, args: T) -> Result<(), EmitError>;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "so that nobody else implements it")]
+    pub trait Answer {}
+    impl Answer for super::EventContext<'_> {}
+    impl Answer for super::Ack {}
+}
+
+impl Answer for EventContext<'_> {
+    fn answer<T: Serialize>(&mut self, args: T) -> Result<(), EmitError> {
+        match (&self.ack, self.ack_id) {
+            (Some(ack), _) => ack.send(args),
+            (None, None) => Ok(()),
+            (None, Some(_)) if mem::replace(&mut self.answered, true) => {
+                Err(EmitError::AlreadyAcknowledged)
+            }
+            (None, Some(id)) => self.socket.send_ack(id, &args),
+        }
+    }
+}
+
+impl Answer for Ack {
+    fn answer<T: Serialize>(&mut self, args: T) -> Result<(), EmitError> {
+        self.send(args)
     }
 }
 

@@ -40,12 +40,6 @@ impl Found {
         }
     }
 
-    /// These, then those.
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        other.into_iter().for_each(|handler| self.push(handler));
-        self
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
@@ -147,9 +141,8 @@ impl Listeners {
         self.list.iter().filter(|listener| listener.event == event).count()
     }
 
-    /// The handlers of an event that happens now; those for once are removed.
-    pub(crate) fn find(&mut self, event: &str) -> Found {
-        let mut found = Found::default();
+    /// Adds the handlers of an event that happens now; those for once are removed.
+    pub(crate) fn find(&mut self, event: &str, found: &mut Found) {
         let mut once = false;
         for listener in self.list.iter().filter(|listener| listener.event == event) {
             once |= listener.once;
@@ -158,6 +151,5 @@ impl Listeners {
         if once {
             self.list.retain(|listener| !(listener.once && listener.event == event));
         }
-        found
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::BoxError;
-use crate::event::{Ack, EventContext};
+use crate::event::{Answer, EventContext};
 use crate::extract::FromEvent;
 
 /// A handler of events: any function or closure, sync or async, of up to eight
@@ -22,7 +22,8 @@ use crate::extract::FromEvent;
 /// cloned for each call, so that the future may own what they captured.
 ///
 /// A call of a sync handler allocates nothing but what its arguments own, one of an async handler
-/// its future, and two more if that has to wait. An [`Ack`] that the client asked for is one.
+/// its future, and two more if that has to wait. An [`Ack`](crate::Ack) that the client asked for
+/// is one, a [`Reply`] of a sync handler none.
 #[diagnostic::on_unimplemented(
     message = "this is no handler of events",
     label = "an argument, the result or what is captured is of a type that handlers cannot have",
@@ -53,7 +54,7 @@ pub trait IntoReply {
     ///
     /// # Errors
     /// What the handler failed with, or why the answer could not be sent.
-    fn into_reply(self, ack: &Ack) -> Result<(), BoxError>;
+    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError>;
 }
 
 /// Answers the client's acknowledgement: a tuple is several arguments, `()` none, anything else
@@ -63,20 +64,20 @@ pub trait IntoReply {
 pub struct Reply<T>(pub T);
 
 impl IntoReply for () {
-    fn into_reply(self, _: &Ack) -> Result<(), BoxError> {
+    fn into_reply(self, _: &mut impl Answer) -> Result<(), BoxError> {
         Ok(())
     }
 }
 
 impl<T: Serialize> IntoReply for Reply<T> {
-    fn into_reply(self, ack: &Ack) -> Result<(), BoxError> {
-        Ok(ack.send(self.0)?)
+    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError> {
+        Ok(to.answer(self.0)?)
     }
 }
 
 impl<R: IntoReply, E: Into<BoxError>> IntoReply for Result<R, E> {
-    fn into_reply(self, ack: &Ack) -> Result<(), BoxError> {
-        self.map_err(Into::into)?.into_reply(ack)
+    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError> {
+        self.map_err(Into::into)?.into_reply(to)
     }
 }
 
@@ -143,8 +144,7 @@ macro_rules! handlers {
             #[allow(non_snake_case, reason = "arguments are named like their types")]
             fn call(&self, event: &mut EventContext<'_>) -> Outcome {
                 $(let $argument: $argument = extract!(event);)*
-                let ack = event.ack();
-                Outcome::Done(self($($argument),*).into_reply(&ack))
+                Outcome::Done(self($($argument),*).into_reply(event))
             }
         }
 
@@ -157,9 +157,9 @@ macro_rules! handlers {
             #[allow(non_snake_case, reason = "arguments are named like their types")]
             fn call(&self, event: &mut EventContext<'_>) -> Outcome {
                 $(let $argument: $argument = extract!(event);)*
-                let ack = event.ack();
+                let mut ack = event.ack();
                 let future = self.clone()($($argument),*);
-                Outcome::Pending(Box::pin(async move { future.await.into_reply(&ack) }))
+                Outcome::Pending(Box::pin(async move { future.await.into_reply(&mut ack) }))
             }
         }
     };

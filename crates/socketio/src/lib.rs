@@ -72,7 +72,7 @@ pub use engineio::{
     Secure, SlowConsumer, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
-pub use event::{Ack, EventContext};
+pub use event::{Ack, Answer, EventContext};
 pub use events::ListenerId;
 pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State};
 pub use handler::{Handler, IntoReply, Reply};

@@ -290,14 +290,15 @@ impl Namespace {
 
     /// The listeners of `connect` or `connection`.
     pub(crate) fn listeners(&self, event: &str) -> Found {
-        let found = self.all_hooks().map(|hooks| lock(&hooks.listeners).find(event));
-        found.fold(Found::default(), Found::and)
+        let mut found = Found::default();
+        self.all_hooks().for_each(|hooks| lock(&hooks.listeners).find(event, &mut found));
+        found
     }
 
-    /// The listeners that all sockets have for an event.
-    pub(crate) fn event_listeners(&self, event: &str) -> Found {
+    /// Adds the listeners that all sockets have for an event.
+    pub(crate) fn event_listeners(&self, event: &str, found: &mut Found) {
         let hooks = self.all_hooks().filter(|hooks| hooks.has_events.load(Ordering::Acquire));
-        hooks.map(|hooks| lock(&hooks.events).find(event)).fold(Found::default(), Found::and)
+        hooks.for_each(|hooks| lock(&hooks.events).find(event, found));
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<ConnectMiddleware>> {

@@ -46,6 +46,8 @@ pub(crate) struct Task {
     server: Server,
     /// Taken out while what it decoded, which borrows from it, is handled.
     decoder: Option<Decoder>,
+    /// The socket of the latest packet, most often that of the next.
+    latest: Option<Socket>,
     /// Namespaces whose rule or middleware runs, each with the number of the attempt.
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
@@ -78,6 +80,7 @@ impl Task {
             client,
             server,
             decoder: Some(decoder),
+            latest: None,
             connecting: Vec::new(),
             attempts: 0,
             joining: Futures::new(),
@@ -112,7 +115,10 @@ impl Task {
                 None => self.connecting.retain(|(_, name)| **name != *nsp),
             },
             Decoded::Event { nsp, id, name, args } => match self.socket_of(nsp) {
-                Some(socket) => self.on_event(&socket, &name, id, args, cx),
+                Some(socket) => {
+                    self.on_event(&socket, &name, id, args, cx);
+                    self.latest = Some(socket);
+                }
                 None => self.on_stray(nsp),
             },
             Decoded::Ack { nsp, id, args } => match self.socket_of(nsp) {
@@ -120,6 +126,7 @@ impl Task {
                     if !socket.on_ack(id, &args) {
                         self.on_panic(&socket, "acknowledgement");
                     }
+                    self.latest = Some(socket);
                 }
                 None => self.on_stray(nsp),
             },
@@ -137,8 +144,12 @@ impl Task {
         }
     }
 
-    fn socket_of(&self, nsp: &str) -> Option<Socket> {
-        self.client.socket(nsp).filter(Socket::is_connected)
+    /// The connected socket of a namespace. Who got it from here may put it into `latest`.
+    fn socket_of(&mut self, nsp: &str) -> Option<Socket> {
+        let latest = self.latest.take();
+        let latest =
+            latest.filter(|socket| socket.is_connected() && socket.namespace().name() == nsp);
+        latest.or_else(|| self.client.socket(nsp).filter(Socket::is_connected))
     }
 
     /// A packet for a namespace that is not joined.
@@ -328,6 +339,7 @@ impl Task {
         if !self.client.remove(socket) {
             return;
         }
+        self.latest = None;
         self.server.counters().disconnected(reason);
         self.client.conn().close_gate(socket.gate(), None);
         self.tell(socket, "disconnecting", reason, cx);
@@ -398,11 +410,14 @@ impl Application for Task {
             Ok(None) => {}
             Err(error) => self.on_error(&error, cx),
         }
+        decoder.release();
         self.decoder = Some(decoder);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
-        self.obey(self.client.take_commands(), cx);
+        if self.client.has_commands() {
+            self.obey(self.client.take_commands(), cx);
+        }
         self.poll_joining(cx);
         while let Some(finished) = self.running.poll_next(cx) {
             self.on_finished(finished, cx);
@@ -423,7 +438,10 @@ impl Application for Task {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.connect_by.into_iter().chain(self.client.next_ack_deadline()).min()
+        match (self.connect_by, self.client.next_ack_deadline()) {
+            (Some(connect), Some(ack)) => Some(connect.min(ack)),
+            (connect, ack) => connect.or(ack),
+        }
     }
 
     fn on_deadline(&mut self, now: Instant, _: &mut Context<'_>) {

@@ -12,6 +12,9 @@
 //!     +-- cut off: Cut.header          next frame, part ---+--+ Cut.message, Cut.frame
 //! ```
 //!
+//! Nearly all messages are one small frame that lies whole in the buffer: these are taken at once,
+//! by [`Decoder::take_whole`]; all else goes the way that is drawn here.
+//!
 //! So an idle connection costs the few words of [`Decoder`]. The payload is unmasked, and text
 //! checked, as it arrives; a compressed message is inflated, and then checked, when all of it is
 //! there. Answers to pings and closes are up to the transport.
@@ -150,6 +153,39 @@ impl Decoder {
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         self.cut.is_none()
+    }
+
+    /// Takes a message of one frame that is not compressed and lies whole in the input, without its
+    /// mask. Nothing is taken of a frame of another kind, of 64 KiB or more, or that breaks a rule
+    /// or a limit.
+    // RFC 6455 5.2
+    fn take_whole<'b>(&self, input: &mut &'b mut [u8]) -> Option<(Opcode, &'b mut [u8])> {
+        const TEXT: u8 = frame::FIN | Opcode::Text as u8;
+        const BINARY: u8 = frame::FIN | Opcode::Binary as u8;
+        let [first, second, rest @ ..] = &**input else { return None };
+        let opcode = match *first {
+            TEXT => Opcode::Text,
+            BINARY => Opcode::Binary,
+            _ => return None,
+        };
+        let (len, rest) = match second.checked_sub(frame::MASKED)? {
+            frame::LENGTH_64 => return None,
+            frame::LENGTH_16 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (usize::from(u16::from_be_bytes(*len)), rest)
+            }
+            short => (usize::from(short), rest),
+        };
+        let (mask, payload) = rest.split_first_chunk()?;
+        let is_allowed = self.cut.is_none() && len <= self.max_message && self.max_frames > 0;
+        if !is_allowed || payload.len() < len {
+            return None;
+        }
+        let (mask, header_len) = (*mask, input.len() - payload.len());
+        take(input, header_len);
+        let payload = take(input, len);
+        frame::unmask(payload, mask, 0);
+        Some((opcode, payload))
     }
 
     /// Reads frames until a message or a control frame is complete or the input is used up.
@@ -335,6 +371,17 @@ impl Messages<'_, '_> {
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Violation> {
         if self.decoder.ended {
             return Ok(None);
+        }
+        match self.decoder.take_whole(&mut self.input) {
+            None => {}
+            Some((Opcode::Text, payload)) => {
+                let text = std::str::from_utf8(payload).map_err(|_| {
+                    self.end();
+                    INVALID_TEXT
+                })?;
+                return Ok(Some(Event::Text(text)));
+            }
+            Some((_, payload)) => return Ok(Some(Event::Binary(Bytes::copy_from_slice(payload)))),
         }
         self.current = match self.decoder.advance(&mut self.input) {
             Ok(complete) => complete,

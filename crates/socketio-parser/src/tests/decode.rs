@@ -1,9 +1,11 @@
 //! Messages to packets, both protocols.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{decode, decoder};
-use crate::{Decoder, Revision};
+use crate::{Decoder, Limits, Parser, Revision};
 
 #[track_caller]
 fn v4(text: &str, binary: &[&[u8]], expected: &str) {
@@ -316,6 +318,66 @@ fn placeholders() {
     v4("61-[]", &[b"\x01"], "ignored");
 }
 
+/// Plain elements are taken without the tokens, unless a blank lies before them.
+#[test]
+fn plain_elements_are_what_the_tokens_take() {
+    let elements = [
+        r#""a""#,
+        r#""""#,
+        r#""é""#,
+        r#""a\"b""#,
+        "\"\u{1}\"",
+        r#""never ends"#,
+        "7",
+        "01",
+        "[\"a\"]",
+        "{}",
+        r#"{"_placeholder":true,"num":0}"#,
+        r#"{"_placeholder":true,"num":1}"#,
+        r#"{"_placeholder":true,"num":2}"#,
+        r#"{"_placeholder":true,"num":00}"#,
+        r#"{"_placeholder":true,"num":0"#,
+        r#"{"_placeholder":true,"num":}"#,
+        r#"{"_placeholder":true,"num":0,"a":1}"#,
+        r#"{"_placeholder":true,"num":99999999999999999999}"#,
+        "",
+    ];
+    let binary: [&[u8]; 2] = [&[1], &[2]];
+    for head in ["2", "52-", "35"] {
+        for revision in [Revision::V4, Revision::V5] {
+            for first in elements {
+                for second in elements {
+                    for end in ["]", ",\"z\"]", ",]", "] ", "]]", ""] {
+                        let plain = format!("{head}[{first},{second}{end}");
+                        let blank = format!("{head}[ {first}, {second}{end}");
+                        let show = |text: &str| {
+                            let shown = decode(revision, text, &binary);
+                            // the places of errors differ by the blanks
+                            shown.split(" at ").next().map(str::to_owned)
+                        };
+                        assert_eq!(show(&plain), show(&blank), "{plain}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn plain_elements_are_under_the_limits() {
+    let check = |text: &str, limits: Limits, expected: &str| {
+        let mut decoder = Parser::json().decoder(Revision::V5, Arc::new(limits));
+        let error = decoder.text(text).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    let limits = Limits { max_args: 2, ..Limits::default() };
+    check(r#"2["e","1","2","3"]"#, limits, "arguments");
+    for max_depth in [0, 1] {
+        let limits = Limits { max_depth, ..Limits::default() };
+        check(r#"51-["e",{"_placeholder":true,"num":0}]"#, limits, "deep");
+    }
+}
+
 #[test]
 fn order_of_messages() {
     let mut decoder = decoder(Revision::V5);
@@ -335,10 +397,29 @@ fn order_of_messages() {
         r#"event /a "e" [[1]]"#
     );
     assert!(!decoder.is_waiting());
+    assert_eq!(
+        decoder.binary(Bytes::new()).map_err(|error| error.to_string()),
+        Err("binary message without packet".into()),
+        "the packet is complete"
+    );
     // The namespace does not outlive its packet.
     assert_eq!(decoder.text(r#"51-["e"]"#), Ok(None));
     assert_eq!(super::show(decoder.binary(Bytes::new()).unwrap()), r#"event / "e" []"#);
     assert_eq!(super::show(decoder.text(r#"2["e"]"#).unwrap()), r#"event / "e" []"#);
+}
+
+#[test]
+fn released_packets_are_gone() {
+    let mut decoder = decoder(Revision::V5);
+    decoder.release();
+    let text = r#"51-["e",{"_placeholder":true,"num":0}]"#;
+    assert_eq!(decoder.text(text), Ok(None));
+    decoder.release(); // it waits still
+    assert!(decoder.is_waiting());
+    assert!(decoder.binary(Bytes::new()).is_ok_and(|packet| packet.is_some()));
+    assert!(!format!("{decoder:?}").contains("Json(None)"));
+    decoder.release();
+    assert!(format!("{decoder:?}").contains("Json(None)"));
 }
 
 #[test]

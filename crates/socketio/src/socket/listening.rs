@@ -174,15 +174,20 @@ impl Socket {
 
     /// The handlers of one of the library's own events.
     pub(crate) fn listeners(&self, event: &str) -> Found {
-        lock(&self.0.listeners).find(event)
+        let mut found = Found::default();
+        lock(&self.0.listeners).find(event, &mut found);
+        found
     }
 
-    /// The handlers of an event that the client sent.
+    /// The handlers of an event that the client sent: those of all events, its own, and those that
+    /// all sockets of the namespace have.
     pub(crate) fn event_listeners(&self, event: &str) -> Found {
-        let own = self.listeners(event).and(self.namespace().event_listeners(event));
-        match self.0.extras.get() {
-            Some(extras) => lock(&extras.any).find(ANY).and(own),
-            None => own,
+        let mut found = Found::default();
+        if let Some(extras) = self.0.extras.get() {
+            lock(&extras.any).find(ANY, &mut found);
         }
+        lock(&self.0.listeners).find(event, &mut found);
+        self.namespace().event_listeners(event, &mut found);
+        found
     }
 }

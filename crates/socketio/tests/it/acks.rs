@@ -308,6 +308,7 @@ async fn a_client_is_acknowledged_once() {
         let logged = log.clone();
         io.on_connection(move |socket: Socket| {
             logged.watch_errors(&socket);
+            let of_both = logged.clone();
             let logged = logged.clone();
             socket.on("e", move |ack: Ack, Data(n): Data<u32>| {
                 logged.add(format!("wanted: {}", ack.is_wanted()));
@@ -319,6 +320,10 @@ async fn a_client_is_acknowledged_once() {
                 _ = ack.send("first");
                 Reply("second")
             });
+            socket.on("both", || Reply(1));
+            socket.on("both", || Reply(2));
+            socket.on("both", move |ack: Ack| of_both.add(format!("{:?}", ack.send(3))));
+            socket.on("both", async || Reply(4));
             socket.on("binary", || Reply((Binary(vec![1].into()), 2)));
             socket.on("empty", || Reply(()));
             socket.on("silent", || ());
@@ -333,6 +338,11 @@ async fn a_client_is_acknowledged_once() {
         peer.send(r#"425["reply"]"#).await;
         peer.expect(r#"435["first"]"#).await;
         assert_eq!(log.take().await, ["error: the event was acknowledged before"]);
+        // the first counts, however the handlers answer
+        peer.send(r#"426["both"]"#).await;
+        peer.expect("436[1]").await;
+        let late = "error: the event was acknowledged before";
+        assert_eq!(log.take().await, [late, "Err(AlreadyAcknowledged)", late]);
         peer.send(r#"426["binary"]"#).await;
         peer.expect(r#"461-6[{"_placeholder":true,"num":0},2]"#).await;
         peer.expect_binary(&[1]).await;
