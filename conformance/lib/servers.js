@@ -30,7 +30,7 @@ class Servers {
     this.all.add(server);
     child.stderr.on('data', (d) => { server.err = (server.err + d).slice(-4000); });
     await new Promise((resolve) => {
-      const timer = setTimeout(resolve, 15000);
+      const timer = setTimeout(resolve, 30000);
       const done = () => { clearTimeout(timer); resolve(); };
       child.stdout.on('data', (d) => {
         server.out += d;
@@ -45,7 +45,7 @@ class Servers {
   // Ends a server; resolves with what is wrong with its end, or null.
   async stop(server) {
     if (!server.exit) {
-      const timer = setTimeout(() => server.child.kill('SIGKILL'), 4000);
+      const timer = setTimeout(() => server.child.kill('SIGKILL'), 10000);
       const ended = new Promise((resolve) => server.child.on('exit', resolve));
       server.child.kill('SIGTERM');
       await ended;

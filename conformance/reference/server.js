@@ -30,7 +30,7 @@ const profiles = {
     },
   },
   'msgpack': { parser: require(v4 ? 'msgpack-parser-3' : 'msgpack-parser-2') },
-  'short-ping': { pingInterval: 300, pingTimeout: 400 },
+  'short-ping': { pingInterval: 300, pingTimeout: 1500 },
   'short-upgrade': { upgradeTimeout: 300 },
   'small-buffer': { maxHttpBufferSize: 2000 },
   'websocket-only': { transports: ['websocket'] },

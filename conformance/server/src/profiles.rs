@@ -38,7 +38,7 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         }
         "origins-fn" => base.origins(Origins::check(ok_test)),
         "allow-request" => base.allow_request(deny),
-        "short-ping" => base.ping_interval(ms(300)).ping_timeout(ms(400)),
+        "short-ping" => base.ping_interval(ms(300)).ping_timeout(ms(1500)),
         "short-upgrade" => base.upgrade_timeout(ms(300)),
         "small-buffer" => base.max_http_buffer_size(2000),
         "websocket-only" => base.transports([TransportKind::WebSocket]),

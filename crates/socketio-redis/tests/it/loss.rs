@@ -39,6 +39,8 @@ async fn redis_is_killed_and_comes_back() {
         }
         one.io.to("room").emit("n", 0).unwrap();
         assert_eq!((ann.number().await, bob.number().await), (0, 0));
+        // it arrives before Redis has confirmed it
+        within("the queue", one.redis.flush()).await;
 
         redis.kill();
         eventually("the loss", async || !one.redis.stats().is_ready).await;
@@ -58,7 +60,8 @@ async fn redis_is_killed_and_comes_back() {
         let back = Instant::now();
         within("the connection", one.redis.ready()).await;
         within("the connection", other.redis.ready()).await;
-        assert!(back.elapsed() < Duration::from_secs(2), "after {:?}", back.elapsed());
+        // half a second lies between two attempts at most; the rest is for a busy machine
+        assert!(back.elapsed() < Duration::from_secs(10), "after {:?}", back.elapsed());
         within("the queue", one.redis.flush()).await;
         // rooms joined meanwhile are listened to
         one.io.to("late").emit("n", 99).unwrap();
@@ -70,7 +73,6 @@ async fn redis_is_killed_and_comes_back() {
             }
             assert!((1..=20).contains(&n), "{n}");
         }
-        // it arrives before Redis has confirmed it
         within("the queue", one.redis.flush()).await;
         let stats = one.redis.stats();
         assert_eq!(stats.published + stats.lost, 32, "{stats:?}");

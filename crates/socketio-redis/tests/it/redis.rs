@@ -1,8 +1,10 @@
 //! A Redis of one's own, and servers and clients in front of it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use socketio::{Server, Socket};
@@ -25,9 +27,7 @@ impl Redis {
             eprintln!("skipped: there is no redis-server");
             return None;
         };
-        // free now; nobody else asks for a port of this number while it is closed
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let mut redis = Self { program, port, child: None };
+        let mut redis = Self { program, port: free_port().await, child: None };
         redis.run().await;
         Some(redis)
     }
@@ -54,7 +54,7 @@ impl Redis {
 
     pub(crate) fn builder(&self) -> Builder {
         RedisAdapter::builder(format!("redis://127.0.0.1:{}", self.port))
-            .request_timeout(Duration::from_millis(500))
+            .request_timeout(Duration::from_secs(2))
     }
 
     pub(crate) async fn node(&self, builder: Builder) -> Node {
@@ -72,6 +72,19 @@ impl Drop for Redis {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+    }
+}
+
+/// A port that is free, and is given to no other test: nobody listens to it until Redis has started,
+/// and while it is gone.
+async fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
         }
     }
 }
@@ -145,4 +158,5 @@ pub(crate) async fn eventually(what: &str, mut is: impl AsyncFnMut() -> bool) {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(10);
+/// It ends a test that hangs, and measures nothing.
+const LIMIT: Duration = Duration::from_secs(30);
