@@ -58,13 +58,12 @@ pub(crate) struct Driver {
     post: Option<Post>,
     application: Option<Box<dyn Application>>,
     stage: Stage,
-    /// The one timer, armed for `armed`; it is left alone when the deadline moves later.
+    /// The one timer; it is left alone when the deadline moves later.
     timer: Pin<Box<Sleep>>,
-    armed: Instant,
     /// The timer wakes this task when it fires.
     ticking: bool,
     /// Messages delivered in this turn.
-    delivered: u64,
+    delivered: u32,
     /// The peer is not read, since then, for the application or the peer itself is not ready.
     unread_since: Option<Instant>,
     /// The peer took nothing since then; and what was written by then.
@@ -116,7 +115,7 @@ impl Driver {
         let now = now();
         let times = engine.options.times();
         let session = Session::new(now, socket.protocol(), socket.transport(), times);
-        let armed = session.deadline().unwrap_or(now);
+        let deadline = session.deadline().unwrap_or(now);
         Self {
             socket,
             session,
@@ -125,8 +124,7 @@ impl Driver {
             post: None,
             application: None,
             stage: Stage::New,
-            timer: Box::pin(tokio::time::sleep_until(armed.into())),
-            armed,
+            timer: Box::pin(tokio::time::sleep_until(deadline.into())),
             ticking: false,
             delivered: 0,
             unread_since: None,
@@ -334,9 +332,9 @@ impl Driver {
     /// Arms the timer if the deadline is nearer than it is armed for, or it has fired.
     fn arm(&mut self, cx: &mut Context<'_>) {
         let Some(deadline) = self.deadline() else { return };
-        if deadline < self.armed || self.timer.is_elapsed() {
-            self.armed = deadline;
-            self.timer.as_mut().reset(deadline.into());
+        let deadline = deadline.into();
+        if deadline < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(deadline);
             self.ticking = false;
         }
         // polled once: it then knows the waker of this task, which never changes
@@ -460,10 +458,11 @@ fn now() -> Instant {
 mod tests {
     use super::*;
 
-    /// The future of each session's task: memory per connection.
+    /// The future of each session's task: memory per connection. A task of tokio takes multiples of
+    /// 128 bytes: with 144 of tokio's own and the span, this is four of them.
     #[test]
     fn the_task_is_small() {
-        assert!(size_of::<Driver>() <= 512, "{}", size_of::<Driver>());
+        assert!(size_of::<Driver>() <= 512 - 144, "{}", size_of::<Driver>());
         assert!(size_of::<WebSocket>() <= 160, "{}", size_of::<WebSocket>());
     }
 }

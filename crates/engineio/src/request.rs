@@ -37,7 +37,8 @@ struct Inner {
     head: Box<[u8]>,
     extensions: Extensions,
     peer_addr: Option<SocketAddr>,
-    remote_addr: Option<SocketAddr>,
+    /// What a trusted proxy tells.
+    forwarded: Option<Box<SocketAddr>>,
     is_secure: bool,
     issued: SystemTime,
 }
@@ -58,7 +59,6 @@ impl Request {
         }
         let peer = parts.extensions.remove::<RemoteAddr>().map(|addr| addr.0);
         let forwarded = peer.and_then(|peer| proxies.forwarded(peer, &parts.headers));
-        let remote_addr = forwarded.map(|said| said.addr).or(peer);
         let is_secure = forwarded.and_then(|said| said.is_secure);
         let secure = parts.extensions.remove::<Secure>();
         // the HTTP server's own, which was taken or is of no use
@@ -71,7 +71,7 @@ impl Request {
             head: head.into_boxed_slice(),
             extensions,
             peer_addr: peer,
-            remote_addr,
+            forwarded: forwarded.map(|said| Box::new(said.addr)),
             is_secure: is_secure.unwrap_or_else(|| secure.is_some()),
             issued: SystemTime::now(),
         }))
@@ -129,7 +129,7 @@ impl Request {
     /// [trusted proxy]: crate::Options::trusted_proxies
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.0.remote_addr
+        self.0.forwarded.as_deref().copied().or(self.0.peer_addr)
     }
 
     /// The address of the TCP peer, if the HTTP server tells it, see [`RemoteAddr`].
@@ -168,7 +168,7 @@ impl fmt::Debug for Request {
         f.debug_struct("Request")
             .field("method", &self.method())
             .field("uri", &self.uri())
-            .field("remote_addr", &self.0.remote_addr)
+            .field("remote_addr", &self.remote_addr())
             .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,8 @@ thread_local! {
 pub(crate) fn with_read_buffer<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
     let mut buffer = READ_BUFFER.take();
     if buffer.is_empty() {
-        buffer.resize(READ, 0);
+        // zeroed by the system, page by page as they are first used
+        buffer = vec![0; READ];
     }
     let result = f(&mut buffer);
     READ_BUFFER.set(buffer);

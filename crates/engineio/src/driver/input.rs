@@ -100,7 +100,7 @@ impl Driver {
     pub(super) fn count_delivered(&mut self) {
         let delivered = std::mem::take(&mut self.delivered);
         if delivered > 0 {
-            Counters::add_many(&self.engine.counters.stripe().messages_in, delivered);
+            Counters::add_many(&self.engine.counters.stripe().messages_in, delivered.into());
         }
     }
 
