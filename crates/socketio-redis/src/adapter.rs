@@ -209,7 +209,10 @@ impl Builder {
     pub fn build(self) -> Result<RedisAdapter, RedisError> {
         let redis = self.redis?;
         let settings = redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(redis.set_redis_settings(settings))?;
+        // small writes must not wait for the acknowledgement of those before
+        let tcp = redis.tcp_settings().clone().set_nodelay(true);
+        let redis = redis.set_redis_settings(settings).set_tcp_settings(tcp);
+        let client = Client::open(redis)?;
         let sharded = matches!(self.format, Format::Sharded(_));
         let counters = Arc::new(Counters::new(self.on_event));
         let publisher = Arc::new(Publisher::new(self.limits, Arc::clone(&counters)));
@@ -242,7 +245,7 @@ impl Builder {
             subscriber.settled(),
             Arc::clone(&adapter.parts.counters),
         ));
-        runtime.spawn(async move { publisher.run(of_publisher, command).await });
+        publisher.start(of_publisher, command);
         runtime.spawn(Arc::clone(&subscriber).deliver());
         runtime.spawn(subscriber.run(client));
         Ok(adapter)

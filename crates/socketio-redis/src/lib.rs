@@ -55,6 +55,7 @@
 //! Sentinel are not supported.
 
 mod adapter;
+mod ahead;
 mod bus;
 mod connection;
 mod publish;
