@@ -29,7 +29,6 @@ pub(crate) struct Cluster {
 }
 
 struct Message {
-    /// When it was due.
     sent: Instant,
     missing: usize,
     is_measured: bool,
@@ -57,10 +56,10 @@ impl Cluster {
     }
 
     /// The next message.
-    fn send(&mut self, due: Instant, is_measured: bool) -> String {
+    fn send(&mut self, sent: Instant, is_measured: bool) -> String {
         let number = self.messages.len();
         let missing = self.members.len();
-        self.messages.push(Message { sent: due, missing, is_measured });
+        self.messages.push(Message { sent, missing, is_measured });
         self.on_the_way += 1;
         format!(r#"42["bcast","{number:08}:{}"]"#, self.padding)
     }
@@ -170,8 +169,9 @@ impl Load {
         if let Some(rate) = options.rate {
             let due = |count: usize| start + Duration::from_secs_f64(count as f64 / rate);
             while requests.len() < left && due(self.cluster.messages.len()) <= now {
-                let due = due(self.cluster.messages.len());
-                requests.push(self.cluster.send(due, is_measured));
+                // Not from when it was due: how late the load is is not the server's doing, and what
+                // comes back does not make it late.
+                requests.push(self.cluster.send(now, is_measured));
             }
             self.send_all(&requests);
             let next = due(self.cluster.messages.len());
