@@ -66,3 +66,8 @@ pub use adapter::{Builder, RedisAdapter};
 pub use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
 pub use socketio_adapter::{Dialect, Emitter, EmitterError, RoomChannels};
 pub use stats::{Event, Stats};
+
+/// Compiles the examples of the README, which need the server and this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
