@@ -232,7 +232,9 @@ mod tests {
     fn before_writing_is_once_a_turn() {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
-        let before = Before::new(move || drop(counted.fetch_add(1, Ordering::Relaxed)));
+        let before = Before::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
         let done = || count.load(Ordering::Relaxed);
         before.writing();
         assert_eq!(done(), 1);
