@@ -3,6 +3,7 @@
 //! `bench/README.md` says what the rows are and how far the figures can be trusted.
 
 mod behaviour;
+mod cluster;
 mod machine;
 mod options;
 mod processes;
@@ -31,6 +32,9 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let options = Options::parse(arguments)?;
+    if options.cluster {
+        return cluster::command(options, arguments);
+    }
     let rows = wanted(&options);
     let servers = Servers::prepare(&options, &rows)?;
     let cores = machine::cores_apart();

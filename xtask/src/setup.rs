@@ -104,6 +104,13 @@ pub(crate) fn bench() -> Result<()> {
     Ok(())
 }
 
+/// The Node server that our cluster is compared with.
+pub(crate) fn bench_cluster() -> Result<()> {
+    require_node()?;
+    npm_install(&root().join("bench/node4-redis"), "the server of socket.io 4 with Redis")?;
+    Ok(())
+}
+
 /// The Node servers and emitters of the cluster run.
 pub(crate) fn cluster() -> Result<Option<String>> {
     npm_install(&root().join("conformance/cluster"), "the Node servers of the cluster run")

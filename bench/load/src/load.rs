@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::cluster::Cluster;
 use crate::fanout::Order;
 use crate::histogram::Histogram;
 use crate::network::{Epoll, Ready, Stream};
@@ -23,6 +24,7 @@ pub(crate) struct Load {
     pub(crate) stage: Stage,
     pub(crate) casts: Vec<Cast>,
     pub(crate) order: Order,
+    pub(crate) cluster: Cluster,
     pub(crate) inflate: websocket::Inflate,
 }
 
@@ -113,6 +115,7 @@ impl Load {
             stage: Stage::Warming,
             casts: Vec::new(),
             order: Order::default(),
+            cluster: Cluster::default(),
             inflate: websocket::Inflate::default(),
         })
     }
@@ -224,7 +227,7 @@ impl Load {
     pub(crate) fn open(&mut self, waits: Waits) -> Result<usize, String> {
         self.turn += 1;
         let at = self.free.pop().unwrap_or(self.connections.len());
-        let stream = Stream::connect(&self.epoll, self.options.address, self.turn, at)
+        let stream = Stream::connect(&self.epoll, self.options.address_of(at), self.turn, at)
             .map_err(|error| format!("cannot connect: {error}"))?;
         let connection = Connection {
             stream: Some(stream),

@@ -4,6 +4,7 @@
 //! run. Read from `run.rs`, which has the scenarios, to `load.rs`, which has the connections and
 //! what they wait for.
 
+mod cluster;
 mod fanout;
 mod histogram;
 mod http;

@@ -22,6 +22,7 @@ pub(crate) enum Scenario {
     Polling,
     Churn,
     Fanout,
+    Cluster,
     Probe,
 }
 
@@ -29,6 +30,8 @@ pub(crate) enum Scenario {
 pub(crate) struct Options {
     pub(crate) name: String,
     pub(crate) address: SocketAddrV4,
+    /// The second half of the connections are to this port.
+    pub(crate) other: Option<u16>,
     pub(crate) dialect: Dialect,
     pub(crate) scenario: Scenario,
     pub(crate) connections: usize,
@@ -42,6 +45,10 @@ pub(crate) struct Options {
     /// Connections or messages a second; as fast as it goes without.
     pub(crate) rate: Option<f64>,
     pub(crate) senders: usize,
+    /// So many messages instead of a time.
+    pub(crate) messages: Option<usize>,
+    /// The window is filled again when it is empty.
+    pub(crate) burst: bool,
     pub(crate) every: Duration,
     pub(crate) room: Option<String>,
     pub(crate) leave: bool,
@@ -55,6 +62,7 @@ impl Options {
         let mut options = Self {
             name: "server".to_owned(),
             address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3000),
+            other: None,
             dialect: Dialect::Eio4,
             scenario: Scenario::named(&scenario)?,
             connections: 100,
@@ -67,6 +75,8 @@ impl Options {
             warm: Duration::from_secs(1),
             rate: None,
             senders: 4,
+            messages: None,
+            burst: false,
             every: Duration::from_millis(5),
             room: None,
             leave: false,
@@ -79,6 +89,9 @@ impl Options {
                 "--upgrade" => options.upgrade = true,
                 "--deflate" => options.deflate = true,
                 "--leave" => options.leave = true,
+                "--burst" => options.burst = true,
+                "--other" => options.other = Some(number(&name, &value()?)?),
+                "--messages" => options.messages = Some(number(&name, &value()?)?),
                 "--name" => options.name = value()?,
                 "--port" => options.address.set_port(number(&name, &value()?)?),
                 "--protocol" => options.dialect = Dialect::named(&value()?)?,
@@ -97,6 +110,16 @@ impl Options {
         }
         options.check()?;
         Ok(options)
+    }
+
+    /// The server of a connection.
+    pub(crate) fn address_of(&self, connection: usize) -> SocketAddrV4 {
+        let mut address = self.address;
+        match self.other {
+            Some(port) if connection >= self.connections / 2 => address.set_port(port),
+            _ => {}
+        }
+        address
     }
 
     /// What cannot be measured together. An option without a meaning for the scenario is accepted.
@@ -119,6 +142,13 @@ impl Options {
         if scenario == Scenario::Fanout && (self.rate.is_none() || self.senders > self.connections)
         {
             return Err("Fanout needs a --rate, and senders among its connections".to_owned());
+        }
+        let is_cluster = scenario == Scenario::Cluster;
+        if is_cluster && (self.other.is_none() || self.connections % 2 != 0) {
+            return Err("Cluster needs --other, and an even number of connections".to_owned());
+        }
+        if self.other.is_some() && !is_cluster {
+            return Err("--other is for Cluster alone".to_owned());
         }
         if self.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
             return Err("the rate is above 0".to_owned());
@@ -157,6 +187,7 @@ impl Scenario {
             "polling" => Self::Polling,
             "churn" => Self::Churn,
             "fanout" => Self::Fanout,
+            "cluster" => Self::Cluster,
             "probe" => Self::Probe,
             _ => return Err(format!("no scenario `{name}`; README.md lists them")),
         })
@@ -203,5 +234,7 @@ mod tests {
         check("ack --protocol raw", "Ack needs Socket.IO");
         check("fanout", "Fanout needs a --rate, and senders among its connections");
         check("idle --rate 0", "the rate is above 0");
+        check("cluster", "Cluster needs --other, and an even number of connections");
+        check("echo --other 1", "--other is for Cluster alone");
     }
 }

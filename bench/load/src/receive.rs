@@ -180,6 +180,10 @@ impl Load {
                 self.on_ordered(at, message);
                 0
             }
+            Scenario::Cluster => {
+                self.on_numbered(at, message);
+                0
+            }
             Scenario::Probe => {
                 self.on_probed(at, message);
                 0

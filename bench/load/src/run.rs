@@ -15,6 +15,7 @@ pub(crate) fn run(options: Options) -> Result<String, String> {
     match load.options.scenario {
         Scenario::Idle => load.idle(),
         Scenario::Fanout => load.fanout(),
+        Scenario::Cluster => load.cluster(),
         Scenario::Probe => load.probe(),
         _ => load.steady(),
     }
@@ -275,7 +276,7 @@ impl Window {
 }
 
 /// To what can be read.
-fn round(value: f64) -> Value {
+pub(crate) fn round(value: f64) -> Value {
     ((value * 1000.0).round() / 1000.0).into()
 }
 

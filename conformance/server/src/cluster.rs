@@ -1,4 +1,5 @@
-//! The profile `cluster`, the fixture node of the cluster suite: `../../cluster/fixture-spec.md`.
+//! The profile `cluster`, the fixture node of the cluster suite: `../../cluster/fixture-spec.md`; and
+//! `bench-cluster`, the events of the load generator on nodes of a cluster.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use socketio_redis::{Dialect, RedisAdapter, RoomChannels};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bench;
 use crate::outside::Outside;
 
 const NAMESPACES: [&str; 4] = ["/", "/chat", "/notifications", "/a[1]"];
@@ -29,9 +31,9 @@ pub(crate) struct Options {
     pub(crate) dialect: Option<String>,
 }
 
-pub(crate) fn main(port: u16, options: &Options) -> ExitCode {
+pub(crate) fn main(port: u16, options: &Options, is_bench: bool) -> ExitCode {
     let Some(redis) = &options.redis else {
-        eprintln!("profile cluster: --redis URL is missing");
+        eprintln!("a node of a cluster: --redis URL is missing");
         return ExitCode::from(2);
     };
     let builder = RedisAdapter::builder(redis.as_str()).request_timeout(LIMIT);
@@ -50,7 +52,7 @@ pub(crate) fn main(port: u16, options: &Options) -> ExitCode {
         Some("sharded") => builder.sharded(RoomChannels::Joined),
         Some(_) => return ExitCode::from(3),
     };
-    match run(port, builder) {
+    match run(port, builder, is_bench) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -60,14 +62,18 @@ pub(crate) fn main(port: u16, options: &Options) -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(port: u16, builder: socketio_redis::Builder) -> Result<(), BoxError> {
+async fn run(port: u16, builder: socketio_redis::Builder, is_bench: bool) -> Result<(), BoxError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let redis = builder.build()?;
     let io = Server::builder().serve_client(false).adapter(redis.clone()).build()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let port = listener.local_addr()?.port();
-    for name in NAMESPACES {
-        namespace(&io, &io.of(name), &redis, port);
+    if is_bench {
+        bench::add(&io);
+    } else {
+        for name in NAMESPACES {
+            namespace(&io, &io.of(name), &redis, port);
+        }
     }
     redis.ready().await;
     io.attach_service(listener, io.fallback(Outside))?;

@@ -48,8 +48,8 @@ fn main() -> ExitCode {
         let text = panic.payload().downcast_ref::<&str>().unwrap_or(&"no text");
         eprintln!("panic: {text}");
     }));
-    if profile == "cluster" {
-        return cluster::main(port, &cluster);
+    if profile == "cluster" || profile == "bench-cluster" {
+        return cluster::main(port, &cluster, profile == "bench-cluster");
     }
     let chosen = match profiles::choose(&profile) {
         Ok(Chosen::Unavailable) => return ExitCode::from(3),

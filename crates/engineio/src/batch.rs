@@ -6,6 +6,8 @@
 //! wherever it is made: nothing is written while the lock of its members is held.
 
 use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
 
 use crate::socket::Socket;
 
@@ -28,6 +30,8 @@ struct List {
     held: bool,
     urgent: bool,
     sockets: Vec<Socket>,
+    /// What is done before they are flushed.
+    before: Vec<Before>,
 }
 
 thread_local! {
@@ -39,6 +43,7 @@ thread_local! {
             held: false,
             urgent: false,
             sockets: Vec::new(),
+            before: Vec::new(),
         })
     };
 }
@@ -103,6 +108,41 @@ pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Something to be done before the clients that a turn has emitted to are written to.
+///
+/// For whoever has a write of its own to make, which should not wait for theirs: a cluster's, to its
+/// broker. Handed in once or many times in a turn, it is done once, at its end.
+#[derive(Clone)]
+pub struct Before(Arc<dyn Fn() + Send + Sync>);
+
+impl Before {
+    /// It must neither block nor panic.
+    #[must_use]
+    pub fn new(f: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(f))
+    }
+
+    /// Has it done: at the end of the turn, or at once outside of one.
+    pub fn writing(&self) {
+        let is_now = LIST.with_borrow_mut(|list| {
+            let is_there = || list.before.iter().any(|other| Arc::ptr_eq(&other.0, &self.0));
+            if list.active && !is_there() {
+                list.before.push(self.clone());
+            }
+            !list.active
+        });
+        if is_now {
+            (self.0)();
+        }
+    }
+}
+
+impl fmt::Debug for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Before").finish_non_exhaustive()
+    }
+}
+
 /// The driver of a session is about to flush it.
 pub(crate) fn flushing(socket: &Socket) {
     LIST.with_borrow_mut(|list| list.own_listed &= list.own != socket.address());
@@ -143,10 +183,11 @@ impl Drop for Batch {
         if !self.outermost {
             return;
         }
-        let listed = LIST.with_borrow_mut(|list| {
+        let (before, listed) = LIST.with_borrow_mut(|list| {
             (list.active, list.own_listed) = (false, false);
-            !list.sockets.is_empty()
+            (std::mem::take(&mut list.before), !list.sockets.is_empty())
         });
+        before.iter().for_each(|before| (before.0)());
         if listed {
             flush_all();
         }
@@ -180,5 +221,33 @@ fn share_out(sockets: &mut Vec<Socket>) {
                 tokio::task::yield_now().await;
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn before_writing_is_once_a_turn() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let before = Before::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let done = || count.load(Ordering::Relaxed);
+        before.writing();
+        assert_eq!(done(), 1);
+        let batch = Batch::start(0);
+        fan_out(|| before.writing());
+        before.clone().writing();
+        assert_eq!(done(), 1);
+        drop(batch);
+        assert_eq!(done(), 2);
+        // nothing is left of it for the next turn
+        drop(Batch::start(0));
+        assert_eq!(done(), 2);
     }
 }

@@ -80,7 +80,7 @@ mod transport;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use application::{Application, Context, IntoApplication};
-pub use batch::fan_out;
+pub use batch::{Before, fan_out};
 pub use body::Body;
 pub use closing::{Closing, Draining};
 pub use compression::Coding;

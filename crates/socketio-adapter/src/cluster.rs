@@ -63,6 +63,10 @@ pub trait Cluster: Send + Sync + fmt::Debug + 'static {
         answered: Answered,
     ) -> AdapterFuture<ClientAnswers>;
 
+    /// Has the broker get now what it was handed, as far as that can be done without waiting: it is
+    /// about to be followed by writes to clients of this node. It gets it all the same without.
+    fn flush(&self) {}
+
     /// The ids of the sockets meant.
     fn ids(&self, options: &BroadcastOptions) -> AdapterFuture<Answers<SocketId>>;
 

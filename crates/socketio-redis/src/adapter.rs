@@ -48,6 +48,8 @@ impl RedisAdapter {
             limits: Limits { messages: 10_000, bytes: 16 << 20 },
             max_rooms_per_socket: None,
             max_message_bytes: None,
+            #[cfg(feature = "tls")]
+            certificates: None,
             on_event: None,
         }
     }
@@ -140,6 +142,8 @@ pub struct Builder {
     limits: Limits,
     max_rooms_per_socket: Option<usize>,
     max_message_bytes: Option<usize>,
+    #[cfg(feature = "tls")]
+    certificates: Option<redis::TlsCertificates>,
     on_event: Option<OnEvent>,
 }
 
@@ -192,6 +196,14 @@ impl Builder {
         self
     }
 
+    /// Which certificates are trusted, those of the operating system, and which is shown to Redis, none.
+    /// For an address `rediss://`.
+    #[cfg(feature = "tls")]
+    pub fn certificates(mut self, certificates: redis::TlsCertificates) -> Self {
+        self.certificates = Some(certificates);
+        self
+    }
+
     /// Is told what happens between the adapter and Redis (nobody). It must not block.
     pub fn on_event(mut self, f: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(f));
@@ -202,14 +214,23 @@ impl Builder {
     /// [`RedisAdapter::ready`].
     ///
     /// # Errors
-    /// If the address is none.
+    /// If the address is none, or certificates cannot be read or are given for one without TLS.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime, on which the adapter's tasks run.
     pub fn build(self) -> Result<RedisAdapter, RedisError> {
         let redis = self.redis?;
         let settings = redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(redis.set_redis_settings(settings))?;
+        // small writes must not wait for the acknowledgement of those before
+        let tcp = redis.tcp_settings().clone().set_nodelay(true);
+        let redis = redis.set_redis_settings(settings).set_tcp_settings(tcp);
+        #[cfg(feature = "tls")]
+        let client = match self.certificates {
+            Some(certificates) => Client::build_with_tls(redis, certificates)?,
+            None => Client::open(redis)?,
+        };
+        #[cfg(not(feature = "tls"))]
+        let client = Client::open(redis)?;
         let sharded = matches!(self.format, Format::Sharded(_));
         let counters = Arc::new(Counters::new(self.on_event));
         let publisher = Arc::new(Publisher::new(self.limits, Arc::clone(&counters)));
@@ -242,7 +263,7 @@ impl Builder {
             subscriber.settled(),
             Arc::clone(&adapter.parts.counters),
         ));
-        runtime.spawn(async move { publisher.run(of_publisher, command).await });
+        publisher.start(of_publisher, command);
         runtime.spawn(Arc::clone(&subscriber).deliver());
         runtime.spawn(subscriber.run(client));
         Ok(adapter)

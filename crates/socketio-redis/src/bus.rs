@@ -46,6 +46,10 @@ impl Bus for RedisBus {
         self.publisher.push(channel, payload)
     }
 
+    fn flush(&self) {
+        self.publisher.flush();
+    }
+
     fn subscribe(&self, channel: Channel, receiver: &Arc<dyn Receiver>) -> AdapterFuture<()> {
         self.subscriber.subscribe(channel, receiver)
     }

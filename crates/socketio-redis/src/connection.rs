@@ -4,11 +4,15 @@
 //! RESP3, in which messages of channels come beside the answers to commands, and the loss of a
 //! connection is told at once.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError};
+use redis::io::tcp::socket2::SockRef;
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, PushInfo, PushKind, RedisError};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -24,28 +28,86 @@ impl Connection {
         client: &Client,
         on_message: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<Self, RedisError> {
-        let lost = Arc::new(Notify::new());
-        let lose = Arc::clone(&lost);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
-            .set_pipeline_buffer_size(PIPELINES)
-            .set_push_sender(move |push: PushInfo| -> Result<(), std::convert::Infallible> {
-                match push.kind {
-                    PushKind::Disconnection => lose.notify_one(),
-                    _ => on_message(push),
-                }
-                Ok(())
-            });
+        let (config, lost) = config(on_message);
         let opening = client.get_multiplexed_async_connection_with_config(&config);
         let redis = timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| silent())??;
         Ok(Self { redis, lost })
+    }
+
+    /// The same with its driver, without which it does nothing: see [`drive`]. Only plain TCP can be
+    /// driven here; else a task of the crate `redis` does it, and the driver nothing.
+    pub(crate) async fn open_here(
+        client: &Client,
+        on_message: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<(Self, Driver), RedisError> {
+        let info = client.get_connection_info();
+        let ConnectionAddr::Tcp(host, port) = info.addr() else {
+            return Ok((Self::open(client, on_message).await?, None));
+        };
+        let (config, lost) = config(on_message);
+        let opening = async {
+            let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            let (settings, socket) = (info.tcp_settings(), SockRef::from(&stream));
+            socket.set_tcp_nodelay(settings.nodelay())?;
+            if let Some(keepalive) = settings.keepalive() {
+                socket.set_tcp_keepalive(keepalive)?;
+            }
+            #[cfg(target_os = "linux")]
+            socket.set_tcp_user_timeout(settings.user_timeout())?;
+            MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await
+        };
+        let (redis, driver) = timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| silent())??;
+        Ok((Self { redis, lost }, Some(Box::pin(driver))))
     }
 
     /// Resolves when the connection is over. Cancel safe.
     pub(crate) async fn lost(&self) {
         self.lost.notified().await;
     }
+}
+
+/// What reads and writes for a connection; `None` when it has ended or is somebody else's.
+pub(crate) type Driver = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+/// Does some work with a connection, and the connection's own, in one task: so what is to be written
+/// is written in the turn in which it was handed over.
+pub(crate) async fn drive<T>(driver: &mut Driver, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        let mut go_on = |context: &mut Context<'_>| {
+            if driver.as_mut().is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
+                *driver = None;
+            }
+        };
+        // before the work, which may wait for what is read, and after it, for what it has to say
+        go_on(context);
+        let done = work.as_mut().poll(context);
+        if done.is_pending() {
+            go_on(context);
+        }
+        done
+    })
+    .await
+}
+
+/// How connections are made, and what tells of their end.
+fn config(
+    on_message: impl Fn(PushInfo) + Send + Sync + 'static,
+) -> (AsyncConnectionConfig, Arc<Notify>) {
+    let lost = Arc::new(Notify::new());
+    let lose = Arc::clone(&lost);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(RESPONSE_TIMEOUT))
+        .set_pipeline_buffer_size(PIPELINES)
+        .set_push_sender(move |push: PushInfo| -> Result<(), std::convert::Infallible> {
+            match push.kind {
+                PushKind::Disconnection => lose.notify_one(),
+                _ => on_message(push),
+            }
+            Ok(())
+        });
+    (config, lost)
 }
 
 /// The pauses between attempts to connect.

@@ -51,10 +51,14 @@
 //! # Redis
 //!
 //! Version 6 or later, or a server that speaks its protocol RESP3 (Valkey); 7 for the sharded
-//! format. TLS: `rediss://`, with a TLS feature of the crate `redis` switched on. Redis Cluster and
-//! Sentinel are not supported.
+//! format. Redis Cluster and Sentinel are not supported.
+//!
+//! TLS: `rediss://`, with the feature `tls`. The certificates of the operating system are trusted, or
+//! those of `Builder::certificates`. What is published goes out a little later then, in the turn of
+//! a task of its own.
 
 mod adapter;
+mod ahead;
 mod bus;
 mod connection;
 mod publish;
@@ -62,6 +66,13 @@ mod stats;
 mod subscribe;
 
 pub use adapter::{Builder, RedisAdapter};
+#[cfg(feature = "tls")]
+pub use redis::{ClientTlsConfig, TlsCertificates};
 pub use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
 pub use socketio_adapter::{Dialect, Emitter, EmitterError, RoomChannels};
 pub use stats::{Event, Stats};
+
+/// Compiles the examples of the README, which need the server and this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,14 +1,15 @@
 //! The way to Redis: a bounded queue, and the task that empties it.
 //!
 //! One pipeline of commands is on its way at a time, with all that came meanwhile in the next: so
-//! messages keep their order, and a busy node makes fewer and larger writes. What Redis has not
+//! messages keep their order, and a busy node makes fewer and larger writes. If none is on its way,
+//! a thread that has broadcast runs the task, which writes to Redis there and then. What Redis has not
 //! confirmed when a connection breaks may or may not have been delivered; it is counted as lost and
 //! not sent again, because twice is worse than not at all.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
@@ -16,7 +17,8 @@ use redis::{Client, RedisError};
 use socketio_adapter::Full;
 use tokio::sync::{Notify, watch};
 
-use crate::connection::{Backoff, Connection, closed};
+use crate::ahead::Ahead;
+use crate::connection::{Backoff, Connection, closed, drive};
 use crate::stats::Counters;
 
 /// Messages on their way to Redis.
@@ -24,6 +26,8 @@ pub(crate) struct Publisher {
     queue: Mutex<Queue>,
     /// Something is in the queue, or it is closed.
     queued: Notify,
+    /// The task, until it ends.
+    task: OnceLock<Arc<Ahead>>,
     limits: Limits,
     counters: Arc<Counters>,
     /// For queries, which do not wait behind messages; `None` while there is none.
@@ -51,6 +55,7 @@ impl Publisher {
         Self {
             queue: Mutex::default(),
             queued: Notify::new(),
+            task: OnceLock::new(),
             limits,
             counters,
             connection: watch::Sender::new(None),
@@ -80,6 +85,14 @@ impl Publisher {
         Ok(())
     }
 
+    /// Sends what waits, if nothing is on its way and the connection takes it.
+    pub(crate) fn flush(&self) {
+        let Some(task) = self.task.get() else { return };
+        if !self.lock().messages.is_empty() {
+            task.hurry();
+        }
+    }
+
     /// Messages that wait, those on their way included.
     pub(crate) fn pending(&self) -> usize {
         *self.pending.borrow()
@@ -107,15 +120,22 @@ impl Publisher {
         self.queued.notify_one();
     }
 
+    /// Spawns the task.
+    pub(crate) fn start(self: &Arc<Self>, client: Client, command: &'static str) {
+        let this = Arc::clone(self);
+        // set once: there is one task
+        let _ = self.task.set(Ahead::spawn(async move { this.run(client, command).await }));
+    }
+
     /// The task: until the queue is closed.
-    pub(crate) async fn run(&self, client: Client, command: &'static str) {
+    async fn run(&self, client: Client, command: &'static str) {
         let mut backoff = Backoff::new();
         while !self.lock().is_closed {
-            match Connection::open(&client, drop).await {
-                Ok(connection) => {
+            match Connection::open_here(&client, drop).await {
+                Ok((connection, mut driver)) => {
                     backoff.reset();
                     self.connection.send_replace(Some(connection.redis.clone()));
-                    let ended = self.serve(connection, command).await;
+                    let ended = drive(&mut driver, self.serve(connection, command)).await;
                     self.connection.send_replace(None);
                     match ended {
                         Ok(()) => break,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use engineio::{HEADROOM, Outgoing, SlowConsumer};
+use engineio::{Before, HEADROOM, Outgoing, SlowConsumer};
 use serde::Serialize;
 use socketio_adapter::{
     Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, SocketId,
@@ -41,6 +41,8 @@ struct Inner {
     adapter: Arc<dyn Adapter>,
     /// The other nodes, if there can be any.
     cluster: Option<Arc<dyn Cluster>>,
+    /// What a broadcast to them is written with.
+    flush: Option<Before>,
     server_listeners: ServerListeners,
     sockets: Mutex<HashMap<SocketId, Socket>>,
     /// Ids of acknowledgements, shared by all sockets, so that a broadcast can use one.
@@ -102,9 +104,12 @@ impl Namespace {
         parent: Option<Arc<Hooks>>,
         registry: Weak<Registry>,
     ) -> Self {
+        let cluster = adapter.cluster();
+        let flush = cluster.clone().map(|cluster| Before::new(move || cluster.flush()));
         Self(Arc::new(Inner {
             name,
-            cluster: adapter.cluster(),
+            cluster,
+            flush,
             adapter,
             server_listeners: ServerListeners::default(),
             sockets: Mutex::default(),
@@ -371,6 +376,9 @@ impl Namespace {
         if let Some(cluster) = self.cluster().filter(|_| !options.local) {
             let data = EventData::new(cluster.form(), event, args)?;
             cluster.broadcast(&data, options);
+            if let Some(flush) = &self.0.flush {
+                flush.writing();
+            }
         }
         Ok(())
     }

@@ -108,8 +108,10 @@ impl BroadcastOperator {
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.namespace.encode_event(None, event, &args)?;
         let packet = packet.compress(self.compress).when_full(self.when_full);
+        // first, so that it is on its way while the clients of this node are written to
+        self.namespace.publish(event, &args, &self.options)?;
         self.namespace.broadcast(&packet, &self.options);
-        self.namespace.publish(event, &args, &self.options)
+        Ok(())
     }
 
     /// Sends a `message` event.

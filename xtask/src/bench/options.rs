@@ -1,11 +1,16 @@
 //! The arguments of `cargo xtask bench`.
 
 use super::behaviour::CHECKS;
+use super::cluster;
 use super::rows::ROWS;
 use crate::command::Result;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Options {
+    /// Two nodes and Redis, instead of single servers.
+    pub(crate) cluster: bool,
+    /// Nothing is pinned.
+    pub(crate) anywhere: bool,
     pub(crate) rounds: usize,
     /// Seconds that are measured, and those before them.
     pub(crate) measure: f64,
@@ -44,6 +49,8 @@ pub(crate) enum Protocol {
 impl Options {
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
         let mut options = Self {
+            cluster: false,
+            anywhere: false,
             rounds: 3,
             measure: 1.0,
             warm: 0.5,
@@ -56,6 +63,11 @@ impl Options {
             out: None,
         };
         // First, so that the order of the arguments does not matter.
+        if arguments.iter().any(|argument| argument == "--cluster") {
+            options.cluster = true;
+            options.measure = 3.0;
+            options.warm = 1.0;
+        }
         if arguments.iter().any(|argument| argument == "--full") {
             options.rounds = 5;
             options.measure = 3.0;
@@ -66,7 +78,8 @@ impl Options {
         while let Some(name) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {
-                "--quick" | "--full" => {}
+                "--quick" | "--full" | "--cluster" => {}
+                "--anywhere" => options.anywhere = true,
                 "--no-node" => options.peers.retain(|peer| !peer.is_node()),
                 "--rounds" => options.rounds = number(name, value()?)?,
                 "--secs" => options.measure = number(name, value()?)?,
@@ -90,6 +103,14 @@ impl Options {
     fn check(&self) -> Result<()> {
         if self.rounds == 0 || !(self.measure > 0.0 && self.measure.is_finite()) {
             return Err("--rounds and --secs are above 0".into());
+        }
+        if self.anywhere && !self.cluster {
+            return Err("--anywhere is for --cluster".into());
+        }
+        let of_cluster = |row: &String| cluster::ROWS.iter().any(|known| known.name == row);
+        if let Some(row) = self.rows.iter().flatten().find(|row| of_cluster(row) != self.cluster) {
+            let which = if self.cluster { "no row" } else { "a row" };
+            return Err(format!("{row} is {which} of --cluster").into());
         }
         if self.protocols.is_empty() {
             return Err("--protocols names at least one".into());
@@ -155,7 +176,10 @@ impl Protocol {
 }
 
 fn rows(value: &str) -> Result<Vec<String>> {
-    let known = || ROWS.iter().map(|row| row.name).chain(CHECKS.iter().map(|check| check.name));
+    let known = || {
+        let single = ROWS.iter().map(|row| row.name).chain(CHECKS.iter().map(|check| check.name));
+        single.chain(cluster::ROWS.iter().map(|row| row.name))
+    };
     each(value, |name| {
         if known().any(|known| known == name) {
             return Ok(name.to_owned());
@@ -196,10 +220,14 @@ cargo xtask bench [OPTIONS]
   --peers A,B        of epoll,socketioxide,node4,node2 (all but epoll); what a row is judged by is
                      measured whatever is given here
   --no-node          without Node
+  --cluster          two nodes over a Redis of its own, beside other servers with their adapters: what
+                     a broadcast costs and how long it takes; 3 rounds of 3 s
+  --anywhere         with --cluster: nothing is pinned, and nodes on tokio have two workers
   --server COMMAND   our server, instead of building it
   --with NAME=COMMAND
                      another build of our server, in the same alternation; may be repeated.
-                     In a COMMAND {port} is the port, and {profile} the profile (bench/README.md)
+                     In a COMMAND {port} is the port, {profile} the profile (bench/README.md),
+                     and {redis} the URL of Redis
   --out FILE         every measurement, a line of JSON each
 ";
 
@@ -250,5 +278,8 @@ mod tests {
         check(&["--with", "ours=x {port}"], "--with ours=..: the name is taken");
         check(&["--protocols", ""], "--protocols names at least one");
         check(&["--fast"], "no option `--fast`");
+        check(&["--anywhere"], "--anywhere is for --cluster");
+        check(&["--rows", "one"], "one is a row of --cluster");
+        check(&["--cluster", "--rows", "echo"], "echo is no row of --cluster");
     }
 }

@@ -29,10 +29,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a command with its own port in it, and waits until it listens.
     pub(crate) fn start(command: &str, profile: &str, cores: Cores) -> Result<Self> {
+        Self::start_on(command, profile, cores, 1)
+    }
+
+    /// The same on another core, if the cores are told apart.
+    pub(crate) fn start_on(
+        command: &str,
+        profile: &str,
+        cores: Cores,
+        core: usize,
+    ) -> Result<Self> {
         let port = free_port()?;
         let line = command.replace("{port}", &port.to_string()).replace("{profile}", profile);
         let mut server = match cores {
-            Cores::Apart => pinned(1),
+            Cores::Apart => pinned(core),
             Cores::Anywhere => Vec::new(),
         };
         // With `exec`, so that the process we start becomes the server.
@@ -62,7 +72,7 @@ impl Server {
         Ok(server)
     }
 
-    fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 }
@@ -106,16 +116,20 @@ impl Generator {
             line.extend(["nice", "-n", "5"].map(str::to_owned));
         }
         line.push(self.program.to_string_lossy().into_owned());
-        line.extend_from_slice(arguments);
-        line.extend(["--protocol", protocol.argument(), "--name", name].map(str::to_owned));
+        // The server comes before others that the arguments may name.
+        let (scenario, arguments) = arguments.split_first().ok_or("no scenario")?;
+        line.push(scenario.clone());
         line.extend(["--port".to_owned(), server.port.to_string()]);
         line.extend(["--pid".to_owned(), server.id().to_string()]);
+        line.extend_from_slice(arguments);
+        line.extend(["--protocol", protocol.argument(), "--name", name].map(str::to_owned));
         let mut command: Command = program(&line[0]);
         command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child =
             command.spawn().map_err(|error| format!("`{}` cannot be started: {error}", line[0]))?;
         let stdout = child.stdout.take().expect("stdout is piped");
-        Ok(Load { child, output: BufReader::new(stdout), line: arguments.join(" ") })
+        let line = format!("{scenario} {}", arguments.join(" "));
+        Ok(Load { child, output: BufReader::new(stdout), line })
     }
 
     /// Runs a scenario to its end.

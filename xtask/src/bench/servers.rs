@@ -123,7 +123,7 @@ pub(crate) fn bench_binary(name: &str) -> PathBuf {
 }
 
 /// One at a time: built together, they would share the features of their dependencies.
-fn build(package: &str) -> Result<()> {
+pub(super) fn build(package: &str) -> Result<()> {
     run(cargo()
         .args(["build", "--release", "--locked", "--package", package])
         .current_dir(root().join("bench")))

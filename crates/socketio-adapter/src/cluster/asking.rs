@@ -206,6 +206,10 @@ impl Cluster for Core {
         self.publish(self.codec.broadcast(event, options));
     }
 
+    fn flush(&self) {
+        self.bus.flush();
+    }
+
     fn ask(
         &self,
         event: &EventData,

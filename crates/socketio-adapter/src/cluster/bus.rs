@@ -19,6 +19,11 @@ pub trait Bus: Send + Sync + fmt::Debug + 'static {
     /// If it did not fit the queue.
     fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full>;
 
+    /// Sends on what was handed over, as far as that can be done on this thread without waiting. Called
+    /// after broadcasts, before clients of this node are written to; without it they go out as soon
+    /// as the bus comes to it.
+    fn flush(&self) {}
+
     /// Listens to a channel; `receiver` gets its messages in their order, once each however often it
     /// was given. The future resolves when the broker has confirmed it; the subscription is made
     /// whether or not it is awaited, and made again after each loss of the connection.

@@ -4,3 +4,5 @@
 mod loss;
 mod nodes;
 mod redis;
+#[cfg(feature = "tls")]
+mod tls;

@@ -58,12 +58,7 @@ impl Redis {
     }
 
     pub(crate) async fn node(&self, builder: Builder) -> Node {
-        let redis = builder.build().unwrap();
-        let io = Server::builder().adapter(redis.clone()).build().unwrap();
-        within("the subscriptions", redis.ready()).await;
-        let (sender, sockets) = mpsc::unbounded_channel();
-        io.on_connection(move |socket: Socket| drop(sender.send(socket)));
-        Node { io, redis, sockets }
+        Node::of(builder).await
     }
 }
 
@@ -89,7 +84,7 @@ async fn free_port() -> u16 {
     }
 }
 
-fn program() -> Option<PathBuf> {
+pub(crate) fn program() -> Option<PathBuf> {
     if let Some(program) = std::env::var_os("REDIS_SERVER") {
         return Some(program.into());
     }
@@ -107,6 +102,15 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    pub(crate) async fn of(builder: Builder) -> Self {
+        let redis = builder.build().unwrap();
+        let io = Server::builder().adapter(redis.clone()).build().unwrap();
+        within("the subscriptions", redis.ready()).await;
+        let (sender, sockets) = mpsc::unbounded_channel();
+        io.on_connection(move |socket: Socket| drop(sender.send(socket)));
+        Self { io, redis, sockets }
+    }
+
     /// A client and its socket.
     pub(crate) async fn client(&mut self) -> (Client, Socket) {
         let io = self.io.clone();
