@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(done(), 1);
         let batch = Batch::start(0);
         fan_out(|| before.writing());
-        before.clone().writing();
+        before.writing();
         assert_eq!(done(), 1);
         drop(batch);
         assert_eq!(done(), 2);
