@@ -199,6 +199,12 @@ async fn a_panic_ends_its_session_only() {
     client.post(["1"]).await;
     host.expect(&["open", "close: transport close"]);
     assert_eq!(client.poll_response().await.status, 400);
+    // the peer is told of the end all the same
+    let (mut websocket, _) = open_websocket(&host.net, Eio::V4, "panic=close").await;
+    host.socket().close();
+    websocket.expect_close().await;
+    assert_eq!(host.log.take().len(), 2);
+    drop(websocket);
     witness.send_text("4fine").await;
     witness.expect_text("4fine").await;
     assert_eq!(host.stats().panics, 3);

@@ -181,6 +181,71 @@ async fn a_client_that_is_too_fast() {
     }
 }
 
+/// What the table says a default is: a number, milliseconds for times.
+fn documented(table: &str, option: &str) -> Option<u64> {
+    let (_, row) = table.split_once(&format!("\n| `{option}` | ")).unwrap();
+    let (default, _) = row.split_once(" |").unwrap();
+    let (number, unit) = default.split_once(' ').unwrap_or((default, ""));
+    let unit = match unit {
+        "" | "bytes" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "s" => 1000,
+        _ => return None,
+    };
+    number.replace(',', "").parse().ok().map(|number: u64| number * unit)
+}
+
+/// The defaults of the documentation are those of the code.
+#[test]
+fn the_table_is_right() {
+    let table = include_str!("../../src/docs/limits.md");
+    let mut left: Vec<&str> =
+        table.split("\n| `").skip(1).map(|row| row.split_once('`').unwrap().0).collect();
+    let mut check = |option: &str, default: Option<u64>| {
+        left.retain(|name| *name != option);
+        assert_eq!(documented(table, option), default, "{option}");
+    };
+    let (engine, limits) = (engineio::Options::default(), Limits::default());
+    let packet = &limits.packet;
+    macro_rules! check {
+        ($from:ident: $($option:ident)*) => {$(
+            check(stringify!($option), Some(number($from.$option)));
+        )*};
+    }
+    check!(engine: max_http_buffer_size max_packets_per_payload max_frames_per_message
+        max_outbound_bytes max_outbound_packets max_pending_pongs max_total_outbound_bytes
+        max_header_bytes max_header_fields);
+    check!(limits: max_namespaces max_dynamic_namespaces max_rooms max_pending_acks
+        max_pending_handlers max_pending_bytes max_auth_bytes max_detached_handlers);
+    check!(packet: max_depth max_args max_attachments max_packet_bytes max_event_len
+        max_namespace_len);
+    macro_rules! times {
+        ($($option:ident)*) => {$(
+            check(stringify!($option), Some(number(engine.$option.as_millis())));
+        )*};
+    }
+    times!(max_read_pause rate_grace write_timeout header_timeout body_timeout upgrade_timeout
+        ping_timeout close_timeout);
+    macro_rules! off {
+        ($($option:ident)*) => {$(
+            assert!(engine.$option.is_none());
+            check(stringify!($option), None);
+        )*};
+    }
+    off!(max_connections max_sessions max_sessions_per_address max_message_rate max_byte_rate
+        max_message_rate_per_address max_byte_rate_per_address max_connect_rate_per_address);
+    // of the builder alone, see `a_client_that_does_not_connect`
+    check("connect_timeout", Some(45_000));
+    assert_eq!(left, [""; 0]);
+    assert_eq!((engine.max_addresses, engine.ipv6_prefix), (65_536, 64));
+}
+
+fn number<T: TryInto<u64, Error: std::fmt::Debug>>(number: T) -> u64 {
+    number.try_into().unwrap()
+}
+
 /// The table of the documentation has every limit, once.
 #[test]
 fn the_table_is_complete() {

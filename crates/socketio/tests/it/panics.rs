@@ -235,6 +235,36 @@ async fn a_panic_in_a_disconnect_handler() {
     }
 }
 
+/// What a listener captured panics when it is dropped, as its socket has left: nothing ends by it.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_a_listener() {
+    for eio in BOTH {
+        let (io, log) = panicking();
+        io.of("/bad").on_connection(|socket: Socket| {
+            let explosive = Explosive;
+            socket.on("x", move || {
+                let _captured = &explosive;
+            });
+        });
+        let server = connector(&io);
+        let mut peer = Peer::join(&server, eio).await;
+        peer.enter("/bad").await;
+        peer.send("41/bad,").await;
+        peer.send(r#"421["echo",1]"#).await;
+        peer.expect("431[1]").await;
+        // and when the connection ends: the sockets of other namespaces are told as well
+        peer.enter("/bad").await;
+        peer.enter("/other").await;
+        leave_nothing(&io, [peer]).await;
+        let ends = log.take().await;
+        assert_eq!(
+            ends.iter().filter(|end| end.contains("transport close")).count(),
+            4,
+            "{ends:?}"
+        );
+    }
+}
+
 /// A broadcast of what panics is the panic of who broadcasts.
 #[tokio::test(start_paused = true)]
 async fn a_panic_while_encoding_a_broadcast() {
