@@ -40,8 +40,8 @@ fn events(n: u32, burst: usize, event: &str, answer: &str) {
 
 /// A server on this thread.
 pub(crate) struct Host {
-    runtime: Runtime,
-    address: SocketAddr,
+    pub(crate) runtime: Runtime,
+    pub(crate) address: SocketAddr,
     handled: Arc<Notify>,
 }
 

@@ -13,6 +13,7 @@ mod codecs;
 mod dispatch;
 mod fanout;
 mod parser;
+mod polling;
 
 /// Something that is done again and again.
 #[derive(Clone, Copy)]
@@ -26,7 +27,8 @@ struct Case {
 }
 
 fn main() -> ExitCode {
-    let cases = [codecs::CASES, parser::CASES, dispatch::CASES, fanout::CASES].concat();
+    let cases =
+        [codecs::CASES, parser::CASES, dispatch::CASES, polling::CASES, fanout::CASES].concat();
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--list"] => {
