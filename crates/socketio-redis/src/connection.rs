@@ -1,16 +1,19 @@
 //! Connections to Redis, made again when they are lost.
 //!
-//! There are two, so that a flood of messages in one direction does not hold up the other. Both speak
-//! RESP3, in which messages of channels come beside the answers to commands, and the loss of a
-//! connection is told at once.
+//! There are two to a server, so that a flood of messages in one direction does not hold up the
+//! other. Both speak RESP3, in which messages of channels come beside the answers to commands, and
+//! the loss of a connection is told at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, RedisError};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, PushInfo, PushKind, RedisError};
+use redis::{ServerErrorKind, Value};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+
+use crate::targets::Target;
 
 /// A connection, and when it is over.
 pub(crate) struct Connection {
@@ -21,7 +24,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects; `on_message` gets what is pushed.
     pub(crate) async fn open(
-        client: &Client,
+        target: &Target,
         on_message: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<Self, RedisError> {
         let lost = Arc::new(Notify::new());
@@ -37,7 +40,11 @@ impl Connection {
                 }
                 Ok(())
             });
-        let opening = client.get_multiplexed_async_connection_with_config(&config);
+        let opening = async {
+            let opening = target.client.get_multiplexed_async_connection_with_config(&config);
+            let mut redis = opening.await?;
+            target.check(&mut redis).await.map(|()| redis)
+        };
         let redis = timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| silent())??;
         Ok(Self { redis, lost })
     }
@@ -46,6 +53,15 @@ impl Connection {
     pub(crate) async fn lost(&self) {
         self.lost.notified().await;
     }
+}
+
+/// A connection for questions that are answered at once.
+pub(crate) async fn open_to_ask(client: &Client) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(LOOK_TIMEOUT))
+        .set_response_timeout(Some(LOOK_TIMEOUT));
+    let opening = client.get_multiplexed_async_connection_with_config(&config);
+    timeout(LOOK_TIMEOUT, opening).await.map_err(|_| silent())?
 }
 
 /// The pauses between attempts to connect.
@@ -72,6 +88,26 @@ pub(crate) fn closed() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
 }
 
+/// The error of a connection to a server that is no longer the right one.
+pub(crate) fn moved() -> RedisError {
+    (ErrorKind::Client, "the server is no longer the one to be connected to").into()
+}
+
+/// Whether a server of a cluster has refused a command, which another, or the same a little later,
+/// may take. It has done nothing.
+pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            Moved | Ask | TryAgain | ClusterDown | MasterDown | BusyLoading | ReadOnly
+        )
+    )
+}
+
+/// What each command of a pipeline was answered.
+pub(crate) type Answered = Vec<Result<Value, RedisError>>;
+
 fn silent() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
@@ -83,9 +119,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// swap, and what was not confirmed is counted as lost.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often it is asked where the servers are, without a reason: so a new master is known in half
+/// a second, at the cost of two commands in that time.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Before it is asked with a reason, of which there may be several at a time.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a node or sentinel may take to say what it knows.
+pub(crate) const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the rest may take when one has answered.
+pub(crate) const STRAGGLERS: Duration = Duration::from_millis(200);
+
 /// Commands on their way to the connection's task: the publisher has one pipeline at a time, the
 /// rest are queries.
 const PIPELINES: usize = 64;
+
+/// Before a command that was refused is tried again, if nothing is heard of the cluster meanwhile.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Of a process that was only restarted.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
