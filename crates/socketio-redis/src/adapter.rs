@@ -1,27 +1,32 @@
 //! The adapter factory and its options.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
+use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 use socketio_adapter::{
     Adapter, AdapterFactory, ClusterNode, Dialect, Emitter, Format, RoomChannels,
 };
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::bus::RedisBus;
-use crate::publish::{Limits, Publisher};
+use crate::cluster::Cluster;
+use crate::link::{Link, Links, Plan};
+use crate::publish::Limits;
+use crate::sentinel::{Sentinel, Watcher};
+use crate::shards::Shards;
 use crate::stats::{Counters, Event, OnEvent, Stats};
-use crate::subscribe::Subscriber;
+use crate::targets::{Target, Targets};
 
 /// Adapters over Redis, to be given to the server's builder; a handle, cheap to clone.
 ///
-/// All namespaces of a server share its two connections, by which Redis counts nodes: each server
-/// needs an adapter of its own, also within a process. They are closed when the last handle and the
-/// last namespace are gone.
+/// All namespaces of a server share its connections, by which Redis counts nodes: each server needs
+/// an adapter of its own, also within a process. They are closed when the last handle and the last
+/// namespace are gone.
 #[derive(Clone)]
 pub struct RedisAdapter {
     node: ClusterNode,
@@ -31,8 +36,11 @@ pub struct RedisAdapter {
 /// What ends the tasks when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    publisher: Arc<Publisher>,
-    subscriber: Arc<Subscriber>,
+    pub(crate) links: Arc<Links>,
+    /// That is connected to, if it is one.
+    pub(crate) cluster: Option<Arc<Cluster>>,
+    /// The task that knows where the servers are.
+    watcher: Option<AbortHandle>,
     counters: Arc<Counters>,
 }
 
@@ -40,51 +48,57 @@ impl RedisAdapter {
     /// Begins an adapter for the Redis at an address: a URL
     /// (`redis://[user][:password@]host[:port][/db]`) or a [`ConnectionInfo`].
     pub fn builder(redis: impl IntoConnectionInfo) -> Builder {
-        Builder {
-            redis: redis.into_connection_info(),
-            format: Format::Classic(Dialect::New),
-            key: "socket.io".to_owned(),
-            request_timeout: Duration::from_secs(5),
-            limits: Limits { messages: 10_000, bytes: 16 << 20 },
-            max_rooms_per_socket: None,
-            max_message_bytes: None,
-            #[cfg(feature = "tls")]
-            certificates: None,
-            on_event: None,
-        }
+        Builder::new(redis.into_connection_info().map(Place::Server))
     }
 
-    /// Resolves when both connections are there and all that was subscribed until now is confirmed.
+    /// Begins an adapter for a Redis Cluster, of which some nodes are known: URLs
+    /// (`redis://[user][:password@]host[:port]`) or [`ConnectionInfo`]. They are asked for the others
+    /// when none of those that are known answers. Users, passwords and TLS are those of the first.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use socketio_redis::RedisAdapter;
+    ///
+    /// let seeds = ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"];
+    /// let redis = RedisAdapter::cluster(seeds).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cluster(seeds: impl IntoIterator<Item = impl IntoConnectionInfo>) -> Builder {
+        let seeds = seeds.into_iter().map(IntoConnectionInfo::into_connection_info);
+        Builder::new(seeds.collect::<Result<_, _>>().map(Place::Cluster))
+    }
+
+    /// Begins an adapter for the master that sentinels name.
+    pub fn sentinel(master: Sentinel) -> Builder {
+        Builder::new(Ok(Place::Sentinel(master)))
+    }
+
+    /// Resolves when all connections are there and all that was subscribed until now is confirmed.
     /// Await it before clients come, or the first messages of other nodes may be missed. Never
     /// while Redis is away. Cancel safe.
     pub async fn ready(&self) {
-        let mut connections = self.parts.publisher.connections();
-        let mut settled = self.parts.subscriber.settled();
-        loop {
-            // the senders live as long as `self`
-            let _ = connections.wait_for(Option::is_some).await;
-            let _ = settled.wait_for(|is| *is).await;
-            if connections.borrow().is_some() {
-                return;
-            }
+        let mut changes = self.parts.counters.changes();
+        while !self.parts.links.is_ready() {
+            // the sender lives as long as `self`
+            let _ = changes.changed().await;
         }
     }
 
     /// Resolves when no message waits for Redis any more: each was published or is lost. For
     /// programs that end after they have sent something. Cancel safe.
     pub async fn flush(&self) {
-        self.parts.publisher.flushed().await;
+        self.parts.links.flushed().await;
     }
 
     /// A snapshot of the counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let is_connected = self.parts.publisher.connection().is_some();
         let mut stats = Stats {
-            queued: self.parts.publisher.pending(),
+            queued: self.parts.links.pending(),
             received: self.node.received(),
             malformed: self.node.malformed(),
-            is_ready: is_connected && *self.parts.subscriber.settled().borrow(),
+            is_ready: self.parts.links.is_ready(),
             ..Stats::default()
         };
         self.parts.counters.read(&mut stats);
@@ -127,27 +141,49 @@ impl fmt::Debug for RedisAdapter {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        self.publisher.close();
-        self.subscriber.close();
+        self.links.close();
+        if let Some(watcher) = &self.watcher {
+            watcher.abort();
+        }
     }
+}
+
+/// Where Redis is.
+enum Place {
+    Server(ConnectionInfo),
+    Cluster(Vec<ConnectionInfo>),
+    Sentinel(Sentinel),
 }
 
 /// The options of a [`RedisAdapter`], each with its default.
 #[must_use = "a builder makes nothing before `build`"]
 pub struct Builder {
-    redis: Result<ConnectionInfo, RedisError>,
+    place: Result<Place, RedisError>,
     format: Format,
     key: String,
     request_timeout: Duration,
     limits: Limits,
     max_rooms_per_socket: Option<usize>,
     max_message_bytes: Option<usize>,
-    #[cfg(feature = "tls")]
-    certificates: Option<redis::TlsCertificates>,
+    settings: Settings,
     on_event: Option<OnEvent>,
 }
 
 impl Builder {
+    fn new(place: Result<Place, RedisError>) -> Self {
+        Self {
+            place,
+            format: Format::Classic(Dialect::New),
+            key: "socket.io".to_owned(),
+            request_timeout: Duration::from_secs(5),
+            limits: Limits { messages: 10_000, bytes: 16 << 20 },
+            max_rooms_per_socket: None,
+            max_message_bytes: None,
+            settings: Settings::default(),
+            on_event: None,
+        }
+    }
+
     /// Speaks the classic format, and says which lines of Node servers there are
     /// ([`Dialect::New`]).
     pub fn dialect(mut self, dialect: Dialect) -> Self {
@@ -178,7 +214,8 @@ impl Builder {
     }
 
     /// How much may wait for Redis (10,000 messages, 16 MiB). What does not fit is lost and
-    /// counted; 0 messages: nothing ever goes out.
+    /// counted; 0 messages: nothing ever goes out. In a Redis Cluster with the sharded format so much
+    /// may wait for each master.
     pub fn publish_queue(mut self, messages: usize, bytes: usize) -> Self {
         self.limits = Limits { messages, bytes };
         self
@@ -197,10 +234,10 @@ impl Builder {
     }
 
     /// Which certificates are trusted, those of the operating system, and which is shown to Redis, none.
-    /// For an address `rediss://`.
+    /// For addresses `rediss://`.
     #[cfg(feature = "tls")]
     pub fn certificates(mut self, certificates: redis::TlsCertificates) -> Self {
-        self.certificates = Some(certificates);
+        self.settings.certificates = Some(certificates);
         self
     }
 
@@ -214,38 +251,20 @@ impl Builder {
     /// [`RedisAdapter::ready`].
     ///
     /// # Errors
-    /// If the address is none, or certificates cannot be read or are given for one without TLS.
+    /// If an address is none, or does not fit: a cluster has one database, and neither it nor a list of
+    /// sentinels is empty. If certificates cannot be read or are given for one without TLS.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime, on which the adapter's tasks run.
     pub fn build(self) -> Result<RedisAdapter, RedisError> {
-        let redis = self.redis?;
-        let settings = redis.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        // small writes must not wait for the acknowledgement of those before
-        let tcp = redis.tcp_settings().clone().set_nodelay(true);
-        let redis = redis.set_redis_settings(settings).set_tcp_settings(tcp);
-        #[cfg(feature = "tls")]
-        let client = match self.certificates {
-            Some(certificates) => Client::build_with_tls(redis, certificates)?,
-            None => Client::open(redis)?,
+        let plan = Plan {
+            limits: self.limits,
+            counters: Arc::new(Counters::new(self.on_event)),
+            runtime: Handle::current(),
+            sharded: matches!(self.format, Format::Sharded(_)),
         };
-        #[cfg(not(feature = "tls"))]
-        let client = Client::open(redis)?;
-        let sharded = matches!(self.format, Format::Sharded(_));
-        let counters = Arc::new(Counters::new(self.on_event));
-        let publisher = Arc::new(Publisher::new(self.limits, Arc::clone(&counters)));
-        let subscriber = Arc::new(Subscriber::new(sharded, Arc::clone(&counters)));
-        let parts = Arc::new(Parts {
-            publisher: Arc::clone(&publisher),
-            subscriber: Arc::clone(&subscriber),
-            counters,
-        });
-        let bus = RedisBus {
-            publisher: Arc::clone(&publisher),
-            subscriber: Arc::clone(&subscriber),
-            sharded,
-            _parts: Arc::clone(&parts),
-        };
+        let parts = Arc::new(parts(self.place?, &self.settings, &plan)?);
+        let bus = RedisBus { parts: Arc::clone(&parts), sharded: plan.sharded };
         let mut node = ClusterNode::new(Arc::new(bus), self.format, self.key)
             .request_timeout(self.request_timeout);
         if let Some(limit) = self.max_rooms_per_socket {
@@ -254,41 +273,89 @@ impl Builder {
         if let Some(bytes) = self.max_message_bytes {
             node = node.max_message_bytes(bytes);
         }
-        let adapter = RedisAdapter { node, parts };
-        let runtime = Handle::current();
-        let command = if sharded { "SPUBLISH" } else { "PUBLISH" };
-        let of_publisher = client.clone();
-        runtime.spawn(announce(
-            publisher.connections(),
-            subscriber.settled(),
-            Arc::clone(&adapter.parts.counters),
+        plan.runtime.spawn(announce(
+            Arc::downgrade(&parts.links),
+            plan.counters.changes(),
+            Arc::downgrade(&plan.counters),
         ));
-        publisher.start(of_publisher, command);
-        runtime.spawn(Arc::clone(&subscriber).deliver());
-        runtime.spawn(subscriber.run(client));
-        Ok(adapter)
+        Ok(RedisAdapter { node, parts })
+    }
+}
+
+/// Begins to find the servers and to connect to them.
+fn parts(place: Place, settings: &Settings, plan: &Plan) -> Result<Parts, RedisError> {
+    let counters = Arc::clone(&plan.counters);
+    match place {
+        Place::Server(info) => {
+            let targets = Targets::one(Target::new(settings.apply(info)?)?, Arc::default());
+            let links = Arc::new(Links::One(Link::open(plan, targets, None)));
+            Ok(Parts { links, cluster: None, watcher: None, counters })
+        }
+        Place::Sentinel(master) => {
+            let sentinels =
+                Watcher::new(master, |info| settings.apply(info), Arc::clone(&counters))?;
+            let targets = Targets::new(sentinels.master(), 0, sentinels.outdated());
+            let links = Arc::new(Links::One(Link::open(plan, targets, None)));
+            let watcher = Some(plan.runtime.spawn(sentinels.watch()).abort_handle());
+            Ok(Parts { links, cluster: None, watcher, counters })
+        }
+        Place::Cluster(seeds) => {
+            let seeds = seeds.into_iter().map(|info| settings.apply(info));
+            let cluster = Cluster::new(seeds.collect::<Result<_, _>>()?, Arc::clone(&counters))?;
+            let links = if plan.sharded {
+                let shards = Shards::new(plan.clone(), cluster.outdated());
+                plan.runtime.spawn(Shards::follow(Arc::downgrade(&shards), cluster.view()));
+                Links::Each(shards)
+            } else {
+                // each server begins with another node
+                let turn = std::hash::RandomState::new().build_hasher().finish();
+                #[expect(clippy::cast_possible_truncation, reason = "any number will do")]
+                let targets = Targets::new(cluster.nodes(), turn as usize, cluster.outdated());
+                Links::One(Link::open(plan, targets, None))
+            };
+            let watcher = plan.runtime.spawn(Arc::clone(&cluster).watch()).abort_handle();
+            let (links, cluster) = (Arc::new(links), Some(cluster));
+            Ok(Parts { links, cluster, watcher: Some(watcher), counters })
+        }
+    }
+}
+
+/// What every connection has, whatever its address says.
+#[derive(Default)]
+struct Settings {
+    #[cfg(feature = "tls")]
+    certificates: Option<redis::TlsCertificates>,
+}
+
+impl Settings {
+    fn apply(&self, info: ConnectionInfo) -> Result<ConnectionInfo, RedisError> {
+        // messages of channels come beside answers in this protocol only
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        // small writes must not wait for the acknowledgement of those before
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp);
+        #[cfg(feature = "tls")]
+        if let Some(certificates) = &self.certificates {
+            let client = redis::Client::build_with_tls(info, certificates.clone())?;
+            return Ok(client.get_connection_info().clone());
+        }
+        Ok(info)
     }
 }
 
 /// Tells when all is in place: at the start, and again after each loss.
-async fn announce(
-    mut connections: watch::Receiver<Option<MultiplexedConnection>>,
-    mut settled: watch::Receiver<bool>,
-    counters: Arc<Counters>,
-) {
+async fn announce(links: Weak<Links>, mut changes: watch::Receiver<()>, counters: Weak<Counters>) {
     let mut told = None;
-    // ends with the tasks of the connections, which hold the senders
-    while connections.wait_for(Option::is_some).await.is_ok()
-        && settled.wait_for(|is| *is).await.is_ok()
-    {
+    while let (Some(links), Some(counters)) = (links.upgrade(), counters.upgrade()) {
         let errors = counters.errors();
-        if connections.borrow().is_some() && told != Some(errors) {
+        if told != Some(errors) && links.is_ready() {
             told = Some(errors);
             counters.tell(&Event::Ready);
         }
-        tokio::select! {
-            changed = connections.changed() => if changed.is_err() { return },
-            changed = settled.changed() => if changed.is_err() { return },
+        drop((links, counters));
+        // the senders are gone with the adapter and its tasks
+        if changes.changed().await.is_err() {
+            return;
         }
     }
 }

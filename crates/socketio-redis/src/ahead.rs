@@ -32,9 +32,12 @@ struct Slot {
 }
 
 impl Ahead {
-    /// Spawns the work as a task of the current runtime.
-    pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Arc<Self> {
-        let runtime = Handle::current();
+    /// Spawns the work as a task of a runtime.
+    pub(crate) fn spawn(
+        runtime: &Handle,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Arc<Self> {
+        let runtime = runtime.clone();
         let slot = Slot { work: Some(Box::pin(work)), ..Slot::default() };
         let this = Arc::new(Self { slot: Mutex::new(slot), runtime });
         let task = Task(Arc::clone(&this));
@@ -180,7 +183,7 @@ mod tests {
     #[tokio::test]
     async fn it_runs_where_it_is_hurried() {
         let (bell, count, work) = counting();
-        let ahead = Ahead::spawn(work);
+        let ahead = Ahead::spawn(&Handle::current(), work);
         // before its first turn, and after it
         for expected in 1..=2 {
             bell.notify_one();
@@ -198,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn another_thread_wakes_it() {
         let (bell, count, work) = counting();
-        let ahead = Ahead::spawn(work);
+        let ahead = Ahead::spawn(&Handle::current(), work);
         tokio::task::yield_now().await;
         std::thread::spawn(move || {
             bell.notify_one();
@@ -219,7 +222,7 @@ mod tests {
         let own: Arc<Mutex<Option<Arc<Ahead>>>> = Arc::default();
         let (of, done) = (Arc::clone(&own), Arc::new(Notify::new()));
         let told = Arc::clone(&done);
-        let ahead = Ahead::spawn(async move {
+        let ahead = Ahead::spawn(&Handle::current(), async move {
             rung.notified().await;
             let this = of.lock().unwrap().take().unwrap();
             rung.notify_one();
@@ -241,7 +244,7 @@ mod tests {
     async fn a_panic_is_not_that_of_the_caller() {
         let bell = Arc::new(Notify::new());
         let rung = Arc::clone(&bell);
-        let ahead = Ahead::spawn(async move {
+        let ahead = Ahead::spawn(&Handle::current(), async move {
             rung.notified().await;
             panic!("on purpose");
         });
@@ -254,7 +257,7 @@ mod tests {
     fn it_ends_with_the_runtime() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (bell, _, work) = counting();
-        let ahead = runtime.block_on(async { Ahead::spawn(work) });
+        let ahead = runtime.block_on(async { Ahead::spawn(&Handle::current(), work) });
         drop(runtime);
         assert!(ahead.lock().work.is_none());
         bell.notify_one();
@@ -271,7 +274,7 @@ mod tests {
         let (rung, taken) = (Arc::clone(&bell), Arc::clone(&queue));
         let done = Arc::new(Notify::new());
         let told = Arc::clone(&done);
-        let ahead = Ahead::spawn(async move {
+        let ahead = Ahead::spawn(&Handle::current(), async move {
             let mut count = 0;
             while count < 4000 {
                 rung.notified().await;

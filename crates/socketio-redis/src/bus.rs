@@ -1,74 +1,97 @@
 //! Redis as the broker of a cluster.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redis::RedisError;
+use redis::{FromRedisValue, RedisError};
 use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, Full, Receiver};
 
 use crate::adapter::Parts;
-use crate::publish::Publisher;
-use crate::subscribe::{Subscriber, pattern};
+use crate::link::Links;
+use crate::subscribe::pattern;
 
+/// Ends the tasks when it is dropped: with the last who publishes or listens.
 #[derive(Debug)]
 pub(crate) struct RedisBus {
-    pub(crate) publisher: Arc<Publisher>,
-    pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) parts: Arc<Parts>,
     pub(crate) sharded: bool,
-    /// Ends the tasks with the last who publishes or listens.
-    pub(crate) _parts: Arc<Parts>,
 }
 
 impl RedisBus {
-    /// Asks Redis something; fails at once while there is no connection.
+    /// Asks Redis something about the subscribers of a channel, or of all: in a cluster each node that
+    /// may have some, as each tells of its own only. Fails at once while there is no connection.
     fn ask<T, Answer>(
         &self,
         command: redis::Cmd,
-        read: impl FnOnce(Answer) -> T + Send + 'static,
+        channel: Option<&str>,
+        read: impl FnOnce(Vec<Answer>) -> T + Send + 'static,
     ) -> AdapterFuture<T>
     where
         T: Send + 'static,
-        Answer: redis::FromRedisValue + Send + 'static,
+        Answer: FromRedisValue + Send + 'static,
     {
-        let connection = self.publisher.connection();
+        // reference: @socket.io/redis-adapter asks all nodes of a cluster, too
+        if let Some(cluster) = self.parts.cluster.clone() {
+            let owned = channel.filter(|_| self.sharded).map(str::to_owned);
+            return Box::pin(async move {
+                let answers = match owned {
+                    Some(channel) => cluster.ask_owner(channel, command).await.map(|one| vec![one]),
+                    None => cluster.ask_all(command).await,
+                };
+                answers.map(read).map_err(backend)
+            });
+        }
+        let connection = match &*self.parts.links {
+            Links::One(link) => link.publisher.connection(),
+            Links::Each(_) => None,
+        };
         Box::pin(async move {
             let Some(mut connection) = connection else {
                 return Err(AdapterError::Backend("there is no connection to Redis".into()));
             };
             let answer = command.query_async::<Answer>(&mut connection).await;
-            answer.map(read).map_err(|error: RedisError| AdapterError::Backend(error.into()))
+            answer.map(|answer| read(vec![answer])).map_err(backend)
         })
     }
 }
 
+fn backend(error: RedisError) -> AdapterError {
+    AdapterError::Backend(error.into())
+}
+
 impl Bus for RedisBus {
     fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
-        self.publisher.push(channel, payload)
+        self.parts.links.publish(channel, payload)
     }
 
     fn flush(&self) {
-        self.publisher.flush();
+        self.parts.links.flush();
     }
 
     fn subscribe(&self, channel: Channel, receiver: &Arc<dyn Receiver>) -> AdapterFuture<()> {
-        self.subscriber.subscribe(channel, receiver)
+        self.parts.links.subscribe(channel, receiver)
     }
 
     fn unsubscribe(&self, channel: &Channel, receiver: &Arc<dyn Receiver>) {
-        self.subscriber.unsubscribe(channel, receiver);
+        self.parts.links.unsubscribe(channel, receiver);
     }
 
     fn subscribers(&self, channel: &str) -> AdapterFuture<usize> {
         let mut command = redis::cmd("PUBSUB");
         command.arg(if self.sharded { "SHARDNUMSUB" } else { "NUMSUB" }).arg(channel);
-        // one pair of name and number
-        self.ask(command, |(_, count): (String, usize)| count)
+        // one pair of name and number each
+        self.ask(command, Some(channel), |counts: Vec<(String, usize)>| {
+            counts.into_iter().map(|(_, count)| count).sum()
+        })
     }
 
     fn channels(&self, beginning: &str, end: &str) -> AdapterFuture<usize> {
         let mut command = redis::cmd("PUBSUB");
         let kind = if self.sharded { "SHARDCHANNELS" } else { "CHANNELS" };
         command.arg(kind).arg(pattern(beginning, end));
-        self.ask(command, |channels: Vec<Vec<u8>>| channels.len())
+        self.ask(command, None, |channels: Vec<Vec<Vec<u8>>>| {
+            channels.into_iter().flatten().collect::<HashSet<_>>().len()
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! Connections to Redis, made again when they are lost.
 //!
-//! There are two, so that a flood of messages in one direction does not hold up the other. Both speak
-//! RESP3, in which messages of channels come beside the answers to commands, and the loss of a
-//! connection is told at once.
+//! There are two to a server, so that a flood of messages in one direction does not hold up the
+//! other. Both speak RESP3, in which messages of channels come beside the answers to commands, and
+//! the loss of a connection is told at once.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::socket2::SockRef;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, PushInfo, PushKind, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, PushInfo, PushKind};
+use redis::{RedisError, ServerErrorKind, Value};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+
+use crate::targets::Target;
 
 /// A connection, and when it is over.
 pub(crate) struct Connection {
@@ -25,11 +28,15 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects; `on_message` gets what is pushed.
     pub(crate) async fn open(
-        client: &Client,
+        target: &Target,
         on_message: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<Self, RedisError> {
         let (config, lost) = config(on_message);
-        let opening = client.get_multiplexed_async_connection_with_config(&config);
+        let opening = async {
+            let opening = target.client.get_multiplexed_async_connection_with_config(&config);
+            let mut redis = opening.await?;
+            target.check(&mut redis).await.map(|()| redis)
+        };
         let redis = timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| silent())??;
         Ok(Self { redis, lost })
     }
@@ -37,12 +44,12 @@ impl Connection {
     /// The same with its driver, without which it does nothing: see [`drive`]. Only plain TCP can be
     /// driven here; else a task of the crate `redis` does it, and the driver nothing.
     pub(crate) async fn open_here(
-        client: &Client,
+        target: &Target,
         on_message: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<(Self, Driver), RedisError> {
-        let info = client.get_connection_info();
+        let info = target.client.get_connection_info();
         let ConnectionAddr::Tcp(host, port) = info.addr() else {
-            return Ok((Self::open(client, on_message).await?, None));
+            return Ok((Self::open(target, on_message).await?, None));
         };
         let (config, lost) = config(on_message);
         let opening = async {
@@ -54,10 +61,14 @@ impl Connection {
             }
             #[cfg(target_os = "linux")]
             socket.set_tcp_user_timeout(settings.user_timeout())?;
-            MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await
+            let opening =
+                MultiplexedConnection::new_with_config(info.redis_settings(), stream, config);
+            let (mut redis, driver) = opening.await?;
+            let mut driver: Driver = Some(Box::pin(driver));
+            drive(&mut driver, target.check(&mut redis)).await.map(|()| (redis, driver))
         };
         let (redis, driver) = timeout(CONNECT_TIMEOUT, opening).await.map_err(|_| silent())??;
-        Ok((Self { redis, lost }, Some(Box::pin(driver))))
+        Ok((Self { redis, lost }, driver))
     }
 
     /// Resolves when the connection is over. Cancel safe.
@@ -110,6 +121,15 @@ fn config(
     (config, lost)
 }
 
+/// A connection for questions that are answered at once.
+pub(crate) async fn open_to_ask(client: &Client) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(LOOK_TIMEOUT))
+        .set_response_timeout(Some(LOOK_TIMEOUT));
+    let opening = client.get_multiplexed_async_connection_with_config(&config);
+    timeout(LOOK_TIMEOUT, opening).await.map_err(|_| silent())?
+}
+
 /// The pauses between attempts to connect.
 pub(crate) struct Backoff(Duration);
 
@@ -134,6 +154,26 @@ pub(crate) fn closed() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()
 }
 
+/// The error of a connection to a server that is no longer the right one.
+pub(crate) fn moved() -> RedisError {
+    (ErrorKind::Client, "the server is no longer the one to be connected to").into()
+}
+
+/// Whether a server of a cluster has refused a command, which another, or the same a little later,
+/// may take. It has done nothing.
+pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            Moved | Ask | TryAgain | ClusterDown | MasterDown | BusyLoading | ReadOnly
+        )
+    )
+}
+
+/// What each command of a pipeline was answered.
+pub(crate) type Answered = Vec<Result<Value, RedisError>>;
+
 fn silent() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
@@ -145,9 +185,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// swap, and what was not confirmed is counted as lost.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often it is asked where the servers are, without a reason: so a new master is known in half
+/// a second, at the cost of two commands in that time.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Before it is asked with a reason, of which there may be several at a time.
+pub(crate) const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a node or sentinel may take to say what it knows.
+pub(crate) const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the rest may take when one has answered.
+pub(crate) const STRAGGLERS: Duration = Duration::from_millis(200);
+
 /// Commands on their way to the connection's task: the publisher has one pipeline at a time, the
 /// rest are queries.
 const PIPELINES: usize = 64;
+
+/// Before a command that was refused is tried again, if nothing is heard of the cluster meanwhile.
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Of a process that was only restarted.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

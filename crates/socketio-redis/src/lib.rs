@@ -48,27 +48,56 @@
 //! handlers still had to tell them is in the queue: await [`RedisAdapter::flush`] after it, within a
 //! bound, as Redis may be away.
 //!
+//! # Redis Cluster
+//!
+//! [`RedisAdapter::cluster`] takes the addresses of some nodes. Messages of the classic format travel
+//! through the whole cluster, so that each server is connected to one node, and to another when that
+//! one goes; nodes are counted on all of them. In the sharded format each channel belongs to a slot:
+//! there are connections to each master, and subscriptions and what waits follow a slot that moves.
+//! What is for a master that is away waits for it, and holds up nothing else. Messages to one room and
+//! messages to all or to several have different channels, hence no common order.
+//!
+//! The nodes are asked twice a second who has which slots, and at once when a connection is lost, so
+//! that messages arrive again within a second after the cluster has a new master. Until then, and when
+//! a subscription moves, what is published is missed by who is not subscribed, as ever. At that moment
+//! messages of a channel may change their order. While a node does not answer and the cluster has not
+//! replaced it, queries in the classic format are incomplete.
+//!
+//! # Sentinel
+//!
+//! [`RedisAdapter::sentinel`] takes the name of the master and the addresses of [sentinels](Sentinel).
+//! One of them is asked twice a second who the master is, so that all servers are connected to a new
+//! one within a second after the sentinels name it, also if the old one still answers. When no sentinel
+//! answers, the last master is kept.
+//!
 //! # Redis
 //!
 //! Version 6 or later, or a server that speaks its protocol RESP3 (Valkey); 7 for the sharded
-//! format. Redis Cluster and Sentinel are not supported.
+//! format. Everything here is tested with Redis 7.0.
 //!
 //! TLS: `rediss://`, with the feature `tls`. The certificates of the operating system are trusted, or
 //! those of `Builder::certificates`. What is published goes out a little later then, in the turn of
-//! a task of its own.
+//! a task of its own. It is tested with one server, not with a cluster or sentinels.
 
 mod adapter;
 mod ahead;
 mod bus;
+mod cluster;
 mod connection;
+mod link;
 mod publish;
+mod sentinel;
+mod shards;
+mod slots;
 mod stats;
 mod subscribe;
+mod targets;
 
 pub use adapter::{Builder, RedisAdapter};
 #[cfg(feature = "tls")]
 pub use redis::{ClientTlsConfig, TlsCertificates};
-pub use redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
+pub use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError, TlsMode};
+pub use sentinel::Sentinel;
 pub use socketio_adapter::{Dialect, Emitter, EmitterError, RoomChannels};
 pub use stats::{Event, Stats};
 

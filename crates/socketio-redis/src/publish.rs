@@ -4,7 +4,8 @@
 //! messages keep their order, and a busy node makes fewer and larger writes. If none is on its way,
 //! a thread that has broadcast runs the task, which writes to Redis there and then. What Redis has not
 //! confirmed when a connection breaks may or may not have been delivered; it is counted as lost and
-//! not sent again, because twice is worse than not at all.
+//! not sent again, because twice is worse than not at all. What a server of a cluster has refused,
+//! because the channel belongs to another, is sent to that one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,13 +14,24 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisError};
+use redis::{Pipeline, RedisError};
 use socketio_adapter::Full;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
 
 use crate::ahead::Ahead;
-use crate::connection::{Backoff, Connection, closed, drive};
+use crate::connection::{
+    Answered, Backoff, Connection, RETRY_PAUSE, closed, drive, is_elsewhere, moved,
+};
 use crate::stats::Counters;
+use crate::targets::{Target, Targets};
+
+/// A channel and what is published on it.
+pub(crate) type Message = (String, Bytes);
+
+/// Takes what a server has refused, in its order.
+pub(crate) type Refused = Box<dyn Fn(Vec<Message>) + Send + Sync>;
 
 /// Messages on their way to Redis.
 pub(crate) struct Publisher {
@@ -31,9 +43,11 @@ pub(crate) struct Publisher {
     limits: Limits,
     counters: Arc<Counters>,
     /// For queries, which do not wait behind messages; `None` while there is none.
-    connection: watch::Sender<Option<MultiplexedConnection>>,
+    connection: Mutex<Option<MultiplexedConnection>>,
     /// How many messages are neither confirmed nor lost.
     pending: watch::Sender<usize>,
+    /// In a cluster where each channel belongs to a server; elsewhere nothing is refused.
+    on_refused: Option<Refused>,
 }
 
 /// The bounds of the queue.
@@ -45,25 +59,39 @@ pub(crate) struct Limits {
 
 #[derive(Default)]
 struct Queue {
-    messages: VecDeque<(String, Bytes)>,
+    messages: VecDeque<Message>,
     bytes: usize,
     is_closed: bool,
 }
 
 impl Publisher {
-    pub(crate) fn new(limits: Limits, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        counters: Arc<Counters>,
+        on_refused: Option<Refused>,
+    ) -> Self {
         Self {
             queue: Mutex::default(),
             queued: Notify::new(),
             task: OnceLock::new(),
             limits,
             counters,
-            connection: watch::Sender::new(None),
+            connection: Mutex::default(),
             pending: watch::Sender::new(0),
+            on_refused,
         }
     }
 
     pub(crate) fn push(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+        let offered = self.offer(channel, payload);
+        if offered.is_err() {
+            self.counters.lost(1);
+        }
+        offered
+    }
+
+    /// The same, and what does not fit is to be counted by the caller.
+    pub(crate) fn offer(&self, channel: String, payload: Bytes) -> Result<(), Full> {
         let size = channel.len() + payload.len();
         let is_taken = {
             let mut queue = self.lock();
@@ -78,7 +106,6 @@ impl Publisher {
             is_taken
         };
         if !is_taken {
-            self.counters.lost(1);
             return Err(Full);
         }
         self.queued.notify_one();
@@ -91,6 +118,36 @@ impl Publisher {
         if !self.lock().messages.is_empty() {
             task.hurry();
         }
+    }
+
+    /// Takes a message that was in a queue before all others, whatever the limits. True: it is taken.
+    pub(crate) fn put_back(&self, (channel, payload): Message) -> bool {
+        {
+            let mut queue = self.lock();
+            if queue.is_closed {
+                return false;
+            }
+            queue.bytes += channel.len() + payload.len();
+            queue.messages.push_front((channel, payload));
+            self.pending.send_modify(|pending| *pending += 1);
+        }
+        self.queued.notify_one();
+        true
+    }
+
+    /// Takes out what waits and is meant for others.
+    pub(crate) fn take_if(&self, is_elsewhere: impl Fn(&str) -> bool) -> Vec<Message> {
+        let taken = {
+            let queue = &mut *self.lock();
+            let all = std::mem::take(&mut queue.messages);
+            let (taken, left): (Vec<_>, Vec<_>) =
+                all.into_iter().partition(|(channel, _)| is_elsewhere(channel));
+            queue.messages = left.into();
+            queue.bytes = queue.messages.iter().map(size).sum();
+            taken
+        };
+        self.done(taken.len());
+        taken
     }
 
     /// Messages that wait, those on their way included.
@@ -107,11 +164,12 @@ impl Publisher {
 
     /// The connection for queries.
     pub(crate) fn connection(&self) -> Option<MultiplexedConnection> {
-        self.connection.borrow().clone()
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn connections(&self) -> watch::Receiver<Option<MultiplexedConnection>> {
-        self.connection.subscribe()
+    fn set_connection(&self, connection: Option<MultiplexedConnection>) {
+        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+        self.counters.changed();
     }
 
     /// Takes no more; [`Publisher::run`] ends.
@@ -121,22 +179,33 @@ impl Publisher {
     }
 
     /// Spawns the task.
-    pub(crate) fn start(self: &Arc<Self>, client: Client, command: &'static str) {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        targets: Targets,
+        command: &'static str,
+    ) {
         let this = Arc::clone(self);
+        let work = async move { this.run(targets, command).await };
         // set once: there is one task
-        let _ = self.task.set(Ahead::spawn(async move { this.run(client, command).await }));
+        let _ = self.task.set(Ahead::spawn(runtime, work));
     }
 
     /// The task: until the queue is closed.
-    async fn run(&self, client: Client, command: &'static str) {
+    async fn run(&self, mut targets: Targets, command: &'static str) {
         let mut backoff = Backoff::new();
         while !self.lock().is_closed {
-            match Connection::open_here(&client, drop).await {
+            let target = tokio::select! {
+                target = targets.next() => target,
+                () = self.closed() => break,
+            };
+            match Connection::open_here(&target, drop).await {
                 Ok((connection, mut driver)) => {
                     backoff.reset();
-                    self.connection.send_replace(Some(connection.redis.clone()));
-                    let ended = drive(&mut driver, self.serve(connection, command)).await;
-                    self.connection.send_replace(None);
+                    self.set_connection(Some(connection.redis.clone()));
+                    let serving = self.serve(connection, command, &target, &mut targets);
+                    let ended = drive(&mut driver, serving).await;
+                    self.set_connection(None);
                     match ended {
                         Ok(()) => break,
                         Err(error) => self.counters.failed(error),
@@ -144,11 +213,17 @@ impl Publisher {
                 }
                 Err(error) => self.counters.failed(error),
             }
+            targets.doubt();
             tokio::select! {
                 () = backoff.pause() => {}
                 () = self.closed() => break,
             }
         }
+        self.end();
+    }
+
+    /// What is left is lost.
+    pub(crate) fn end(&self) {
         let left = {
             let mut queue = self.lock();
             queue.is_closed = true;
@@ -165,12 +240,15 @@ impl Publisher {
         &self,
         mut connection: Connection,
         command: &'static str,
+        target: &Target,
+        targets: &mut Targets,
     ) -> Result<(), RedisError> {
         loop {
             let Some(batch) = self.take() else {
                 tokio::select! {
                     () = self.queued.notified() => {}
                     () = connection.lost() => return Err(closed()),
+                    () = targets.gone(target) => return Err(moved()),
                 }
                 let is_over = {
                     let queue = self.lock();
@@ -182,34 +260,75 @@ impl Publisher {
                 continue;
             };
             let count = batch.len();
-            let mut pipeline = redis::Pipeline::with_capacity(count);
+            let mut pipeline = Pipeline::with_capacity(count);
             for (channel, payload) in &batch {
-                pipeline.cmd(command).arg(channel).arg(&payload[..]).ignore();
+                pipeline.cmd(command).arg(channel).arg(&payload[..]);
             }
-            drop(batch);
-            let published = pipeline.query_async::<()>(&mut connection.redis).await;
-            // counted first: who waits for the queue may look at the counters next
-            match &published {
-                Ok(()) => {
-                    self.counters.published.fetch_add(count as u64, Ordering::Relaxed);
-                }
-                Err(_) => self.counters.lost(count),
-            }
+            let batch = self.on_refused.is_some().then_some(batch);
+            let answered: Result<Answered, RedisError> = tokio::select! {
+                biased;
+                answered = pipeline.ignore_errors().query_async(&mut connection.redis) => answered,
+                () = targets.gone(target) => Err(moved()),
+            };
+            let ended = self.on_answers(count, batch.unwrap_or_default(), answered);
             self.done(count);
-            published?;
+            if !ended? {
+                targets.doubt();
+                tokio::select! {
+                    () = sleep(RETRY_PAUSE) => {}
+                    () = targets.gone(target) => return Err(moved()),
+                }
+            }
         }
     }
 
+    /// Counts what became of a batch, and hands over what was refused. False: something was.
+    fn on_answers(
+        &self,
+        count: usize,
+        batch: Vec<Message>,
+        answered: Result<Answered, RedisError>,
+    ) -> Result<bool, RedisError> {
+        let (mut published, mut refused, mut error) = (0, Vec::new(), None);
+        match answered {
+            Ok(answers) => {
+                let mut batch = batch.into_iter();
+                for answer in answers {
+                    let message = batch.next();
+                    match (answer, message) {
+                        (Ok(_), _) => published += 1,
+                        (Err(why), Some(message)) if is_elsewhere(&why) => refused.push(message),
+                        (Err(why), _) => error = Some(why),
+                    }
+                }
+            }
+            Err(why) => error = Some(why),
+        }
+        // counted first: who waits for the queue may look at the counters next
+        self.counters.published.fetch_add(published as u64, Ordering::Relaxed);
+        let is_all_taken = refused.is_empty();
+        let lost = count - published - refused.len();
+        if lost > 0 {
+            self.counters.lost(lost);
+        }
+        if let Some(on_refused) = &self.on_refused {
+            if !is_all_taken {
+                on_refused(refused);
+            }
+        }
+        error.map_or(Ok(is_all_taken), Err)
+    }
+
     /// The messages of one pipeline.
-    fn take(&self) -> Option<Vec<(String, Bytes)>> {
+    fn take(&self) -> Option<Vec<Message>> {
         let mut queue = self.lock();
         let (mut count, mut bytes) = (0, 0);
-        for (channel, payload) in queue.messages.iter().take(MAX_BATCH) {
+        for message in queue.messages.iter().take(MAX_BATCH) {
             if count > 0 && bytes > MAX_BATCH_BYTES {
                 break;
             }
             count += 1;
-            bytes += channel.len() + payload.len();
+            bytes += size(message);
         }
         queue.bytes -= bytes;
         let batch: Vec<_> = queue.messages.drain(..count).collect();
@@ -233,6 +352,10 @@ impl Publisher {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn size((channel, payload): &Message) -> usize {
+    channel.len() + payload.len()
 }
 
 impl fmt::Debug for Publisher {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 /// A snapshot of an adapter's counters, of all namespaces, since it was built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,7 +26,8 @@ pub struct Stats {
     pub overrun: u64,
     /// Connections that were lost or not made, and commands that failed.
     pub errors: u64,
-    /// Whether there are connections to Redis, and all subscriptions are in place.
+    /// Whether there are connections to Redis (to each master, if they are needed), and all
+    /// subscriptions are in place.
     pub is_ready: bool,
 }
 
@@ -34,7 +37,7 @@ pub struct Stats {
 pub enum Event {
     /// A connection was lost, or could not be made. It is tried again.
     Disconnected(redis::RedisError),
-    /// Both connections are there, and all subscriptions are in place: at the start, and after each
+    /// All connections are there, and all subscriptions are in place: at the start, and after each
     /// loss.
     Ready,
     /// So many messages were lost, see [`Stats::lost`].
@@ -49,6 +52,8 @@ pub(crate) struct Counters {
     overrun: AtomicU64,
     errors: AtomicU64,
     on_event: Option<OnEvent>,
+    /// A connection was made or lost, or its subscriptions came into place.
+    states: watch::Sender<()>,
 }
 
 pub(crate) type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -76,6 +81,15 @@ impl Counters {
 
     pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
+    }
+
+    /// See `states`.
+    pub(crate) fn changed(&self) {
+        self.states.send_replace(());
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.states.subscribe()
     }
 
     pub(crate) fn tell(&self, event: &Event) {

@@ -6,19 +6,20 @@
 //! Messages that come faster than they can be delivered, for so long that the queue is full, are
 //! dropped and counted. Redis itself would end the connection of a subscriber that does not read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{Client, PushInfo, PushKind, RedisError, Value};
+use redis::{PushInfo, PushKind, RedisError, Value};
 use socketio_adapter::{AdapterFuture, Channel, Receiver};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Backoff, Connection, closed};
+use crate::connection::{Answered, Backoff, Connection, RETRY_PAUSE, closed, is_elsewhere, moved};
 use crate::stats::Counters;
+use crate::targets::{Target, Targets};
 
 /// What is listened to.
 pub(crate) struct Subscriber {
@@ -29,8 +30,6 @@ pub(crate) struct Subscriber {
     /// Something is in the inbox, or it is closed.
     arrived: Notify,
     counters: Arc<Counters>,
-    /// Whether all of the table is subscribed.
-    is_settled: watch::Sender<bool>,
     /// By `SSUBSCRIBE`.
     sharded: bool,
 }
@@ -43,7 +42,13 @@ struct Table {
     patterns: Listening,
     /// What is to be told to Redis, in this order.
     commands: VecDeque<Command>,
+    /// What Redis said it has subscribed by `SSUBSCRIBE` on this connection. The answers to commands
+    /// do not tell: when a slot goes to another server, a message like a confirmation comes unasked,
+    /// which the crate redis takes for one.
+    confirmed: HashSet<String>,
     is_connected: bool,
+    /// All of the table is subscribed.
+    is_settled: bool,
     is_closed: bool,
 }
 
@@ -68,10 +73,10 @@ impl Arrived {
 }
 
 /// Who listens; nearly always one.
-type Listening = HashMap<String, Vec<Arc<dyn Receiver>>>;
+pub(crate) type Listening = HashMap<String, Vec<Arc<dyn Receiver>>>;
 
 /// Adds a receiver. True: nobody listened before.
-fn add(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
+pub(crate) fn add(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
     let Some(there) = listening.get_mut(name) else {
         listening.insert(name.to_owned(), vec![Arc::clone(receiver)]);
         return true;
@@ -83,7 +88,7 @@ fn add(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> b
 }
 
 /// Takes a receiver out. True: it was the last.
-fn remove(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
+pub(crate) fn remove(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
     let Some(there) = listening.get_mut(name) else { return false };
     there.retain(|other| !is_same(other, receiver));
     there.is_empty() && listening.remove(name).is_some()
@@ -108,7 +113,6 @@ impl Subscriber {
             inbox: Mutex::default(),
             arrived: Notify::new(),
             counters,
-            is_settled: watch::Sender::new(false),
             sharded,
         }
     }
@@ -123,7 +127,7 @@ impl Subscriber {
             let table = &mut *self.lock();
             let (name, argument, is_new) = match channel {
                 Channel::Named(channel) => {
-                    let name = if self.sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" };
+                    let name = if self.sharded { SSUBSCRIBE } else { "SUBSCRIBE" };
                     let is_new = add(&mut table.channels, &channel, receiver);
                     (name, channel, is_new)
                 }
@@ -138,7 +142,7 @@ impl Subscriber {
                 return Box::pin(std::future::ready(Ok(())));
             }
             table.commands.push_back(Command { name, argument, confirmed: Some(sender) });
-            self.is_settled.send_replace(false);
+            table.is_settled = false;
         }
         self.changed.notify_one();
         // a lost connection is no reason to wait: it is subscribed with the next
@@ -170,9 +174,9 @@ impl Subscriber {
         self.changed.notify_one();
     }
 
-    /// Whether all of the table is subscribed, as it changes.
-    pub(crate) fn settled(&self) -> watch::Receiver<bool> {
-        self.is_settled.subscribe()
+    /// Whether all of the table is subscribed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.lock().is_settled
     }
 
     /// [`Subscriber::run`] ends.
@@ -182,11 +186,14 @@ impl Subscriber {
         self.arrived.notify_one();
     }
 
-    /// The task that delivers: until it is closed.
+    /// The task that delivers: until it is closed, and nothing is left.
     pub(crate) async fn deliver(self: Arc<Self>) {
-        while !self.lock().is_closed {
+        loop {
             let group = self.take();
             if group.is_empty() {
+                if self.lock().is_closed {
+                    return;
+                }
                 self.arrived.notified().await;
                 continue;
             }
@@ -209,19 +216,23 @@ impl Subscriber {
     }
 
     /// The task: until it is closed.
-    pub(crate) async fn run(self: Arc<Self>, client: Client) {
+    pub(crate) async fn run(self: Arc<Self>, mut targets: Targets) {
         let mut backoff = Backoff::new();
         while !self.lock().is_closed {
+            let target = tokio::select! {
+                target = targets.next() => target,
+                () = self.closed() => break,
+            };
             let this = Arc::downgrade(&self);
             let on_message = move |push: PushInfo| {
                 if let Some(this) = this.upgrade() {
                     this.dispatch(push);
                 }
             };
-            match Connection::open(&client, on_message).await {
+            match Connection::open(&target, on_message).await {
                 Ok(connection) => {
                     self.begin();
-                    let ended = self.serve(connection, &mut backoff).await;
+                    let ended = self.serve(connection, &mut backoff, &target, &mut targets).await;
                     self.end();
                     match ended {
                         Ok(()) => break,
@@ -230,6 +241,7 @@ impl Subscriber {
                 }
                 Err(error) => self.counters.failed(error),
             }
+            targets.doubt();
             tokio::select! {
                 () = backoff.pause() => {}
                 () = self.closed() => break,
@@ -241,13 +253,14 @@ impl Subscriber {
     /// All of the table is to be subscribed.
     fn begin(&self) {
         let table = &mut *self.lock();
-        let name = if self.sharded { "SSUBSCRIBE" } else { "SUBSCRIBE" };
+        let name = if self.sharded { SSUBSCRIBE } else { "SUBSCRIBE" };
         let patterns = table.patterns.keys().map(|pattern| ("PSUBSCRIBE", pattern));
         let channels = table.channels.keys().map(|channel| (name, channel));
         table.commands = patterns
             .chain(channels)
             .map(|(name, argument)| Command { name, argument: argument.clone(), confirmed: None })
             .collect();
+        table.confirmed.clear();
         table.is_connected = true;
     }
 
@@ -255,10 +268,12 @@ impl Subscriber {
         let commands = {
             let table = &mut *self.lock();
             table.is_connected = false;
+            table.is_settled = false;
+            table.confirmed.clear();
             std::mem::take(&mut table.commands)
         };
         drop(commands);
-        self.is_settled.send_replace(false);
+        self.counters.changed();
     }
 
     /// Passes commands on until it is closed or the connection is lost.
@@ -266,43 +281,123 @@ impl Subscriber {
         &self,
         mut connection: Connection,
         backoff: &mut Backoff,
+        target: &Target,
+        targets: &mut Targets,
     ) -> Result<(), RedisError> {
         loop {
-            let batch: Vec<Command> = {
-                let table = &mut *self.lock();
-                let count = table.commands.len().min(MAX_BATCH);
-                let batch = table.commands.drain(..count).collect();
-                if count == 0 {
-                    if table.is_closed {
-                        return Ok(());
-                    }
-                    self.is_settled.send_if_modified(|is| !std::mem::replace(is, true));
-                }
-                batch
-            };
+            let Some(batch) = self.batch() else { return Ok(()) };
             if batch.is_empty() {
                 backoff.reset();
                 tokio::select! {
                     () = self.changed.notified() => {}
                     () = connection.lost() => return Err(closed()),
+                    () = targets.gone(target) => return Err(moved()),
                     // a connection that died without a word is found out
                     () = sleep(PING_INTERVAL) => {
-                        redis::cmd("PING").exec_async(&mut connection.redis).await?;
+                        let ping = redis::cmd("PING");
+                        tokio::select! {
+                            alive = ping.exec_async(&mut connection.redis) => alive?,
+                            () = targets.gone(target) => return Err(moved()),
+                        }
                     }
                 }
                 continue;
             }
-            // one channel each, so that each is confirmed once
+            // one channel each, so that each is confirmed once, and may be of any slot
             let mut pipeline = redis::Pipeline::with_capacity(batch.len());
             for command in &batch {
-                pipeline.cmd(command.name).arg(&command.argument).ignore();
+                pipeline.cmd(command.name).arg(&command.argument);
             }
-            pipeline.exec_async(&mut connection.redis).await?;
-            for confirmed in batch.into_iter().filter_map(|command| command.confirmed) {
+            let answers: Answered = tokio::select! {
+                answers = pipeline.ignore_errors().query_async(&mut connection.redis) => answers?,
+                () = targets.gone(target) => return Err(moved()),
+            };
+            if !self.on_answers(batch, answers)? {
+                targets.doubt();
+                tokio::select! {
+                    () = sleep(RETRY_PAUSE) => {}
+                    () = connection.lost() => return Err(closed()),
+                    () = targets.gone(target) => return Err(moved()),
+                }
+            }
+        }
+    }
+
+    /// The next commands: none if all was passed on, `None` if it is closed as well.
+    fn batch(&self) -> Option<Vec<Command>> {
+        let batch: Vec<Command> = {
+            let table = &mut *self.lock();
+            let count = table.commands.len().min(MAX_BATCH);
+            let channels = &table.channels;
+            // one that was refused may not be wanted any more
+            let batch: Vec<Command> = table
+                .commands
+                .drain(..count)
+                .filter(|one| one.name != SSUBSCRIBE || channels.contains_key(&one.argument))
+                .collect();
+            // what counts comes from now on
+            for command in batch.iter().filter(|one| one.name == SSUBSCRIBE) {
+                table.confirmed.remove(&command.argument);
+            }
+            if batch.is_empty() {
+                if !table.commands.is_empty() {
+                    return Some(batch);
+                }
+                if table.is_closed {
+                    return None;
+                }
+                if std::mem::replace(&mut table.is_settled, true) {
+                    return Some(batch);
+                }
+            }
+            batch
+        };
+        if batch.is_empty() {
+            self.counters.changed();
+        }
+        Some(batch)
+    }
+
+    /// Tells who waits for a confirmation, and keeps what was refused for another time. False:
+    /// something was.
+    fn on_answers(&self, batch: Vec<Command>, answers: Answered) -> Result<bool, RedisError> {
+        for answer in answers {
+            match answer {
+                Err(error) if !(self.sharded && is_elsewhere(&error)) => return Err(error),
+                _ => {}
+            }
+        }
+        let mut is_all_taken = true;
+        let table = &mut *self.lock();
+        for command in batch {
+            if command.name == SSUBSCRIBE && !table.confirmed.contains(&command.argument) {
+                is_all_taken = false;
+                table.commands.push_back(command);
+            } else if let Some(confirmed) = command.confirmed {
                 // fails only if nobody waits any more
                 let _ = confirmed.send(());
             }
         }
+        Ok(is_all_taken)
+    }
+
+    /// Redis has told that it has begun or ended a subscription by `SSUBSCRIBE`, asked or unasked.
+    fn on_confirmed(&self, channel: String, is_subscribed: bool) {
+        {
+            let table = &mut *self.lock();
+            if is_subscribed {
+                table.confirmed.insert(channel);
+                return;
+            }
+            if !table.confirmed.remove(&channel) || !table.channels.contains_key(&channel) {
+                return;
+            }
+            // the slot went to another server: until that is known it is tried here
+            table.is_settled = false;
+            let command = Command { name: SSUBSCRIBE, argument: channel, confirmed: None };
+            table.commands.push_back(command);
+        }
+        self.changed.notify_one();
     }
 
     /// Puts a message into the inbox.
@@ -313,6 +408,14 @@ impl Subscriber {
             _ => None,
         };
         let text = |value| bytes(value).and_then(|bytes| String::from_utf8(bytes).ok());
+        if matches!(kind, PushKind::SSubscribe | PushKind::SUnsubscribe) {
+            // the channel, and how many there are
+            data.truncate(1);
+            if let Some(channel) = text(data.pop()) {
+                self.on_confirmed(channel, kind == PushKind::SSubscribe);
+            }
+            return;
+        }
         let payload = bytes(data.pop());
         let channel = text(data.pop());
         let (Some(payload), Some(channel)) = (payload, channel) else { return };
@@ -407,6 +510,8 @@ const MAX_GROUP: usize = 128;
 /// Bytes and messages that may wait to be delivered: as much as Redis lets wait for a subscriber.
 const MAX_INBOX: usize = 32 << 20;
 const MAX_WAITING: usize = 200_000;
+
+const SSUBSCRIBE: &str = "SSUBSCRIBE";
 
 /// Commands in a pipeline.
 const MAX_BATCH: usize = 256;

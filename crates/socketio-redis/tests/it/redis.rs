@@ -1,86 +1,177 @@
 //! A Redis of one's own, and servers and clients in front of it.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use redis::{FromRedisValue, RedisResult};
 use socketio::{Server, Socket};
 use socketio_redis::{Builder, RedisAdapter};
 use testkit::{Connector, Eio, WebSocket, open_websocket};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+type Arguments = dyn Fn(&Path) -> Vec<String> + Send + Sync;
 
 /// A `redis-server` on a free port, ended with this value.
 pub(crate) struct Redis {
     program: PathBuf,
-    port: u16,
+    pub(crate) port: u16,
+    /// Where it may write.
+    pub(crate) folder: PathBuf,
+    /// More, for its folder.
+    arguments: Box<Arguments>,
     child: Option<Child>,
 }
 
 impl Redis {
     /// Starts one; `None`, with a line on the terminal, if there is no such program.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(|_| Vec::new()).await
+    }
+
+    /// The same with more arguments, which may depend on its folder.
+    pub(crate) async fn start_with(
+        arguments: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static,
+    ) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("skipped: there is no redis-server");
             return None;
         };
-        let mut redis = Self { program, port: free_port().await, child: None };
-        redis.run().await;
-        Some(redis)
+        let mut redis = Self {
+            program,
+            port: 0,
+            folder: PathBuf::new(),
+            arguments: Box::new(arguments),
+            child: None,
+        };
+        for _ in 0..20 {
+            redis.port = free_port();
+            redis.folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
+                "redis-{}-{}",
+                std::process::id(),
+                redis.port
+            ));
+            fs::create_dir_all(&redis.folder).expect("it is ours");
+            if redis.try_run().await {
+                return Some(redis);
+            }
+            // somebody else was faster
+            redis.end();
+            redis.clear();
+        }
+        panic!("redis-server finds no port");
     }
 
+    /// Again, on the same port.
     pub(crate) async fn run(&mut self) {
+        let begin = Instant::now();
+        // somebody's connection may have it for a moment
+        while !self.try_run().await {
+            assert!(begin.elapsed() < LIMIT, "redis-server does not run on port {}", self.port);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// False: it ended, because a port is taken.
+    async fn try_run(&mut self) -> bool {
         let child = Command::new(&self.program)
+            .args((self.arguments)(&self.folder))
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+            .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn();
-        self.child = Some(child.expect("the program is there"));
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        eventually("redis-server listens", async || TcpStream::connect(address).await.is_ok())
-            .await;
+        let mut child = child.expect("the program is there");
+        let begin = Instant::now();
+        let runs = loop {
+            assert!(begin.elapsed() < LIMIT, "redis-server does not listen");
+            if child.try_wait().expect("it is ours").is_some() {
+                break false;
+            }
+            // not that of somebody else
+            let of = format!("process_id:{}\r\n", child.id());
+            match self.try_ask::<String>(&["INFO", "server"]).await {
+                Ok(info) if info.contains(&of) => break true,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        self.child = Some(child);
+        runs
     }
 
     /// As when the machine goes.
     pub(crate) fn kill(&mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().expect("it is ours");
-        child.wait().expect("it is ours");
+        assert!(self.child.is_some(), "it runs");
+        self.end();
     }
 
-    pub(crate) fn builder(&self) -> Builder {
-        RedisAdapter::builder(format!("redis://127.0.0.1:{}", self.port))
-            .request_timeout(Duration::from_secs(2))
+    /// As when the machine hangs: connections are there, and nobody answers.
+    pub(crate) fn hang(&self) {
+        let process = self.child.as_ref().expect("it runs").id().to_string();
+        let stopped = Command::new("kill").args(["-STOP", &process]).status();
+        assert!(stopped.expect("there is `kill`").success());
     }
 
-    pub(crate) async fn node(&self, builder: Builder) -> Node {
-        Node::of(builder).await
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
+    fn end(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
+
+    fn clear(&self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Runs a command.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
+        let answer = within("an answer of Redis", self.try_ask(command)).await;
+        answer.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    pub(crate) async fn try_ask<T: FromRedisValue>(&self, command: &[&str]) -> RedisResult<T> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut asked = redis::cmd(command[0]);
+        asked.arg(&command[1..]);
+        asked.query_async(&mut connection).await
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        RedisAdapter::builder(self.url()).request_timeout(Duration::from_secs(2))
+    }
+
+    pub(crate) async fn node(&self, builder: Builder) -> Node {
+        Node::new(builder).await
+    }
 }
 
 /// A port that is free, and is given to no other test: nobody listens to it until Redis has started,
 /// and while it is gone.
-async fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         if GIVEN.lock().unwrap().insert(port) {
             return port;
         }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.end();
+        self.clear();
     }
 }
 
@@ -102,7 +193,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) async fn of(builder: Builder) -> Self {
+    pub(crate) async fn new(builder: Builder) -> Self {
         let redis = builder.build().unwrap();
         let io = Server::builder().adapter(redis.clone()).build().unwrap();
         within("the subscriptions", redis.ready()).await;
@@ -139,10 +230,60 @@ impl Client {
     /// The next event's only argument, a number.
     pub(crate) async fn number(&mut self) -> u64 {
         let frame = within("an event", self.0.next()).await;
-        let text = format!("{frame:?}");
-        let digits = text.rsplit(',').next().unwrap_or_default();
-        let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or_else(|_| panic!("no number in {text}"))
+        number(&format!("{frame:?}"))
+    }
+}
+
+/// The last argument of an event, a number.
+fn number(text: &str) -> u64 {
+    let digits = text.rsplit(',').next().unwrap_or_default();
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("no number in {text}"))
+}
+
+/// A client that hears numbers, none of them twice.
+pub(crate) struct Ears {
+    numbers: mpsc::UnboundedReceiver<u64>,
+    heard: HashSet<u64>,
+}
+
+impl Ears {
+    pub(crate) fn new(mut client: Client, socket: Socket) -> Self {
+        let (sender, numbers) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            // a client that hears nothing for long gives up
+            while socket.emit("tick", "tock").is_ok() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        tokio::spawn(async move {
+            loop {
+                let text = format!("{:?}", client.0.next().await);
+                if !text.contains("tick") && sender.send(number(&text)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { numbers, heard: HashSet::new() }
+    }
+
+    /// The next number, if there is one soon.
+    pub(crate) async fn soon(&mut self) -> Option<u64> {
+        let next = tokio::time::timeout(Duration::from_millis(20), self.numbers.recv()).await;
+        let number = next.ok()?.expect("the client is there");
+        assert!(self.heard.insert(number), "{number} came twice");
+        Some(number)
+    }
+
+    /// All numbers, once the last of them is heard.
+    pub(crate) async fn until(&mut self, last: u64) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        let begin = Instant::now();
+        while numbers.last() != Some(&last) {
+            assert!(begin.elapsed() < LIMIT, "waiting for {last}: heard {numbers:?}");
+            numbers.extend(self.soon().await);
+        }
+        numbers
     }
 }
 
@@ -162,5 +303,4 @@ pub(crate) async fn eventually(what: &str, mut is: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// It ends a test that hangs, and measures nothing.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(10);

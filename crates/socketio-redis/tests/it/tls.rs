@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use socketio_redis::{ClientTlsConfig, Event, RedisAdapter, TlsCertificates};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::redis::{Node, eventually, program, within};
+use crate::redis::{Node, eventually, free_port, program, within};
 
 /// It ends, and its files go, with this value.
 struct Redis {
@@ -27,9 +27,7 @@ impl Redis {
             eprintln!("skipped: there is no redis-server");
             return None;
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let own = certificate();
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "redis-{}-{}",
@@ -106,8 +104,8 @@ fn certificate() -> CertifiedKey<KeyPair> {
 async fn nodes_over_tls() {
     for asks_clients in [false, true] {
         let Some(redis) = Redis::start(asks_clients).await else { return };
-        let mut one = Node::of(redis.builder(redis.trusted(asks_clients))).await;
-        let mut other = Node::of(redis.builder(redis.trusted(asks_clients))).await;
+        let mut one = Node::new(redis.builder(redis.trusted(asks_clients))).await;
+        let mut other = Node::new(redis.builder(redis.trusted(asks_clients))).await;
         let (mut ann, _of_ann) = one.client().await;
         let (mut bob, _of_bob) = other.client().await;
         for n in 0..1000 {
