@@ -137,8 +137,9 @@ impl Subscriber {
                     ("PSUBSCRIBE", pattern, is_new)
                 }
             };
-            // a new connection begins with the whole table
-            if !is_new || !table.is_connected {
+            // a new connection begins with the whole table; and what was asked for and is not confirmed
+            // is asked for once more, to be told of it
+            if !table.is_connected || (!is_new && table.is_settled) {
                 return Box::pin(std::future::ready(Ok(())));
             }
             table.commands.push_back(Command { name, argument, confirmed: Some(sender) });

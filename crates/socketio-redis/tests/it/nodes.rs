@@ -1,5 +1,7 @@
 //! Two servers with Redis between them.
 
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use socketio_redis::{Dialect, RedisAdapter, RoomChannels};
@@ -83,6 +85,28 @@ async fn order() {
         let stats = one.redis.stats();
         assert_eq!((stats.published, stats.lost), (10_000, 0));
     }
+}
+
+/// Who joins a room that is just being listened to waits for it as well.
+#[tokio::test]
+async fn two_join_at_once() {
+    let Some(redis) = Redis::start().await else { return };
+    let builder = redis.builder().sharded(RoomChannels::Joined);
+    let mut node = redis.node(builder).await;
+    let (_ann, of_ann) = node.client().await;
+    let (_bob, of_bob) = node.client().await;
+    for socket in [&of_ann, &of_bob] {
+        assert!(is_to_be_waited_for(socket.join("room")).await);
+    }
+    within("the room", of_bob.join("room")).await.unwrap();
+    eventually("a room that is listened to", async || {
+        !is_to_be_waited_for(of_ann.join("room")).await
+    })
+    .await;
+}
+
+async fn is_to_be_waited_for(mut work: impl Future + Unpin) -> bool {
+    std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut work).poll(cx).is_pending())).await
 }
 
 /// What a server that is gone listened to is listened to no more, and it is not waited for.
