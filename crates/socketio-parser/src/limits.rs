@@ -5,7 +5,8 @@
 #[non_exhaustive]
 pub struct Limits {
     /// Arrays and objects inside each other, the array of the arguments included (512): far more
-    /// than real data, little enough for recursive `Deserialize` and `Drop` on a small stack.
+    /// than real data, little enough for recursive `Deserialize` and `Drop` on a small stack. More
+    /// wants threads with more than the usual 2 MiB.
     pub max_depth: usize,
     /// Arguments of one event or acknowledgement (16,384): an argument costs the sender two
     /// bytes and a reader of raw values some forty times as much.
