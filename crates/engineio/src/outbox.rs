@@ -152,7 +152,7 @@ impl Outbox {
         if queue.closed || gate.is_some_and(|gate| !gate.is_open()) {
             return (Push::Closed, Todo::Nothing);
         }
-        if volatile && !queue.ready {
+        if volatile && !queue.takes_volatile() {
             return (Push::Dropped, Todo::Nothing);
         }
         let exceeded = queue.exceeds(&packet, bounds);
@@ -174,7 +174,7 @@ impl Outbox {
             cost.limit = exceeded;
             return (Push::Closed, self.overflow(queue));
         }
-        queue.volatile_first |= volatile;
+        queue.volatile_first |= volatile && queue.ready;
         (Push::Queued, self.put(&mut queue, packet, batch))
     }
 
@@ -473,5 +473,53 @@ impl Outbox {
         queue.discard();
         queue.sink = Sink::Driver;
         self.relieve(queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engineio_proto::PacketType;
+
+    use super::*;
+
+    fn outbox() -> Outbox {
+        let bounds = Bounds { bytes: 1024, packets: 8, pongs: 2, policy: SlowConsumer::Disconnect };
+        let backlog = Arc::new(Backlog::new(usize::MAX));
+        Outbox::new(bounds, backlog, Wire { protocol: Protocol::V4, base64: false })
+    }
+
+    fn push(outbox: &Outbox, text: &str, volatile: bool) -> Push {
+        let packet = Outgoing::packet(PacketType::Message, text);
+        outbox.push(packet, None, volatile, false, &mut Cost::default()).0
+    }
+
+    /// The peer may have read the last packet, and said so to somebody who emits, before its writer
+    /// has seen that it is written.
+    #[test]
+    fn a_volatile_packet_follows_one_that_is_just_being_written() {
+        let outbox = outbox();
+        assert_eq!(push(&outbox, "first", false), Push::Queued);
+        let mut pushed = Vec::new();
+        let mut sent = Vec::new();
+        let flushed = outbox.flush_with(&mut 0, |slices| {
+            let before = sent.len();
+            slices.iter().for_each(|slice| sent.extend_from_slice(slice));
+            if pushed.is_empty() {
+                pushed.extend(["second", "third"].map(|text| push(&outbox, text, true)));
+            }
+            Ok(sent.len() - before)
+        });
+        assert!(flushed.unwrap());
+        assert_eq!(pushed, [Push::Queued, Push::Dropped], "one leaves next, the other would wait");
+        assert_eq!(sent, b"\x81\x064first\x81\x074second");
+    }
+
+    #[test]
+    fn a_volatile_packet_does_not_wait_for_a_socket_that_is_full() {
+        let outbox = outbox();
+        assert_eq!(push(&outbox, "first", false), Push::Queued);
+        let flushed = outbox.flush_with(&mut 0, |_| Err(io::ErrorKind::WouldBlock.into()));
+        assert!(!flushed.unwrap());
+        assert_eq!(push(&outbox, "second", true), Push::Dropped);
     }
 }

@@ -67,6 +67,12 @@ impl Queue {
         }
     }
 
+    /// A volatile packet would leave at once, or next behind what is just being written: the
+    /// receiver may have got all of that before the writer has seen it go.
+    pub(super) fn takes_volatile(&self) -> bool {
+        self.ready || (self.flushing && self.packets.is_empty())
+    }
+
     pub(super) fn discard(&mut self) {
         self.discarded = true;
         self.ready = false;
