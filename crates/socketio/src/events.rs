@@ -6,7 +6,7 @@ use crate::handler::SharedHandler;
 
 /// Names a listener, so that it can be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerId(u64);
+pub struct ListenerId(u32);
 
 /// The handlers of one emitter, in order of registration.
 ///
@@ -15,7 +15,7 @@ pub struct ListenerId(u64);
 #[derive(Default)]
 pub(crate) struct Listeners {
     list: Vec<Listener>,
-    last_id: u64,
+    last_id: u32,
 }
 
 struct Listener {
@@ -90,8 +90,18 @@ impl Listeners {
         once: bool,
         handler: SharedHandler,
     ) -> Listener {
-        self.last_id += 1;
-        Listener { event, id: ListenerId(self.last_id), once, handler }
+        Listener { event, id: self.new_id(), once, handler }
+    }
+
+    /// An id that no listener of the list has; those of the first four billion are all new.
+    fn new_id(&mut self) -> ListenerId {
+        loop {
+            self.last_id = self.last_id.wrapping_add(1);
+            let id = ListenerId(self.last_id);
+            if !self.list.iter().any(|listener| listener.id == id) {
+                return id;
+            }
+        }
     }
 
     /// Grows by little: there is a list for each socket, and it seldom changes.
