@@ -163,3 +163,21 @@ impl Listeners {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::erase;
+
+    #[test]
+    fn an_id_is_not_given_twice_when_they_come_around() {
+        let mut listeners = Listeners::default();
+        let mut add = |last_id| {
+            listeners.last_id = last_id;
+            listeners.add("event".into(), false, erase(|| {}))
+        };
+        assert_eq!([0, 1].map(&mut add), [ListenerId(1), ListenerId(2)]);
+        assert_eq!([u32::MAX - 1, u32::MAX].map(&mut add), [ListenerId(u32::MAX), ListenerId(0)]);
+        assert_eq!(add(0), ListenerId(3));
+    }
+}

@@ -195,3 +195,34 @@ handlers!(A, B, C, D, E);
 handlers!(A, B, C, D, E, G);
 handlers!(A, B, C, D, E, G, H);
 handlers!(A, B, C, D, E, G, H, I);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn only_what_has_nothing_to_drop_is_left_alone() {
+        static DROPPED: AtomicUsize = AtomicUsize::new(0);
+        struct Captured;
+        impl Drop for Captured {
+            fn drop(&mut self) {
+                DROPPED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        assert!(matches!(erase(|| {}), SharedHandler::Plain(_)));
+        let number = 7_u8;
+        assert!(matches!(erase(move || drop(number)), SharedHandler::Counted(_)));
+        let captured = Captured;
+        let handler = erase(move || {
+            let _ = &captured;
+        });
+        assert!(matches!(handler, SharedHandler::Counted(_)));
+        let other = handler.clone();
+        drop(handler);
+        assert_eq!(DROPPED.load(Ordering::Relaxed), 0);
+        drop(other);
+        assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
+    }
+}
