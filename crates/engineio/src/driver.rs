@@ -159,7 +159,7 @@ impl Driver {
         }
         let now = now();
         self.take_mail(now, cx);
-        if self.engine.backlog.is_over() {
+        if self.engine.bounds.backlog.is_over() {
             self.engine.cut_longest_queues();
         }
         if self.socket.shared().outbox.overflowed() {

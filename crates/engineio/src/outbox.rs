@@ -24,7 +24,6 @@ use std::task::{Context, Poll, Waker};
 use engineio_proto::{Outgoing, Protocol, SlowConsumer};
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::backlog::Backlog;
 use crate::gate::Gate;
 use crate::lock;
 
@@ -35,7 +34,7 @@ mod write;
 
 pub(crate) use encoding::Encoding;
 pub(crate) use full::{Bounds, Cost};
-use queue::{Queue, Sink};
+use queue::{End, Queue, Sink};
 use write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -61,7 +60,7 @@ pub(crate) struct Wire {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
-    bounds: Bounds,
+    bounds: Arc<Bounds>,
     wire: Wire,
     /// Whether the queue is above half of its bounds, and whether it was full and the session must
     /// end for it: for the driver, who asks each turn. Written under the lock.
@@ -106,9 +105,9 @@ pub(crate) enum Link {
 }
 
 impl Outbox {
-    pub(crate) fn new(bounds: Bounds, backlog: Arc<Backlog>, wire: Wire) -> Self {
+    pub(crate) fn new(bounds: Arc<Bounds>, wire: Wire) -> Self {
         let queue = Mutex::new(Queue {
-            packets: VecDeque::new(),
+            packets: VecDeque::with_capacity(BEGIN),
             bytes: 0,
             count: 0,
             offset: 0,
@@ -121,11 +120,9 @@ impl Outbox {
             volatile_first: false,
             unattended: true,
             counted: 0,
-            backlog,
             listed: false,
             control_frames: 0,
-            closed: false,
-            discarded: false,
+            end: End::Open,
             written: 0,
             waiters: Vec::new(),
         });
@@ -147,9 +144,9 @@ impl Outbox {
         batch: bool,
         cost: &mut Cost,
     ) -> (Push, Todo) {
-        let bounds = &self.bounds;
+        let bounds = &*self.bounds;
         let mut queue = self.lock();
-        if queue.closed || gate.is_some_and(|gate| !gate.is_open()) {
+        if queue.is_closed() || gate.is_some_and(|gate| !gate.is_open()) {
             return (Push::Closed, Todo::Nothing);
         }
         if volatile && !queue.takes_volatile() {
@@ -181,7 +178,7 @@ impl Outbox {
     /// Queues a packet and opens the gate with it, in one step.
     pub(crate) fn open_gate(&self, gate: &Gate, packet: &Outgoing, batch: bool) -> (bool, Todo) {
         let mut queue = self.lock();
-        if queue.closed {
+        if queue.is_closed() {
             return (false, Todo::Nothing);
         }
         gate.open();
@@ -200,7 +197,9 @@ impl Outbox {
             return (false, Todo::Nothing);
         }
         match packet {
-            Some(packet) if !queue.closed => (true, self.put(&mut queue, packet.clone(), batch)),
+            Some(packet) if !queue.is_closed() => {
+                (true, self.put(&mut queue, packet.clone(), batch))
+            }
             _ => (true, Todo::Nothing),
         }
     }
@@ -209,7 +208,7 @@ impl Outbox {
     /// newest (RFC 6455 5.5.3).
     pub(crate) fn push_pong(&self, frame: Outgoing) -> (bool, Todo) {
         let mut queue = self.lock();
-        if queue.closed {
+        if queue.is_closed() {
             return (false, Todo::Nothing);
         }
         if queue.control_frames >= self.bounds.pongs {
@@ -258,14 +257,14 @@ impl Outbox {
             queue.put_back(batch, encoding, offset, &written);
             queue.flushing = false;
             packets += written.packets - written.control_frames;
-            if queue.discarded {
+            if queue.is_discarded() {
                 // the half is dropped, which ends the direction
                 return Flushed { link: queue.link(), needs_driver: true, packets };
             }
             queue.sink = Sink::Direct(Some(half));
             if let Err(error) = &result {
                 queue.blocked = true;
-                let _ = queue.wait();
+                let _ = queue.wait(&self.bounds.backlog);
                 queue.broken = error.kind() != io::ErrorKind::WouldBlock;
             }
             let link = queue.link();
@@ -301,7 +300,7 @@ impl Outbox {
             let done = queue.packets.is_empty();
             queue.unattended = false;
             if result.is_err() {
-                let _ = queue.wait();
+                let _ = queue.wait(&self.bounds.backlog);
             }
             self.relieve(queue);
             match result {
@@ -355,7 +354,7 @@ impl Outbox {
     /// From now on whoever pushes writes.
     pub(crate) fn set_direct(&self, half: OwnedWriteHalf) {
         let mut queue = self.lock();
-        if !queue.discarded {
+        if !queue.is_discarded() {
             queue.sink = Sink::Direct(Some(half));
             queue.ready = queue.packets.is_empty();
             queue.unattended = false;
@@ -402,7 +401,7 @@ impl Outbox {
             return Poll::Ready(());
         }
         let mut queue = self.lock();
-        if queue.closed || !queue.is_half_full(&self.bounds) {
+        if queue.is_closed() || !queue.is_half_full(&self.bounds) {
             return Poll::Ready(());
         }
         if !queue.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
@@ -412,7 +411,7 @@ impl Outbox {
     }
 
     fn put(&self, queue: &mut Queue, packet: Outgoing, batch: bool) -> Todo {
-        let todo = queue.put(packet, batch);
+        let todo = queue.put(packet, batch, &self.bounds.backlog);
         if queue.is_half_full(&self.bounds) {
             self.half_full.store(true, Ordering::Relaxed);
         }
@@ -421,7 +420,6 @@ impl Outbox {
 
     /// The queue was full and its policy is to end the session; ends the section.
     fn overflow(&self, mut queue: MutexGuard<'_, Queue>) -> Todo {
-        queue.closed = true;
         queue.discard();
         self.overflowed.store(true, Ordering::Release);
         self.relieve(queue);
@@ -431,7 +429,7 @@ impl Outbox {
     /// Something left the queue: wakes who waits for room, if there is some; ends the section.
     fn relieve(&self, mut queue: MutexGuard<'_, Queue>) {
         if !self.half_full.load(Ordering::Relaxed)
-            || (!queue.closed && queue.is_half_full(&self.bounds))
+            || (!queue.is_closed() && queue.is_half_full(&self.bounds))
         {
             return;
         }
@@ -444,7 +442,7 @@ impl Outbox {
     /// Ends the session as if its queue were full. False: it ends already.
     pub(crate) fn cut(&self) -> bool {
         let queue = self.lock();
-        let is_first = !queue.discarded;
+        let is_first = !queue.is_discarded();
         if is_first {
             let _ = self.overflow(queue);
         }
@@ -459,9 +457,11 @@ impl Outbox {
     /// Takes no packet any more, but for `last`; what waits is still to be written.
     pub(crate) fn close(&self, last: Option<Outgoing>) {
         let mut queue = self.lock();
-        queue.closed = true;
-        if let Some(last) = last.filter(|_| !queue.discarded) {
-            let _ = self.put(&mut queue, last, true);
+        if !queue.is_discarded() {
+            queue.end = End::Closed;
+            if let Some(last) = last {
+                let _ = self.put(&mut queue, last, true);
+            }
         }
         self.relieve(queue);
     }
@@ -469,23 +469,32 @@ impl Outbox {
     /// Drops what waits and the way to the socket.
     pub(crate) fn discard(&self) {
         let mut queue = self.lock();
-        queue.closed = true;
         queue.discard();
         queue.sink = Sink::Driver;
         self.relieve(queue);
     }
 }
 
+/// Queued pointers that there is room for from the start. An idle client is not sent more at a time;
+/// a queue that grew by itself would begin with four.
+const BEGIN: usize = 2;
+
 #[cfg(test)]
 mod tests {
     use engineio_proto::PacketType;
 
     use super::*;
+    use crate::backlog::Backlog;
 
     fn outbox() -> Outbox {
-        let bounds = Bounds { bytes: 1024, packets: 8, pongs: 2, policy: SlowConsumer::Disconnect };
-        let backlog = Arc::new(Backlog::new(usize::MAX));
-        Outbox::new(bounds, backlog, Wire { protocol: Protocol::V4, base64: false })
+        let bounds = Bounds {
+            bytes: 1024,
+            packets: 8,
+            pongs: 2,
+            policy: SlowConsumer::Disconnect,
+            backlog: Box::new(Backlog::new(usize::MAX)),
+        };
+        Outbox::new(Arc::new(bounds), Wire { protocol: Protocol::V4, base64: false })
     }
 
     fn push(outbox: &Outbox, text: &str, volatile: bool) -> Push {

@@ -16,7 +16,6 @@ use tokio::sync::{Notify, watch};
 
 use crate::addresses::{Address, AddressTable};
 use crate::application::{Application, Context, IntoApplication};
-use crate::backlog::Backlog;
 use crate::closing::{Closing, Draining};
 use crate::connections::Connections;
 use crate::layer::EngineLayer;
@@ -24,6 +23,7 @@ use crate::limits::Limit;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::lock;
 use crate::options::{Options, OptionsError};
+use crate::outbox::Bounds;
 use crate::proxies::TrustedProxies;
 use crate::request::Request;
 use crate::service::EngineService;
@@ -38,7 +38,7 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) backlog: Arc<Backlog>,
+    pub(crate) bounds: Arc<Bounds>,
     pub(crate) connections: Arc<Connections>,
     sessions: Mutex<Sessions>,
     /// `None`: nothing is bounded by address.
@@ -104,7 +104,7 @@ impl Server {
         options.check()?;
         let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
-            backlog: Arc::new(Backlog::new(options.max_total_outbound_bytes)),
+            bounds: Arc::new(Bounds::new(&options)),
             connections: Arc::new(Connections::new(options.max_connections)),
             addresses: AddressTable::new(&options),
             options,
@@ -198,7 +198,7 @@ impl Server {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
-        stats.outbound_bytes = self.0.backlog.bytes();
+        stats.outbound_bytes = self.0.bounds.backlog.bytes();
         stats.connections = self.0.connections.served();
         // handles first: not all queues are to be waited for while nobody can connect
         stats.look_at(&self.0.all_sessions());
@@ -408,7 +408,8 @@ impl Engine {
 
     /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
     pub(crate) fn cut_longest_queues(&self) {
-        if !self.backlog.claim() {
+        let backlog = &self.bounds.backlog;
+        if !backlog.claim() {
             return;
         }
         let sessions = self.all_sessions().into_iter();
@@ -416,9 +417,9 @@ impl Engine {
         queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
         // What others are writing just now, and packets that other queues share, are not freed at
         // once: so no more is cut than would have been enough.
-        let mut excess = self.backlog.excess();
+        let mut excess = backlog.excess();
         for (bytes, socket) in queues {
-            if bytes == 0 || excess == 0 || self.backlog.excess() == 0 {
+            if bytes == 0 || excess == 0 || backlog.excess() == 0 {
                 break;
             }
             if socket.shared().outbox.cut() {

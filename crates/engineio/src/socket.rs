@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::batch;
 use crate::gate::Gate;
 use crate::mailbox::{Mail, Mailbox};
-use crate::outbox::{Bounds, Cost, Link, Outbox, Push, Todo, Wire};
+use crate::outbox::{Cost, Link, Outbox, Push, Todo, Wire};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
@@ -84,19 +84,13 @@ impl Socket {
         transport: TransportKind,
         request: Request,
     ) -> Self {
-        let bounds = Bounds {
-            bytes: engine.options.max_outbound_bytes,
-            packets: engine.options.max_outbound_packets,
-            pongs: engine.options.max_pending_pongs,
-            policy: engine.options.slow_consumer,
-        };
         Self(Arc::new(Shared {
             id,
             protocol,
             request,
             transport: AtomicU8::new(transport_number(transport)),
             state: AtomicU8::new(OPEN),
-            outbox: Outbox::new(bounds, Arc::clone(&engine.backlog), Wire { protocol, base64 }),
+            outbox: Outbox::new(Arc::clone(&engine.bounds), Wire { protocol, base64 }),
             mailbox: Mailbox::default(),
             waker: AtomicWaker::new(),
             counters: Arc::clone(&engine.counters),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use engineio::Request;
@@ -21,17 +21,21 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     conn: engineio::Socket,
     revision: Revision,
+    state: Mutex<State>,
+    /// There are commands: for the task, which asks each turn. Set under the lock.
+    has_commands: AtomicBool,
+    /// There is a deadline: for the task, which asks each turn. Set under the lock.
+    has_ack_deadline: AtomicBool,
+}
+
+struct State {
     /// The connected sockets, in order of joining: one per namespace.
-    sockets: Mutex<Vec<Socket>>,
+    sockets: Vec<Socket>,
     /// What the connection's task is to do. Bounded by its senders: once per socket. `None`: it
     /// ended, and would not do it any more.
-    commands: Mutex<Option<Vec<Command>>>,
-    /// There are some: for the task, which asks each turn. Set under the lock.
-    has_commands: AtomicBool,
+    commands: Option<Vec<Command>>,
     /// The nearest time at which an acknowledgement is given up.
-    ack_deadline: Mutex<Option<Instant>>,
-    /// There is one: for the task, which asks each turn. Set under the lock.
-    has_ack_deadline: AtomicBool,
+    ack_deadline: Option<Instant>,
 }
 
 /// An order to the connection's task.
@@ -45,10 +49,12 @@ impl Client {
         Self(Arc::new(Inner {
             conn,
             revision,
-            sockets: Mutex::default(),
-            commands: Mutex::new(Some(Vec::new())),
+            state: Mutex::new(State {
+                sockets: Vec::new(),
+                commands: Some(Vec::new()),
+                ack_deadline: None,
+            }),
             has_commands: AtomicBool::new(false),
-            ack_deadline: Mutex::default(),
             has_ack_deadline: AtomicBool::new(false),
         }))
     }
@@ -70,14 +76,14 @@ impl Client {
     /// The connected sockets, in order of joining.
     #[must_use]
     pub fn sockets(&self) -> Vec<Socket> {
-        lock(&self.0.sockets).clone()
+        self.state().sockets.clone()
     }
 
     /// The socket in a namespace.
     #[must_use]
     pub fn socket(&self, namespace: &str) -> Option<Socket> {
-        let sockets = lock(&self.0.sockets);
-        sockets.iter().find(|socket| socket.namespace().name() == namespace).cloned()
+        let state = self.state();
+        state.sockets.iter().find(|socket| socket.namespace().name() == namespace).cloned()
     }
 
     /// Whether the handle is of the same connection as another.
@@ -99,24 +105,29 @@ impl Client {
     }
 
     pub(crate) fn count(&self) -> usize {
-        lock(&self.0.sockets).len()
+        self.state().sockets.len()
     }
 
     pub(crate) fn add(&self, socket: &Socket) {
-        lock(&self.0.sockets).push(socket.clone());
+        let sockets = &mut self.state().sockets;
+        if sockets.is_empty() {
+            // most clients are in one namespace
+            sockets.reserve_exact(1);
+        }
+        sockets.push(socket.clone());
     }
 
     /// False: it was removed before.
     pub(crate) fn remove(&self, socket: &Socket) -> bool {
-        let mut sockets = lock(&self.0.sockets);
-        let at = sockets.iter().position(|other| other.is_same(socket));
-        let gone = at.map(|at| sockets.remove(at));
-        drop(sockets);
+        let mut state = self.state();
+        let at = state.sockets.iter().position(|other| other.is_same(socket));
+        let gone = at.map(|at| state.sockets.remove(at));
+        drop(state);
         gone.is_some()
     }
 
     pub(crate) fn command(&self, command: Command) {
-        match &mut *lock(&self.0.commands) {
+        match &mut self.state().commands {
             Some(commands) => {
                 commands.push(command);
                 self.0.has_commands.store(true, Ordering::Release);
@@ -132,20 +143,20 @@ impl Client {
     }
 
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        let mut commands = lock(&self.0.commands);
+        let mut state = self.state();
         self.0.has_commands.store(false, Ordering::Relaxed);
-        commands.as_mut().map(std::mem::take).unwrap_or_default()
+        state.commands.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The last commands; there will be no more.
     pub(crate) fn last_commands(&self) -> Vec<Command> {
-        lock(&self.0.commands).take().unwrap_or_default()
+        self.state().commands.take().unwrap_or_default()
     }
 
     /// Has the task look at the acknowledgements at this time.
     pub(crate) fn ack_deadline(&self, deadline: Instant) {
         let nearer = {
-            let mut nearest = lock(&self.0.ack_deadline);
+            let nearest = &mut self.state().ack_deadline;
             let nearer = nearest.is_none_or(|nearest| deadline < nearest);
             if nearer {
                 *nearest = Some(deadline);
@@ -160,15 +171,19 @@ impl Client {
 
     pub(crate) fn next_ack_deadline(&self) -> Option<Instant> {
         match self.0.has_ack_deadline.load(Ordering::Acquire) {
-            true => *lock(&self.0.ack_deadline),
+            true => self.state().ack_deadline,
             false => None,
         }
     }
 
     pub(crate) fn take_ack_deadline(&self) {
-        let mut nearest = lock(&self.0.ack_deadline);
+        let mut state = self.state();
         self.0.has_ack_deadline.store(false, Ordering::Relaxed);
-        *nearest = None;
+        state.ack_deadline = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
     }
 }
 

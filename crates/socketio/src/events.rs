@@ -6,7 +6,7 @@ use crate::handler::SharedHandler;
 
 /// Names a listener, so that it can be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerId(u64);
+pub struct ListenerId(u32);
 
 /// The handlers of one emitter, in order of registration.
 ///
@@ -15,7 +15,7 @@ pub struct ListenerId(u64);
 #[derive(Default)]
 pub(crate) struct Listeners {
     list: Vec<Listener>,
-    last_id: u64,
+    last_id: u32,
 }
 
 struct Listener {
@@ -90,8 +90,18 @@ impl Listeners {
         once: bool,
         handler: SharedHandler,
     ) -> Listener {
-        self.last_id += 1;
-        Listener { event, id: ListenerId(self.last_id), once, handler }
+        Listener { event, id: self.new_id(), once, handler }
+    }
+
+    /// An id that no listener of the list has; those of the first four billion are all new.
+    fn new_id(&mut self) -> ListenerId {
+        loop {
+            self.last_id = self.last_id.wrapping_add(1);
+            let id = ListenerId(self.last_id);
+            if !self.list.iter().any(|listener| listener.id == id) {
+                return id;
+            }
+        }
     }
 
     /// Grows by little: there is a list for each socket, and it seldom changes.
@@ -151,5 +161,23 @@ impl Listeners {
         if once {
             self.list.retain(|listener| !(listener.once && listener.event == event));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::erase;
+
+    #[test]
+    fn an_id_is_not_given_twice_when_they_come_around() {
+        let mut listeners = Listeners::default();
+        let mut add = |last_id| {
+            listeners.last_id = last_id;
+            listeners.add("event".into(), false, erase(|| {}))
+        };
+        assert_eq!([0, 1].map(&mut add), [ListenerId(1), ListenerId(2)]);
+        assert_eq!([u32::MAX - 1, u32::MAX].map(&mut add), [ListenerId(u32::MAX), ListenerId(0)]);
+        assert_eq!(add(0), ListenerId(3));
     }
 }

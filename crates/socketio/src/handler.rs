@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::needs_drop;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -98,17 +99,37 @@ pub(crate) trait AnyHandler: Send + Sync {
     fn call(&self, event: &mut EventContext<'_>) -> Outcome;
 }
 
-/// A handler that may have lost its type, shared by the tables that hold it.
-pub(crate) type SharedHandler = Arc<dyn AnyHandler>;
+/// A handler that has lost its type, shared by the tables that hold it.
+#[derive(Clone)]
+pub(crate) enum SharedHandler {
+    /// One that captured nothing, as most do: it takes no memory, however many sockets have it.
+    Plain(&'static dyn AnyHandler),
+    Counted(Arc<dyn AnyHandler>),
+}
 
-pub(crate) fn erase<M: 'static>(handler: impl Handler<M>) -> SharedHandler {
+impl SharedHandler {
+    pub(crate) fn call(&self, event: &mut EventContext<'_>) -> Outcome {
+        match self {
+            Self::Plain(handler) => handler.call(event),
+            Self::Counted(handler) => handler.call(event),
+        }
+    }
+}
+
+pub(crate) fn erase<M: 'static, H: Handler<M>>(handler: H) -> SharedHandler {
     struct Typed<H, M>(H, PhantomData<fn() -> M>);
     impl<M: 'static, H: Handler<M>> AnyHandler for Typed<H, M> {
         fn call(&self, event: &mut EventContext<'_>) -> Outcome {
             self.0.call(event)
         }
     }
-    Arc::new(Typed(handler, PhantomData))
+    let typed = Typed(handler, PhantomData);
+    // A box of nothing is no memory, so nothing is lost when it is not given back.
+    if size_of::<H>() == 0 && !needs_drop::<H>() {
+        SharedHandler::Plain(Box::leak(Box::new(typed)))
+    } else {
+        SharedHandler::Counted(Arc::new(typed))
+    }
 }
 
 /// Marks sync handlers, to keep their implementation apart from that of async ones.
@@ -174,3 +195,34 @@ handlers!(A, B, C, D, E);
 handlers!(A, B, C, D, E, G);
 handlers!(A, B, C, D, E, G, H);
 handlers!(A, B, C, D, E, G, H, I);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn only_what_has_nothing_to_drop_is_left_alone() {
+        static DROPPED: AtomicUsize = AtomicUsize::new(0);
+        struct Captured;
+        impl Drop for Captured {
+            fn drop(&mut self) {
+                DROPPED.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        assert!(matches!(erase(|| {}), SharedHandler::Plain(_)));
+        let number = 7_u8;
+        assert!(matches!(erase(move || drop(number)), SharedHandler::Counted(_)));
+        let captured = Captured;
+        let handler = erase(move || {
+            let _ = &captured;
+        });
+        assert!(matches!(handler, SharedHandler::Counted(_)));
+        let other = handler.clone();
+        drop(handler);
+        assert_eq!(DROPPED.load(Ordering::Relaxed), 0);
+        drop(other);
+        assert_eq!(DROPPED.load(Ordering::Relaxed), 1);
+    }
+}

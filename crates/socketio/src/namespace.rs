@@ -3,10 +3,11 @@
 mod cluster;
 mod node;
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::borrow::{Borrow, Cow};
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -44,7 +45,7 @@ struct Inner {
     /// What a broadcast to them is written with.
     flush: Option<Before>,
     server_listeners: ServerListeners,
-    sockets: Mutex<HashMap<SocketId, Socket>>,
+    sockets: Mutex<HashSet<ById>>,
     /// Ids of acknowledgements, shared by all sockets, so that a broadcast can use one.
     // reference: the counter is the namespace's and starts at 0
     ack_ids: AtomicU64,
@@ -55,6 +56,9 @@ struct Inner {
     registry: Weak<Registry>,
     shared: Shared,
 }
+
+/// A socket in the table, found by its id.
+struct ById(Socket);
 
 /// What is to be done with sockets and their events: of one namespace, or of a rule that makes
 /// namespaces.
@@ -343,14 +347,16 @@ impl Namespace {
     }
 
     pub(crate) fn add(&self, socket: &Socket) {
-        lock(&self.0.sockets).insert(socket.id().clone(), socket.clone());
+        let old = lock(&self.0.sockets).replace(ById(socket.clone()));
+        drop(old); // outside of the lock
     }
 
     pub(crate) fn remove(&self, socket: &Socket) {
         let gone = {
             let mut sockets = lock(&self.0.sockets);
-            let is_this = sockets.get(socket.id()).is_some_and(|other| other.is_same(socket));
-            let gone = if is_this { sockets.remove(socket.id()) } else { None };
+            let id = socket.id().as_str();
+            let is_this = sockets.get(id).is_some_and(|other| other.0.is_same(socket));
+            let gone = if is_this { sockets.take(id) } else { None };
             // a burst leaves a large table behind; an idle namespace gives it back
             if sockets.len() * 8 < sockets.capacity() {
                 let keep = sockets.len() * 2;
@@ -426,6 +432,26 @@ impl Inner {
     }
 }
 
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id().as_str().hash(state);
+    }
+}
+
+impl Borrow<str> for ById {
+    fn borrow(&self) -> &str {
+        self.0.id().as_str()
+    }
+}
+
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
@@ -440,13 +466,13 @@ impl Connected<'_> {
     /// The socket of an id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Socket> {
-        lock(&self.0.0.sockets).get(id).cloned()
+        lock(&self.0.0.sockets).get(id).map(|socket| socket.0.clone())
     }
 
     /// Whether there is a socket of this id.
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {
-        lock(&self.0.0.sockets).contains_key(id)
+        lock(&self.0.0.sockets).contains(id)
     }
 
     /// The number of sockets.
@@ -464,8 +490,8 @@ impl Connected<'_> {
     /// All sockets at this moment, in no order.
     #[must_use]
     pub fn iter(&self) -> std::vec::IntoIter<Socket> {
-        let sockets: Vec<Socket> = lock(&self.0.0.sockets).values().cloned().collect();
-        sockets.into_iter()
+        let sockets = lock(&self.0.0.sockets);
+        sockets.iter().map(|socket| socket.0.clone()).collect::<Vec<_>>().into_iter()
     }
 }
 

@@ -46,8 +46,8 @@ struct Inner {
     /// Open while the client is connected to the namespace: nothing goes out before the answer to
     /// its CONNECT nor after a DISCONNECT.
     gate: Gate,
-    auth: Option<Value>,
-    nsp_query: Option<Box<str>>,
+    /// On the heap: most clients have none.
+    credentials: Option<Box<Credentials>>,
     listeners: Mutex<Listeners>,
     /// What handlers captured was dropped: nothing is captured any more.
     cleared: AtomicBool,
@@ -75,9 +75,16 @@ type Watcher = Arc<dyn Fn(&str, &[Value]) + Send + Sync>;
 const ANY: &str = "*";
 
 /// What the client asked with, when it wanted to join.
+#[derive(Default)]
 pub(crate) struct Credentials {
     pub(crate) auth: Option<Value>,
     pub(crate) nsp_query: Option<Box<str>>,
+}
+
+impl Credentials {
+    fn is_empty(&self) -> bool {
+        self.auth.is_none() && self.nsp_query.is_none()
+    }
 }
 
 impl Socket {
@@ -93,8 +100,7 @@ impl Socket {
             conn: client.conn().clone(),
             client,
             gate: Gate::new(),
-            auth: credentials.auth,
-            nsp_query: credentials.nsp_query,
+            credentials: (!credentials.is_empty()).then(|| Box::new(credentials)),
             listeners: Mutex::default(),
             cleared: AtomicBool::new(false),
             acks: Mutex::default(),
@@ -413,11 +419,11 @@ impl Socket {
     }
 
     pub(crate) fn auth(&self) -> Option<&Value> {
-        self.0.auth.as_ref()
+        self.0.credentials.as_ref()?.auth.as_ref()
     }
 
     pub(crate) fn nsp_query(&self) -> Option<&str> {
-        self.0.nsp_query.as_deref()
+        self.0.credentials.as_ref()?.nsp_query.as_deref()
     }
 
     pub(crate) fn gate(&self) -> &Gate {

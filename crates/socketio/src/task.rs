@@ -48,21 +48,28 @@ pub(crate) struct Task {
     decoder: Option<Decoder>,
     /// The socket of the latest packet, most often that of the next.
     latest: Option<Socket>,
-    /// Namespaces whose rule or middleware runs, each with the number of the attempt.
-    connecting: Vec<(u64, Box<str>)>,
-    attempts: u64,
+    /// From the first that is to be known; most clients join one namespace, at once.
+    outside: Option<Box<Outside>>,
     joining: Futures<std::thread::Result<joining::Joined>>,
     running: Futures<std::thread::Result<Finished>>,
     /// Bytes of the packet that is handled, with its attachments.
     packet_bytes: usize,
     /// Bytes of the packets that the running futures are about.
     pending_bytes: usize,
-    /// Namespaces that the server ended: what the client sent before it learned of that is dropped.
-    left: Vec<Box<str>>,
     /// By when a namespace must be joined; clients before 3.x join `/` by themselves.
     connect_by: Option<Instant>,
     /// The connection is to be closed: nothing more is handled.
     ended: bool,
+}
+
+/// The namespaces that the client is not in, but of which something is known.
+#[derive(Default)]
+struct Outside {
+    /// Those whose rule or middleware runs, each with the number of the attempt.
+    connecting: Vec<(u64, Box<str>)>,
+    attempts: u64,
+    /// Those that the server ended: what the client sent before it learned of that is dropped.
+    left: Vec<Box<str>>,
 }
 
 /// What a future of the running set was about, and the bytes of the packet that it came from.
@@ -81,13 +88,11 @@ impl Task {
             server,
             decoder: Some(decoder),
             latest: None,
-            connecting: Vec::new(),
-            attempts: 0,
+            outside: None,
             joining: Futures::new(),
             running: Futures::new(),
             packet_bytes: 0,
             pending_bytes: 0,
-            left: Vec::new(),
             connect_by: None,
             ended: false,
         }
@@ -112,7 +117,7 @@ impl Task {
             }
             Decoded::Disconnect { nsp } => match self.socket_of(nsp) {
                 Some(socket) => self.end_socket(&socket, DisconnectReason::CLIENT_NAMESPACE, cx),
-                None => self.connecting.retain(|(_, name)| **name != *nsp),
+                None => self.give_up(nsp),
             },
             Decoded::Event { nsp, id, name, args } => match self.socket_of(nsp) {
                 Some(socket) => {
@@ -155,8 +160,8 @@ impl Task {
     /// A packet for a namespace that is not joined.
     // reference: EIO 3: ignored, EIO 4: closed
     fn on_stray(&mut self, nsp: &str) {
-        let crossed =
-            self.left.iter().any(|left| **left == *nsp) || self.client.socket(nsp).is_some();
+        let was_left = self.outside.as_ref().is_some_and(|outside| outside.was_left(nsp));
+        let crossed = was_left || self.client.socket(nsp).is_some();
         if self.revision() == Revision::V5 && !crossed {
             self.close(CloseReason::ForcedServerClose);
         }
@@ -350,10 +355,11 @@ impl Task {
         self.tell(socket, "disconnect", reason, cx);
         socket.clear();
         if reason == DisconnectReason::SERVER_NAMESPACE {
-            if self.left.len() >= self.server.limits().max_namespaces {
-                self.left.remove(0);
+            let Outside { left, .. } = &mut **self.outside.get_or_insert_default();
+            if left.len() >= self.server.limits().max_namespaces {
+                left.remove(0);
             }
-            self.left.push(namespace.name().into());
+            left.push(namespace.name().into());
         }
     }
 
@@ -379,11 +385,21 @@ impl Task {
     }
 }
 
+impl Outside {
+    fn is_connecting(&self, nsp: &str) -> bool {
+        self.connecting.iter().any(|(_, name)| **name == *nsp)
+    }
+
+    fn was_left(&self, nsp: &str) -> bool {
+        self.left.iter().any(|left| **left == *nsp)
+    }
+}
+
 impl Application for Task {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         match self.revision() {
             // Socket.IO v4: every connection joins `/` by itself
-            Revision::V4 => self.on_connect("/", Credentials { auth: None, nsp_query: None }, cx),
+            Revision::V4 => self.on_connect("/", Credentials::default(), cx),
             _ => {
                 let now = tokio::time::Instant::now().into_std();
                 self.connect_by = Some(now + self.server.connect_timeout());
@@ -466,7 +482,7 @@ impl Application for Task {
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);
         }
-        self.connecting.clear();
+        self.outside = None;
         let running = std::mem::replace(&mut self.running, Futures::new());
         self.server.detach(running.len(), async move {
             // their errors have nobody to be told to

@@ -19,6 +19,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
+use allocation_counter::AllocationInfo;
 use bytes::Bytes;
 use socketio::{Ack, Binary, Data, Reply, Server, Socket};
 use tokio::runtime::{Builder, Runtime};
@@ -114,6 +115,37 @@ fn a_broadcast_of_a_task_costs_nothing_per_receiver() {
     assert_eq!(counted[0], counted[1]);
 }
 
+/// What a connection holds while nothing happens, in one namespace and one room, with one listener.
+/// Half of it is the task, its timer and its way to the socket.
+///
+/// The allocator adds some 10 bytes to each block, and the load of the tables varies between half
+/// and full; the memory of a process is measured by the benchmark.
+#[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn an_idle_connection_is_small() {
+    const CONNECTIONS: usize = 200;
+    const BYTES: usize = 2_560;
+    const BLOCKS: usize = 17;
+    for eio in [3, 4] {
+        let host = Host::with(|io| {
+            io.on_connection(|socket: Socket| {
+                drop(socket.join("room"));
+                socket.on("fence", || Reply(()));
+            });
+        });
+        let first = host.connect(eio);
+        let mut clients = Vec::new();
+        let held = host.serve(|| {
+            clients.extend((0..CONNECTIONS).map(|_| Client::connect(host.address, eio)));
+            clients.iter_mut().for_each(Client::fence);
+        });
+        let bytes = (held.bytes_current as usize).div_ceil(CONNECTIONS);
+        let blocks = (held.count_current as usize).div_ceil(CONNECTIONS);
+        assert!(bytes <= BYTES && blocks <= BLOCKS, "EIO {eio}: {bytes} bytes, {blocks} blocks");
+        drop((first, clients));
+    }
+}
+
 /// Counts an event `EVENTS` times, first one by one, each in a turn of its own, then all at once,
 /// for clients of both protocols.
 #[track_caller]
@@ -166,35 +198,17 @@ struct Host {
 }
 
 impl Host {
+    /// One with a listener for each kind of event.
     fn new() -> Self {
+        Self::with(|io| io.on_connection(listen))
+    }
+
+    fn with(listen: impl FnOnce(&Server)) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         // no ping in between
         let io = Server::builder().ping_interval(Duration::from_secs(3600)).build();
         let io = io.expect("options that make sense");
-        io.on_connection(async |socket: Socket| {
-            socket.join("room").await.expect("a room more");
-            socket.on("fence", || Reply(()));
-            socket.on("number", |Data(_): Data<u64>| {});
-            socket.on("pair", |_: Socket, Data(_): Data<(u64, bool)>| {});
-            socket.on("text", |_: Socket, Data(_): Data<String>| {});
-            socket.on("binary", |Data(_): Data<Binary>| {});
-            socket.on("bytes", |Data(_): Data<Bytes>| {});
-            socket.on("emit", |socket: Socket, Data(n): Data<u64>| socket.emit("emit", n));
-            socket.on("echo", |socket: Socket, Data(text): Data<String>| socket.emit("echo", text));
-            socket.on("reply", |Data(n): Data<u64>| Reply(n));
-            socket.on("ack", |Data(n): Data<u64>, ack: Ack| ack.send(n));
-            socket.on("async", async |Data(_): Data<u64>| {});
-            socket.on("waits", async |Data(_): Data<u64>| wait().await);
-            socket.on("async reply", async |Data(n): Data<u64>| Reply(n));
-            socket
-                .on("all", |socket: Socket, Data(n): Data<u64>| socket.namespace().emit("news", n));
-            socket.on("room", |socket: Socket, Data(n): Data<u64>| {
-                socket.namespace().to("room").emit("news", n)
-            });
-            socket.on("task", |socket: Socket, Data(n): Data<u64>| {
-                tokio::spawn(async move { socket.namespace().emit("news", n) });
-            });
-        });
+        listen(&io);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listening = runtime.block_on(io.listen(address)).expect("a free port");
         Self { runtime, address: listening.local_addr() }
@@ -209,30 +223,53 @@ impl Host {
 
     /// The allocations of the server while the clients do something for the second time.
     fn count(&self, clients: &mut [Client], mut run: impl FnMut(&mut [Client]) + Send) -> usize {
-        let mut counted = 0;
+        let mut counted = AllocationInfo::default();
         for _ in 0..2 {
             counted = self.serve(|| {
                 run(clients);
                 clients[0].fence();
             });
         }
-        counted - self.serve(|| clients[0].fence())
+        (counted.count_total - self.serve(|| clients[0].fence()).count_total) as usize
     }
 
     /// Serves until the clients, on another thread, are done; gives the allocations of the server.
-    fn serve(&self, clients: impl FnOnce() + Send) -> usize {
+    fn serve(&self, clients: impl FnOnce() + Send) -> AllocationInfo {
         let (done, ended) = oneshot::channel::<()>();
         thread::scope(|scope| {
             scope.spawn(move || {
                 clients();
                 drop(done);
             });
-            let counted = allocation_counter::measure(|| {
+            allocation_counter::measure(|| {
                 let _ = self.runtime.block_on(ended);
-            });
-            counted.count_total as usize
+            })
         })
     }
+}
+
+async fn listen(socket: Socket) {
+    socket.join("room").await.expect("a room more");
+    socket.on("fence", || Reply(()));
+    socket.on("number", |Data(_): Data<u64>| {});
+    socket.on("pair", |_: Socket, Data(_): Data<(u64, bool)>| {});
+    socket.on("text", |_: Socket, Data(_): Data<String>| {});
+    socket.on("binary", |Data(_): Data<Binary>| {});
+    socket.on("bytes", |Data(_): Data<Bytes>| {});
+    socket.on("emit", |socket: Socket, Data(n): Data<u64>| socket.emit("emit", n));
+    socket.on("echo", |socket: Socket, Data(text): Data<String>| socket.emit("echo", text));
+    socket.on("reply", |Data(n): Data<u64>| Reply(n));
+    socket.on("ack", |Data(n): Data<u64>, ack: Ack| ack.send(n));
+    socket.on("async", async |Data(_): Data<u64>| {});
+    socket.on("waits", async |Data(_): Data<u64>| wait().await);
+    socket.on("async reply", async |Data(n): Data<u64>| Reply(n));
+    socket.on("all", |socket: Socket, Data(n): Data<u64>| socket.namespace().emit("news", n));
+    socket.on("room", |socket: Socket, Data(n): Data<u64>| {
+        socket.namespace().to("room").emit("news", n)
+    });
+    socket.on("task", |socket: Socket, Data(n): Data<u64>| {
+        tokio::spawn(async move { socket.namespace().emit("news", n) });
+    });
 }
 
 /// Waits for the next turn. The runtime's own `yield_now` allocates.

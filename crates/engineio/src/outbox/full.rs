@@ -3,18 +3,32 @@
 use engineio_proto::{Outgoing, SlowConsumer};
 
 use super::queue::Queue;
+use crate::backlog::Backlog;
 use crate::limits::Limit;
+use crate::options::Options;
 
-/// The bounds of an outbox.
-#[derive(Clone, Copy, Debug)]
+/// The bounds of a server's outboxes: of each, and of all together.
+#[derive(Debug)]
 pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     pub(crate) packets: usize,
     pub(crate) pongs: usize,
     pub(crate) policy: SlowConsumer,
+    /// Apart from what is only read, on each push: it is written when somebody waits.
+    pub(crate) backlog: Box<Backlog>,
 }
 
 impl Bounds {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            bytes: options.max_outbound_bytes,
+            packets: options.max_outbound_packets,
+            pongs: options.max_pending_pongs,
+            policy: options.slow_consumer,
+            backlog: Box::new(Backlog::new(options.max_total_outbound_bytes)),
+        }
+    }
+
     pub(super) fn policy_of(&self, packet: &Outgoing) -> SlowConsumer {
         packet.policy().unwrap_or(self.policy)
     }

@@ -1,7 +1,6 @@
 //! What waits for one client, behind its outbox' lock.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::Waker;
 
 use engineio_proto::Outgoing;
@@ -34,19 +33,26 @@ pub(super) struct Queue {
     pub(super) unattended: bool,
     /// That many packets from the front are counted in the backlog; may be too low.
     pub(super) counted: usize,
-    pub(super) backlog: Arc<Backlog>,
     /// The outbox stands in the list of the batch that runs.
     pub(super) listed: bool,
     /// Pongs that wait, and the close frame.
     pub(super) control_frames: usize,
-    /// Nothing is pushed any more; what waits is still written.
-    pub(super) closed: bool,
-    /// Nothing is written any more either.
-    pub(super) discarded: bool,
+    pub(super) end: End,
     /// Bytes taken off the queue since the start: whether a slow client makes progress.
     pub(super) written: u64,
     /// Who waits until the queue is below half of its bounds.
     pub(super) waiters: Vec<Waker>,
+}
+
+/// How far the end of a queue has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It is not at its end.
+    Open,
+    /// Nothing is pushed any more; what waits is still written.
+    Closed,
+    /// Nothing is written any more either.
+    Discarded,
 }
 
 #[derive(Debug)]
@@ -73,8 +79,16 @@ impl Queue {
         self.ready || (self.flushing && self.packets.is_empty())
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.end != End::Open
+    }
+
+    pub(super) fn is_discarded(&self) -> bool {
+        self.end == End::Discarded
+    }
+
     pub(super) fn discard(&mut self) {
-        self.discarded = true;
+        self.end = End::Discarded;
         self.ready = false;
         self.encoding = Encoding::Plain;
         self.packets = VecDeque::new();
@@ -83,13 +97,13 @@ impl Queue {
         self.count = 0;
     }
 
-    pub(super) fn put(&mut self, packet: Outgoing, batch: bool) -> Todo {
+    pub(super) fn put(&mut self, packet: Outgoing, batch: bool, backlog: &Backlog) -> Todo {
         let was_ready = std::mem::replace(&mut self.ready, false);
         self.bytes += packet.size();
         self.count += 1;
         self.control_frames += usize::from(packet.is_control_frame());
         self.packets.push_back(packet);
-        if self.unattended && self.wait() {
+        if self.unattended && self.wait(backlog) {
             return Todo::Wake;
         }
         match &self.sink {
@@ -110,13 +124,13 @@ impl Queue {
     }
 
     /// What waits will do so for some time: it is counted. True: too much waits in the server.
-    pub(super) fn wait(&mut self) -> bool {
+    pub(super) fn wait(&mut self, backlog: &Backlog) -> bool {
         self.unattended = true;
         if self.flushing {
             return false; // who writes counts what is left
         }
         let counted = std::mem::replace(&mut self.counted, self.packets.len());
-        self.backlog.count(self.packets.range(counted..))
+        backlog.count(self.packets.range(counted..))
     }
 
     /// What waits, for whoever is to write it.
@@ -131,7 +145,7 @@ impl Queue {
         offset: usize,
         written: &Written,
     ) {
-        if self.discarded {
+        if self.is_discarded() {
             return;
         }
         self.encoding = encoding;

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use engineio_proto::websocket::deflate::WindowBits;
 use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::{Decoder, close};
@@ -30,7 +30,7 @@ pub(crate) struct WebSocket {
     /// That of a connection of our own listeners; other streams have theirs in them, or none.
     _place: Option<ConnectionPlace>,
     /// What the HTTP server had read beyond the request.
-    read_ahead: Bytes,
+    read_ahead: Vec<u8>,
     /// What waits to be written before it is a session's transport.
     pub(crate) out: Vec<u8>,
 }
@@ -56,7 +56,7 @@ impl WebSocket {
     ) -> Self {
         let (stream, read_ahead, _place) = Self::take_apart(upgraded);
         // exactly sized: the server's buffer is much larger than what is in it
-        let read_ahead = Bytes::copy_from_slice(&read_ahead);
+        let read_ahead = read_ahead.to_vec();
         let mut decoder = Decoder::new(max_message, max_frames);
         if let Some(agreement) = &agreement {
             decoder = decoder.with_deflate(agreement);
@@ -117,7 +117,12 @@ impl WebSocket {
     ) -> Poll<io::Result<usize>> {
         if !self.read_ahead.is_empty() {
             let count = self.read_ahead.len().min(buffer.len());
-            self.read_ahead.copy_to_slice(&mut buffer[..count]);
+            buffer[..count].copy_from_slice(&self.read_ahead[..count]);
+            if count == self.read_ahead.len() {
+                self.read_ahead = Vec::new();
+            } else {
+                self.read_ahead.drain(..count);
+            }
             return Poll::Ready(Ok(count));
         }
         let mut buffer = ReadBuf::new(buffer);
@@ -134,7 +139,7 @@ impl WebSocket {
             return;
         }
         bytes.extend_from_slice(&self.read_ahead);
-        self.read_ahead = bytes.into();
+        self.read_ahead = bytes;
     }
 
     /// Waits until a plain TCP stream is writable; other streams say so when they are written.

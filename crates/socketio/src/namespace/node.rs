@@ -78,7 +78,7 @@ fn run(future: impl Future<Output = ()> + Send + 'static) {
 
 impl Inner {
     fn socket(&self, id: &SocketId) -> Option<Socket> {
-        lock(&self.sockets).get(id).cloned()
+        lock(&self.sockets).get(id.as_str()).map(|socket| socket.0.clone())
     }
 
     /// The sockets of this node that are meant, the sender left out.
@@ -87,7 +87,7 @@ impl Inner {
         let sockets = lock(&self.sockets);
         ids.iter()
             .filter(|id| options.sender.as_ref() != Some(*id))
-            .filter_map(|id| sockets.get(id).cloned())
+            .filter_map(|id| sockets.get(id.as_str()).map(|socket| socket.0.clone()))
             .collect()
     }
 

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Revision};
 
-use super::Task;
+use super::{Outside, Task};
 use crate::client::Client;
 use crate::dynamic::Candidate;
 use crate::error::ConnectError;
@@ -31,7 +31,7 @@ impl Task {
             self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
         }
         let known = self.client.socket(nsp).is_some()
-            || self.connecting.iter().any(|(_, name)| **name == *nsp);
+            || self.outside.as_ref().is_some_and(|outside| outside.is_connecting(nsp));
         if known {
             // reference: a second CONNECT closes 4.x connections; never a second socket
             if self.revision() == Revision::V5 {
@@ -58,22 +58,32 @@ impl Task {
         if known_namespace.is_none() && !self.server.registry().has_rules() {
             return self.refuse(nsp, &ConnectError::new("Invalid namespace"));
         }
-        self.left.retain(|left| **left != *nsp);
+        if let Some(outside) = &mut self.outside {
+            outside.left.retain(|left| **left != *nsp);
+        }
         let no_middleware = |namespace: &Namespace| namespace.middleware().is_none();
         if let Some(namespace) = known_namespace.as_ref().filter(|n| no_middleware(n)) {
             let socket = self.new_socket(namespace.clone(), credentials);
             return self.complete(&socket, cx);
         }
-        self.attempts += 1;
-        self.connecting.push((self.attempts, nsp.into()));
+        let Outside { attempts, connecting, .. } = &mut **self.outside.get_or_insert_default();
+        *attempts += 1;
+        connecting.push((*attempts, nsp.into()));
         let attempt = Attempt {
-            number: self.attempts,
+            number: *attempts,
             nsp: nsp.to_owned(),
             namespace: known_namespace,
             server: self.server.clone(),
             client: self.client.clone(),
         };
         self.joining.push(AssertUnwindSafe(attempt.join(credentials)).catch_unwind());
+    }
+
+    /// The client does not want to join any more.
+    pub(super) fn give_up(&mut self, nsp: &str) {
+        if let Some(outside) = &mut self.outside {
+            outside.connecting.retain(|(_, name)| **name != *nsp);
+        }
     }
 
     fn new_socket(&self, namespace: Namespace, credentials: Credentials) -> Socket {
@@ -94,14 +104,13 @@ impl Task {
             Counters::add(&self.server.counters().handler_panics);
             return self.close(CloseReason::ForcedServerClose);
         };
-        let Some(at) = self.connecting.iter().position(|(number, _)| *number == attempt) else {
+        let Some(nsp) = self.outside.as_mut().and_then(|outside| outside.take(attempt)) else {
             // the client gave up meanwhile
             if let Ok(socket) = result {
                 socket.clear();
             }
             return;
         };
-        let (_, nsp) = self.connecting.swap_remove(at);
         match result {
             Ok(socket) => self.complete(&socket, cx),
             Err(refusal) => self.refuse(&nsp, &refusal),
@@ -150,6 +159,14 @@ impl Task {
         let (message, data) = (refusal.message(), refusal.value());
         let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
         let _ = self.client.conn().push(outgoing(packet), false);
+    }
+}
+
+impl Outside {
+    /// The namespace of an attempt that came to its end; `None`: it was given up.
+    fn take(&mut self, attempt: u64) -> Option<Box<str>> {
+        let at = self.connecting.iter().position(|(number, _)| *number == attempt)?;
+        Some(self.connecting.swap_remove(at).1)
     }
 }
 
