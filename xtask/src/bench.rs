@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use self::behaviour::Checks;
 use self::options::Options;
-use self::processes::{Generator, Server};
+use self::processes::{Cores, Generator, Server};
 use self::rows::{Bar, ROWS, Row};
 use self::servers::{Contender, Servers, bench_binary};
 use self::tables::{Measured, print_builds, print_peers, print_targets};
@@ -37,15 +37,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     }
     let rows = wanted(&options);
     let servers = Servers::prepare(&options, &rows)?;
-    let cores = machine::cores_apart();
-    let mut bench = Bench {
-        generator: Generator { program: bench_binary("sioload"), cores },
-        out: options.out.as_deref().map(File::create).transpose()?,
-        options,
-        failures: Vec::new(),
-    };
-    let machine = machine::describe();
-    bench.write(&json!({ "machine": &machine, "arguments": arguments }))?;
+    let mut bench = Bench::begin(options, arguments, machine::cores_apart())?;
 
     let mut measured = Measured::default();
     for round in 0..bench.options.rounds {
@@ -64,7 +56,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     let (_, ours) = &servers.builds()[0];
     let checks = Checks::run(&mut bench, ours)?;
 
-    println!("\n{machine}");
+    println!("\n{}", bench.machine);
     let mut missed = print_targets(&rows, &measured);
     print_builds(&rows, servers.builds(), &measured);
     print_peers(&rows, &measured);
@@ -80,26 +72,45 @@ fn wanted(options: &Options) -> Vec<&'static Row> {
             println!("bench: no row {}: the command of the server has no {{profile}}", row.name);
             return false;
         }
-        let connections = row.load[2].parse().unwrap_or(0);
-        let fits = machine::open_files() > connections + SPARE_FILES;
-        if !fits {
-            println!("bench: no row {}: raise the limit of open files (`ulimit -n`)", row.name);
-        }
-        fits
+        fits(row.name, row.load[2])
     });
     rows
+}
+
+/// Whether so many connections can be opened; says so if not.
+fn fits(row: &str, connections: &str) -> bool {
+    let connections = connections.parse().unwrap_or(0);
+    let fits = machine::open_files() > connections + SPARE_FILES;
+    if !fits {
+        println!("bench: no row {row}: raise the limit of open files (`ulimit -n`)");
+    }
+    fits
 }
 
 /// What all parts of a run share.
 struct Bench {
     generator: Generator,
     options: Options,
+    /// What is measured on.
+    machine: String,
     out: Option<File>,
     /// What went wrong; a bench with any of it fails.
     failures: Vec<String>,
 }
 
 impl Bench {
+    fn begin(options: Options, arguments: &[String], cores: Cores) -> Result<Self> {
+        let mut bench = Self {
+            generator: Generator { program: bench_binary("sioload"), cores },
+            machine: machine::describe(),
+            out: options.out.as_deref().map(File::create).transpose()?,
+            options,
+            failures: Vec::new(),
+        };
+        bench.write(&json!({ "machine": &bench.machine, "arguments": arguments }))?;
+        Ok(bench)
+    }
+
     /// One server, one row, one round; nothing when it went wrong.
     fn measure(&mut self, row: &Row, contender: &Contender, round: usize) -> Result<Option<Value>> {
         let Contender { name, protocol, command } = contender;

@@ -17,6 +17,8 @@ use crate::run::{Window, round};
 pub(crate) struct Cluster {
     messages: Vec<Message>,
     members: Vec<Member>,
+    /// So many of them are of the node that sends.
+    near_members: usize,
     padding: String,
     /// Messages that some member still waits for.
     on_the_way: usize,
@@ -50,9 +52,9 @@ struct Side {
 }
 
 impl Cluster {
-    fn new(members: usize, padding: String) -> Self {
+    fn new(near_members: usize, members: usize, padding: String) -> Self {
         let members = std::iter::repeat_with(Member::default).take(members).collect();
-        Self { members, padding, ..Self::default() }
+        Self { members, near_members, padding, ..Self::default() }
     }
 
     /// The next message.
@@ -76,7 +78,7 @@ impl Cluster {
     /// False: it is no message.
     fn receive(&mut self, at: usize, bytes: &[u8]) -> bool {
         let Some(number) = self.number(bytes) else { return false };
-        let is_far = at >= self.members.len() / 2;
+        let is_far = at >= self.near_members;
         let member = &mut self.members[at];
         if member.seen.len() <= number {
             member.seen.resize(number + 1, false);
@@ -129,7 +131,7 @@ impl Load {
         self.open_all(&mut found)?;
         let options = self.options.clone();
         let padding = text(options.size.saturating_sub(9));
-        self.cluster = Cluster::new(options.connections, padding);
+        self.cluster = Cluster::new(options.near(), options.connections, padding);
         let start = Instant::now();
         let mut begin = None;
         loop {
@@ -270,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_members_see() {
-        let mut cluster = Cluster::new(2, "x".to_owned());
+        let mut cluster = Cluster::new(1, 2, "x".to_owned());
         let messages = [sent(&mut cluster), sent(&mut cluster), sent(&mut cluster)];
         assert!(cluster.receive(0, &messages[0]));
         assert!(cluster.receive(0, &messages[2]));
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message() {
-        let mut cluster = Cluster::new(2, "x".to_owned());
+        let mut cluster = Cluster::new(1, 2, "x".to_owned());
         sent(&mut cluster);
         for wrong in [r#"42["msg","00000001:x"]"#, r#"42["msg","00000000:y"]"#, "42[]"] {
             assert!(!cluster.receive(0, wrong.as_bytes()), "{wrong}");

@@ -30,8 +30,9 @@ pub(crate) enum Scenario {
 pub(crate) struct Options {
     pub(crate) name: String,
     pub(crate) address: SocketAddrV4,
-    /// The second half of the connections are to this port.
+    /// The connections after the first [`Options::near`] are to this port.
     pub(crate) other: Option<u16>,
+    near: Option<usize>,
     pub(crate) dialect: Dialect,
     pub(crate) scenario: Scenario,
     pub(crate) connections: usize,
@@ -63,6 +64,7 @@ impl Options {
             name: "server".to_owned(),
             address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 3000),
             other: None,
+            near: None,
             dialect: Dialect::Eio4,
             scenario: Scenario::named(&scenario)?,
             connections: 100,
@@ -91,6 +93,7 @@ impl Options {
                 "--leave" => options.leave = true,
                 "--burst" => options.burst = true,
                 "--other" => options.other = Some(number(&name, &value()?)?),
+                "--near" => options.near = Some(number(&name, &value()?)?),
                 "--messages" => options.messages = Some(number(&name, &value()?)?),
                 "--name" => options.name = value()?,
                 "--port" => options.address.set_port(number(&name, &value()?)?),
@@ -116,10 +119,15 @@ impl Options {
     pub(crate) fn address_of(&self, connection: usize) -> SocketAddrV4 {
         let mut address = self.address;
         match self.other {
-            Some(port) if connection >= self.connections / 2 => address.set_port(port),
+            Some(port) if connection >= self.near() => address.set_port(port),
             _ => {}
         }
         address
+    }
+
+    /// How many of the connections are to the first of two servers: half of them, if it is not said.
+    pub(crate) fn near(&self) -> usize {
+        self.near.unwrap_or(self.connections / 2)
     }
 
     /// What cannot be measured together. An option without a meaning for the scenario is accepted.
@@ -144,11 +152,12 @@ impl Options {
             return Err("Fanout needs a --rate, and senders among its connections".to_owned());
         }
         let is_cluster = scenario == Scenario::Cluster;
-        if is_cluster && (self.other.is_none() || self.connections % 2 != 0) {
-            return Err("Cluster needs --other, and an even number of connections".to_owned());
+        // the first of them sends
+        if is_cluster && (self.other.is_none() || !(1..self.connections).contains(&self.near())) {
+            return Err("Cluster needs --other, and connections to both servers".to_owned());
         }
-        if self.other.is_some() && !is_cluster {
-            return Err("--other is for Cluster alone".to_owned());
+        if (self.other.is_some() || self.near.is_some()) && !is_cluster {
+            return Err("--other and --near are for Cluster alone".to_owned());
         }
         if self.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
             return Err("the rate is above 0".to_owned());
@@ -221,6 +230,17 @@ mod tests {
     }
 
     #[test]
+    fn which_server() {
+        let ports = |line: &str| {
+            let options = parse(line).unwrap();
+            [0, 1, 2, 3].map(|at| options.address_of(at).port())
+        };
+        let line = "cluster -c 4 --port 1 --other 2";
+        assert_eq!(ports(line), [1, 1, 2, 2]);
+        assert_eq!(ports(&format!("{line} --near 1")), [1, 2, 2, 2]);
+    }
+
+    #[test]
     fn what_does_not_fit() {
         #[track_caller]
         fn check(line: &str, expected: &str) {
@@ -234,7 +254,12 @@ mod tests {
         check("ack --protocol raw", "Ack needs Socket.IO");
         check("fanout", "Fanout needs a --rate, and senders among its connections");
         check("idle --rate 0", "the rate is above 0");
-        check("cluster", "Cluster needs --other, and an even number of connections");
-        check("echo --other 1", "--other is for Cluster alone");
+        check("cluster", "Cluster needs --other, and connections to both servers");
+        for near in ["0", "100"] {
+            let line = format!("cluster --other 1 --near {near}");
+            check(&line, "Cluster needs --other, and connections to both servers");
+        }
+        check("echo --other 1", "--other and --near are for Cluster alone");
+        check("echo --near 1", "--other and --near are for Cluster alone");
     }
 }

@@ -143,6 +143,12 @@ impl fmt::Debug for Before {
     }
 }
 
+/// Does what is to be done before the turn's writes, of which the driver makes the first.
+pub(crate) fn before_writing() {
+    let before = LIST.with_borrow_mut(|list| std::mem::take(&mut list.before));
+    before.iter().for_each(|before| (before.0)());
+}
+
 /// The driver of a session is about to flush it.
 pub(crate) fn flushing(socket: &Socket) {
     LIST.with_borrow_mut(|list| list.own_listed &= list.own != socket.address());
@@ -183,11 +189,11 @@ impl Drop for Batch {
         if !self.outermost {
             return;
         }
-        let (before, listed) = LIST.with_borrow_mut(|list| {
+        let listed = LIST.with_borrow_mut(|list| {
             (list.active, list.own_listed) = (false, false);
-            (std::mem::take(&mut list.before), !list.sockets.is_empty())
+            !list.sockets.is_empty()
         });
-        before.iter().for_each(|before| (before.0)());
+        before_writing();
         if listed {
             flush_all();
         }

@@ -30,7 +30,7 @@ use tracing::Instrument as _;
 use crate::TARGET;
 use crate::addresses::Place;
 use crate::application::Application;
-use crate::batch::Batch;
+use crate::batch::{self, Batch};
 use crate::limits::Limit;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
@@ -350,6 +350,7 @@ impl Driver {
 
     /// Writes what this turn queued.
     fn flush(&mut self, now: Instant, cx: &mut Context<'_>) {
+        batch::before_writing();
         let outbox = &self.socket.shared().outbox;
         match &mut self.transport {
             Transport::Polling(polling) => {

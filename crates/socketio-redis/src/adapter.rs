@@ -46,7 +46,9 @@ pub(crate) struct Parts {
 
 impl RedisAdapter {
     /// Begins an adapter for the Redis at an address: a URL
-    /// (`redis://[user][:password@]host[:port][/db]`) or a [`ConnectionInfo`].
+    /// (`redis://[user][:password@]host[:port][/db]`) or a [`ConnectionInfo`]. What the latter says of
+    /// sockets holds, with two exceptions: `TCP_NODELAY` is always set; and `SO_LINGER`, which cannot be
+    /// read from it, is left alone on the connection that publishes, unless that is one with TLS.
     pub fn builder(redis: impl IntoConnectionInfo) -> Builder {
         Builder::new(redis.into_connection_info().map(Place::Server))
     }

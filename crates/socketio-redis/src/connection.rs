@@ -59,6 +59,7 @@ impl Connection {
             if let Some(keepalive) = settings.keepalive() {
                 socket.set_tcp_keepalive(keepalive)?;
             }
+            // that of lingering is not to be had from the settings
             #[cfg(target_os = "linux")]
             socket.set_tcp_user_timeout(settings.user_timeout())?;
             let opening =

@@ -15,6 +15,8 @@ use std::time::Duration;
 use redis::{PushInfo, PushKind, RedisError, Value};
 use socketio_adapter::{AdapterFuture, Channel, Receiver};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use crate::connection::{Answered, Backoff, Connection, RETRY_PAUSE, closed, is_elsewhere, moved};
@@ -203,8 +205,17 @@ impl Subscriber {
             if delivered.is_err() {
                 tracing::error!("delivering messages of the cluster panicked");
             }
-            tokio::task::yield_now().await;
+            if self.is_all_delivered() {
+                // about to wait anyway, unless more came meanwhile, again and again
+                consume_budget().await;
+            } else {
+                yield_now().await;
+            }
         }
+    }
+
+    fn is_all_delivered(&self) -> bool {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).messages.is_empty()
     }
 
     /// What is delivered together.

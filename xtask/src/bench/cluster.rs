@@ -3,17 +3,16 @@
 //! The nodes of a kind and a Redis of their own are started for each measurement. A member of one
 //! node has messages sent to all members of both; the load generator numbers them.
 
-use std::fs::File;
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::options::{Options, Peer, Protocol};
-use super::processes::{Cores, Generator, Server};
+use super::processes::{Cores, Server};
 use super::ratios::{InRound, Spread, paired};
 use super::servers::{OURS, bench_binary, build};
 use super::tables::Table;
-use super::{Bench, machine};
+use super::{Bench, fits, machine};
 use crate::command::{Result, cargo, find, release_binary, root, run};
 use crate::setup;
 
@@ -23,24 +22,39 @@ pub(crate) struct Row {
     title: &'static str,
     /// For the scenario `cluster` of the load generator.
     load: &'static [&'static str],
+    /// Only with `--full`, or if it is asked for.
+    is_long: bool,
 }
 
-pub(crate) const ROWS: [Row; 6] = [
-    Row { name: "one", title: "one at a time", load: &["-c", "20", "-w", "1"] },
-    Row { name: "paced-200", title: "200 a second", load: &["-c", "20", "--rate", "200"] },
-    Row { name: "paced-2000", title: "2,000 a second", load: &["-c", "20", "--rate", "2000"] },
-    Row { name: "bursts", title: "100 at once", load: &["-c", "20", "-w", "100", "--burst"] },
+pub(crate) const ROWS: [Row; 8] = [
+    row("one", "one at a time", &["-c", "20", "-w", "1"]),
+    row(
+        "near-one",
+        "the same, one member of the sender's",
+        &["-c", "11", "--near", "1", "-w", "1"],
+    ),
+    row("paced-200", "200 a second", &["-c", "20", "--rate", "200"]),
+    row("paced-2000", "2,000 a second", &["-c", "20", "--rate", "2000"]),
+    row("bursts", "100 at once", &["-c", "20", "-w", "100", "--burst"]),
+    row(
+        "window",
+        "10,000, of which 500 on their way",
+        &["-c", "100", "-w", "500", "--messages", "10000"],
+    ),
+    row("flood", "10,000 at once", &["-c", "20", "-w", "10000", "--messages", "10000"]),
     Row {
-        name: "window",
-        title: "10,000, of which 500 on their way",
-        load: &["-c", "100", "-w", "500", "--messages", "10000"],
-    },
-    Row {
-        name: "flood",
-        title: "10,000 at once",
-        load: &["-c", "20", "-w", "10000", "--messages", "10000"],
+        is_long: true,
+        ..row(
+            "members",
+            "one at a time, 9,500 members each",
+            &["-c", "19000", "-w", "1", "--messages", "50"],
+        )
     },
 ];
+
+const fn row(name: &'static str, title: &'static str, load: &'static [&'static str]) -> Row {
+    Row { name, title, load, is_long: false }
+}
 
 /// A kind of nodes.
 struct Estate {
@@ -55,15 +69,13 @@ pub(super) fn command(options: Options, arguments: &[String]) -> Result<ExitCode
         true => Cores::Anywhere,
         false => machine::cores_apart(),
     };
-    let mut bench = Bench {
-        generator: Generator { program: bench_binary("sioload"), cores },
-        out: options.out.as_deref().map(File::create).transpose()?,
-        options,
-        failures: Vec::new(),
+    let mut bench = Bench::begin(options, arguments, cores)?;
+    let is_wanted = |row: &&Row| {
+        let is_named = bench.options.rows.is_some();
+        bench.options.wants(row.name) && (is_named || bench.options.full || !row.is_long)
     };
-    let machine = machine::describe();
-    bench.write(&json!({ "machine": &machine, "arguments": arguments }))?;
-    let rows: Vec<&Row> = ROWS.iter().filter(|row| bench.options.wants(row.name)).collect();
+    let mut rows: Vec<&Row> = ROWS.iter().filter(is_wanted).collect();
+    rows.retain(|row| fits(row.name, row.load[1]));
     let mut measured = Vec::new();
     for round in 0..bench.options.rounds {
         for row in &rows {
@@ -90,7 +102,7 @@ pub(super) fn command(options: Options, arguments: &[String]) -> Result<ExitCode
         Cores::Apart => "both nodes on core 1, Redis and the load on core 0",
         Cores::Anywhere => "nothing pinned, two workers for each node on tokio",
     };
-    println!("\n{machine}; {pinned}");
+    println!("\n{}; {pinned}", bench.machine);
     print_all(&rows, &estates, &measured);
     print_ratios(&rows, &estates, &measured);
     for run in measured.iter().filter(|run| run.estate == OURS) {

@@ -11,6 +11,8 @@ pub(crate) struct Options {
     pub(crate) cluster: bool,
     /// Nothing is pinned.
     pub(crate) anywhere: bool,
+    /// Rows that take long, too.
+    pub(crate) full: bool,
     pub(crate) rounds: usize,
     /// Seconds that are measured, and those before them.
     pub(crate) measure: f64,
@@ -51,6 +53,7 @@ impl Options {
         let mut options = Self {
             cluster: false,
             anywhere: false,
+            full: false,
             rounds: 3,
             measure: 1.0,
             warm: 0.5,
@@ -69,6 +72,7 @@ impl Options {
             options.warm = 1.0;
         }
         if arguments.iter().any(|argument| argument == "--full") {
+            options.full = true;
             options.rounds = 5;
             options.measure = 3.0;
             options.warm = 1.0;
@@ -212,7 +216,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench [OPTIONS]
 
   --quick            3 rounds of 1 s, under 10 minutes once all is built (the default)
-  --full             5 rounds of 3 s, and Node in the rows of handshakes
+  --full             5 rounds of 3 s, and Node in the rows of handshakes; with --cluster, the row of
+                     9,500 members of each node
   --rows A,B         these rows alone
   --rounds N         how often each server is measured in turn
   --secs S           how long each of these measurements is

@@ -1,22 +1,29 @@
 //! A Redis Cluster: three masters, one of them with a replica.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socketio_redis::{Builder, Dialect, RedisAdapter, RoomChannels};
 
-use crate::redis::{Ears, Node, Redis, eventually, free_port, within};
+use crate::redis::{Access, Ears, Node, Redis, eventually, free_port, within};
 
 /// The last of the nodes is the replica of the first, if there are four.
 struct Cluster {
     nodes: Vec<Redis>,
+    access: Access,
 }
 
 impl Cluster {
     async fn start(count: usize) -> Option<Self> {
+        Self::start_with(count, Access::plain()).await
+    }
+
+    async fn start_with(count: usize, access: Access) -> Option<Self> {
         let mut nodes = Vec::new();
         for _ in 0..count {
-            let node = Redis::start_with(|folder| {
+            let more = Arc::clone(&access.arguments);
+            let node = Redis::start_with(move |folder| {
                 // not that of the commands and 10,000 more, which may not be one
                 let bus = free_port().to_string();
                 fs::write(folder.join("bus"), &bus).unwrap();
@@ -31,6 +38,7 @@ impl Cluster {
                 .concat()
                 .into_iter()
                 .map(str::to_owned)
+                .chain(more(folder))
                 .collect()
             });
             nodes.push(node.await?);
@@ -42,7 +50,7 @@ impl Cluster {
             node.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await;
             node.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", first, last]).await;
         }
-        let cluster = Self { nodes };
+        let cluster = Self { nodes, access };
         let all = format!("cluster_known_nodes:{count}\r\n");
         let begin = Instant::now();
         while !cluster.knows(&all).await {
@@ -85,7 +93,7 @@ impl Cluster {
 
     async fn meet(&self) {
         for node in &self.nodes[1..] {
-            let port = node.port.to_string();
+            let port = self.access.port(node).to_string();
             let bus: String = fs::read_to_string(node.folder.join("bus")).unwrap();
             self.nodes[0].ask::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await;
         }
@@ -103,8 +111,8 @@ impl Cluster {
 
     /// Knows one of the nodes.
     fn builder(&self, at: usize) -> Builder {
-        let seeds = ["redis://127.0.0.1:1".to_owned(), self.nodes[at].url()];
-        RedisAdapter::cluster(seeds).request_timeout(Duration::from_secs(1))
+        let builder = RedisAdapter::cluster(self.access.urls(&self.nodes[at]));
+        (self.access.trust)(builder).request_timeout(Duration::from_secs(1))
     }
 
     /// Two servers, and a client of the second in many rooms, whose slots are of all masters.
@@ -234,6 +242,15 @@ async fn a_replica_takes_the_place_of_a_master_that_is_killed() {
 async fn a_replica_takes_the_place_of_a_master_that_hangs() {
     let Some(cluster) = Cluster::start(4).await else { return };
     replaces(cluster, |master| master.hang()).await;
+}
+
+/// Nodes that speak TLS with everybody, and among themselves.
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_master_is_replaced_behind_tls() {
+    let Some(access) = crate::tls::access().await else { return };
+    let Some(cluster) = Cluster::start_with(4, access).await else { return };
+    replaces(cluster, |master| master.kill()).await;
 }
 
 async fn replaces(mut cluster: Cluster, end: fn(&mut Redis)) {

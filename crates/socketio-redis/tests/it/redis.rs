@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, RedisResult};
@@ -15,6 +15,42 @@ use testkit::{Connector, Eio, WebSocket, open_websocket};
 use tokio::sync::mpsc;
 
 type Arguments = dyn Fn(&Path) -> Vec<String> + Send + Sync;
+
+/// How servers of a kind are reached by the adapters: over plain TCP, or over TLS.
+#[derive(Clone)]
+pub(crate) struct Access {
+    pub(crate) scheme: &'static str,
+    /// More arguments of a server, for its folder.
+    pub(crate) arguments: Arc<Arguments>,
+    /// Has an adapter trust the servers.
+    pub(crate) trust: Arc<dyn Fn(Builder) -> Builder + Send + Sync>,
+}
+
+impl Access {
+    pub(crate) fn plain() -> Self {
+        let trust = Arc::new(|builder| builder);
+        Self { scheme: "redis", arguments: Arc::new(|_| Vec::new()), trust }
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.scheme == "redis"
+    }
+
+    pub(crate) fn port(&self, redis: &Redis) -> u16 {
+        match self.is_plain() {
+            true => redis.port,
+            false => fs::read_to_string(redis.folder.join(TLS_PORT)).unwrap().parse().unwrap(),
+        }
+    }
+
+    /// Where nobody is, and where a server is.
+    pub(crate) fn urls(&self, redis: &Redis) -> [String; 2] {
+        [1, self.port(redis)].map(|port| format!("{}://127.0.0.1:{port}", self.scheme))
+    }
+}
+
+/// The file in a server's folder that has the number of its port for TLS.
+pub(crate) const TLS_PORT: &str = "tls-port";
 
 /// A `redis-server` on a free port, ended with this value.
 pub(crate) struct Redis {

@@ -1,28 +1,36 @@
 //! A master, its replica, and a sentinel that makes the replica the master.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_redis::{Builder, RedisAdapter, RedisConnectionInfo, RoomChannels, Sentinel};
+use socketio_redis::{Builder, RedisAdapter, RedisConnectionInfo, RoomChannels, Sentinel, TlsMode};
 
-use crate::redis::{Ears, Node, Redis, eventually, within};
+use crate::redis::{Access, Ears, Node, Redis, eventually, within};
 
 struct Watched {
     master: Redis,
     replica: Redis,
     sentinel: Redis,
+    access: Access,
 }
 
 impl Watched {
     /// `silence`: after which the sentinel takes the master for dead.
     async fn start(silence: Duration) -> Option<Self> {
-        let quick = || ["--repl-diskless-sync-delay", "0"].map(str::to_owned).to_vec();
-        let master = Redis::start_with(move |_| quick()).await?;
-        let of = format!("127.0.0.1 {}", master.port);
-        let replica = Redis::start_with(move |_| {
-            [quick(), vec!["--replicaof".to_owned(), of.clone()]].concat()
-        })
-        .await?;
+        Self::start_with(silence, Access::plain()).await
+    }
+
+    async fn start_with(silence: Duration, access: Access) -> Option<Self> {
+        let more = || Arc::clone(&access.arguments);
+        let quick = ["--repl-diskless-sync-delay", "0"].map(str::to_owned);
+        let (quickly, secured) = (quick.to_vec(), more());
+        let master =
+            Redis::start_with(move |folder| [quickly.clone(), secured(folder)].concat()).await?;
+        let of = ["--replicaof".to_owned(), format!("127.0.0.1 {}", access.port(&master))];
+        let (quickly, secured) = ([quick, of].concat(), more());
+        let replica =
+            Redis::start_with(move |folder| [quickly.clone(), secured(folder)].concat()).await?;
         for server in [&master, &replica] {
             let user = ["ACL", "SETUSER", "bob", "on", ">secret", "allchannels", "+@all"];
             server.ask::<()>(&user).await;
@@ -32,7 +40,7 @@ impl Watched {
             info.contains("master_link_status:up")
         })
         .await;
-        let (port, silence) = (master.port, silence.as_millis());
+        let (port, silence, secured) = (access.port(&master), silence.as_millis(), more());
         let sentinel = Redis::start_with(move |folder| {
             let file = folder.join("sentinel.conf");
             // it writes there, so each attempt begins with a new one
@@ -42,18 +50,23 @@ impl Watched {
                  sentinel failover-timeout the_master 3000\n"
             );
             fs::write(&file, text).unwrap();
-            vec![file.display().to_string(), "--sentinel".to_owned()]
+            let itself = vec![file.display().to_string(), "--sentinel".to_owned()];
+            [itself, secured(folder)].concat()
         })
         .await?;
-        Some(Self { master, replica, sentinel })
+        Some(Self { master, replica, sentinel, access })
     }
 
     fn builder(&self, name: &str) -> Builder {
         // the first is not there
-        let sentinels = ["redis://127.0.0.1:1".to_owned(), self.sentinel.url()];
+        let sentinels = self.access.urls(&self.sentinel);
         let settings = RedisConnectionInfo::default().set_username("bob").set_password("secret");
-        RedisAdapter::sentinel(Sentinel::new(name, sentinels).servers(settings))
-            .request_timeout(Duration::from_secs(1))
+        let mut master = Sentinel::new(name, sentinels).servers(settings);
+        if !self.access.is_plain() {
+            master = master.tls(TlsMode::Secure);
+        }
+        let builder = RedisAdapter::sentinel(master).request_timeout(Duration::from_secs(1));
+        (self.access.trust)(builder)
     }
 }
 
@@ -79,6 +92,20 @@ async fn the_master_is_changed() {
 #[tokio::test]
 async fn the_master_is_killed() {
     let Some(watched) = Watched::start(Duration::from_secs(1)).await else { return };
+    kill(watched).await;
+}
+
+/// The sentinel speaks TLS, too.
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn the_master_is_killed_behind_tls() {
+    let Some(access) = crate::tls::access().await else { return };
+    let silence = Duration::from_secs(1);
+    let Some(watched) = Watched::start_with(silence, access).await else { return };
+    kill(watched).await;
+}
+
+async fn kill(watched: Watched) {
     follows(watched, async |watched| {
         eventually("the sentinel knows the replica", async || {
             let info = watched.sentinel.ask::<String>(&["INFO", "sentinel"]).await;
@@ -113,9 +140,10 @@ async fn follows(mut watched: Watched, change: impl AsyncFnOnce(&mut Watched)) {
     }
 
     change(&mut watched).await;
+    let replica = watched.access.port(&watched.replica);
     eventually("the new master", async || {
         let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "the_master"];
-        watched.sentinel.ask::<(String, u16)>(&ask).await.1 == watched.replica.port
+        watched.sentinel.ask::<(String, u16)>(&ask).await.1 == replica
     })
     .await;
     let promoted = Instant::now();

@@ -1,16 +1,17 @@
 //! A Redis that speaks TLS alone, with a certificate made here.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
-use socketio_redis::{ClientTlsConfig, Event, RedisAdapter, TlsCertificates};
+use socketio_redis::{Builder, ClientTlsConfig, Event, RedisAdapter, TlsCertificates};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::redis::{Node, eventually, free_port, program, within};
+use crate::redis::{Access, Node, TLS_PORT, eventually, free_port, program, within};
 
 /// It ends, and its files go, with this value.
 struct Redis {
@@ -71,7 +72,7 @@ impl Redis {
         !has_ended
     }
 
-    fn builder(&self, certificates: TlsCertificates) -> socketio_redis::Builder {
+    fn builder(&self, certificates: TlsCertificates) -> Builder {
         RedisAdapter::builder(format!("rediss://localhost:{}", self.port))
             .request_timeout(Duration::from_secs(5))
             .certificates(certificates)
@@ -98,6 +99,31 @@ impl Drop for Redis {
 
 fn certificate() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(["localhost".to_owned()]).unwrap()
+}
+
+/// Servers that speak TLS on a port of their own, and with each other; all have one certificate, that
+/// of the address by which they tell of one another. `None` if there are none.
+pub(crate) async fn access() -> Option<Access> {
+    // says so if it cannot
+    Redis::start(false).await?;
+    let own = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let root = certificate.clone().into_bytes();
+    let arguments = move |folder: &Path| {
+        let port = free_port().to_string();
+        let files = [("own.pem", &certificate), ("key.pem", &key), (TLS_PORT, &port)];
+        for (name, content) in files {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+        // where the server is run
+        let options = "--tls-cert-file own.pem --tls-key-file key.pem --tls-ca-cert-file own.pem \
+                       --tls-auth-clients no --tls-replication yes --tls-cluster yes --tls-port";
+        options.split_whitespace().chain([port.as_str()]).map(str::to_owned).collect()
+    };
+    let trust = move |builder: Builder| {
+        builder.certificates(TlsCertificates { client_tls: None, root_cert: Some(root.clone()) })
+    };
+    Some(Access { scheme: "rediss", arguments: Arc::new(arguments), trust: Arc::new(trust) })
 }
 
 #[tokio::test]

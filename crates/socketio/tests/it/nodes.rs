@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use socketio::{
 use socketio_adapter::{
     AdapterFuture, Bus, Channel, ClusterNode, Dialect, Format, Full, Receiver, RoomChannels,
 };
-use testkit::{Eio, settle};
+use testkit::{Connector, Eio, settle};
 
 use crate::support::{BOTH, Peer, arrivals, connector, leave_nothing};
 
@@ -33,6 +33,7 @@ struct Inner {
     receivers: Mutex<HashMap<Channel, Vec<Listening>>>,
     published: Mutex<Vec<String>>,
     is_away: AtomicBool,
+    on_flush: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// A connection, by its name, and who listens over it.
@@ -90,6 +91,12 @@ impl Bus for Connection {
         self.0.0.published.lock().unwrap().push(channel.clone());
         self.0.deliver(&channel, &payload);
         Ok(())
+    }
+
+    fn flush(&self) {
+        if let Some(on_flush) = self.0.0.on_flush.get() {
+            on_flush();
+        }
     }
 
     fn subscribe(&self, channel: Channel, receiver: &Arc<dyn Receiver>) -> AdapterFuture<()> {
@@ -431,6 +438,30 @@ async fn a_broker_that_is_away() {
         two.broker.0.is_away.store(false, Ordering::Relaxed);
         two.leave().await;
     }
+}
+
+/// The broker is written to before any client of this node, the one whose event it was included.
+#[tokio::test]
+async fn the_broker_comes_first() {
+    let broker = Broker::default();
+    let io = Server::builder().adapter(broker.node(1, FORMATS[0])).build().unwrap();
+    let attached = io.listen("127.0.0.1:0").await.unwrap();
+    io.on_connection(|socket: Socket| {
+        socket.on("tell", |socket: Socket| socket.namespace().emit("told", ()));
+    });
+    let server = Connector::tcp(attached.local_addr());
+    let mut peers = [Peer::join(&server, Eio::V4).await, Peer::join(&server, Eio::V4).await];
+    let flushes: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let (counting, noted) = (io.clone(), Arc::clone(&flushes));
+    let on_flush = move || noted.lock().unwrap().push(counting.stats().engine.packets_out);
+    assert!(broker.0.on_flush.set(Box::new(on_flush)).is_ok());
+    let before = io.stats().engine.packets_out;
+    peers[0].send(r#"42["tell"]"#).await;
+    for peer in &mut peers {
+        peer.expect(r#"42["told"]"#).await;
+    }
+    assert_eq!(*flushes.lock().unwrap(), [before]);
+    leave_nothing(&io, peers).await;
 }
 
 /// What arrives is delivered, and goes nowhere else; what is no message is counted.
