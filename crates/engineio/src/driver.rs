@@ -243,8 +243,11 @@ impl Driver {
                 // It crossed the upgrade, or the end: dropped, which answers it.
                 _ => self.socket.shared().mailbox.poll_answered(),
             },
-            Mail::Post(post) if self.stage == Stage::Open => self.post = Some(post),
-            Mail::Post(post) => post.answer(&self.socket),
+            Mail::Post(post) if self.stage == Stage::Open => match &mut self.post {
+                Some(before) => before.follow(post),
+                None => self.post = Some(post),
+            },
+            Mail::Post(post) => post.finish_all(&self.socket),
             Mail::Probe(probe) => {
                 if self.session.on_probe_open(now) {
                     self.probe = Some(probe);

@@ -48,16 +48,46 @@ pub(crate) struct PollAnswer {
 /// The packets of a POST, to be taken as the application gets ready for them.
 pub(crate) struct Post {
     pub(crate) packets: payload::Decoder,
-    /// Told when all packets were taken.
-    pub(crate) done: oneshot::Sender<()>,
+    /// Told when the client may go on; none if it was.
+    done: Option<oneshot::Sender<()>>,
+    /// What came after it was told, and waits for these packets.
+    next: Option<Box<Self>>,
 }
 
 impl Post {
-    /// Tells the request that its packets were taken, or that the session ended meanwhile.
-    pub(crate) fn answer(self, socket: &Socket) {
-        // before the answer: the client's next POST may come at once
-        socket.shared().mailbox.post_answered();
-        let _ = self.done.send(());
+    /// A post, and who waits for its answer.
+    pub(crate) fn new(packets: payload::Decoder) -> (Self, oneshot::Receiver<()>) {
+        let (done, taken) = oneshot::channel();
+        (Self { packets, done: Some(done), next: None }, taken)
+    }
+
+    /// Another one, behind this one. Only one can be, for it is answered when it has its turn.
+    pub(crate) fn follow(&mut self, post: Self) {
+        debug_assert!(self.done.is_none() && self.next.is_none(), "one POST at a time");
+        self.next = Some(Box::new(post));
+    }
+
+    /// Tells the request that its packets were taken, or that it need not wait for that.
+    pub(crate) fn answer(&mut self, socket: &Socket) {
+        if let Some(done) = self.done.take() {
+            // before the answer: the client's next POST may come at once
+            socket.shared().mailbox.post_answered();
+            let _ = done.send(());
+        }
+    }
+
+    /// All its packets were taken: the next one.
+    pub(crate) fn finish(mut self, socket: &Socket) -> Option<Self> {
+        self.answer(socket);
+        self.next.map(|next| *next)
+    }
+
+    /// The session is over.
+    pub(crate) fn finish_all(self, socket: &Socket) {
+        let mut post = Some(self);
+        while let Some(one) = post {
+            post = one.finish(socket);
+        }
     }
 }
 

@@ -164,8 +164,8 @@ where
             }
         },
     };
-    let (done, taken) = oneshot::channel();
-    if socket.shared().mailbox.put(Mail::Post(Post { packets, done })) {
+    let (post, taken) = Post::new(packets);
+    if socket.shared().mailbox.put(Mail::Post(post)) {
         socket.wake();
     }
     // An end of the session meanwhile makes no difference to the answer.

@@ -154,10 +154,17 @@ pub(crate) fn deflate(pieces: &[&[u8]], level: u8, window: WindowBits) -> Option
     let mut deflater = deflater.unwrap_or_else(|| Box::new(Deflater::new(level, window)));
     // the tail needs room, too; a vector of that size suffices for most
     let mut out = Vec::with_capacity(size / 4 + 64);
-    let fits = deflater.message(pieces, size + TAIL.len(), &mut out) && out.len() < size;
+    // Whatever its size: to give up would cost the context, and a new one is 370 KiB each time.
+    let is_done = deflater.message(pieces, most(size), &mut out);
     deflater.reset();
     DEFLATER.set(Some(deflater));
-    fits.then_some(out)
+    (is_done && out.len() < size).then_some(out)
+}
+
+/// The most bytes that a message takes deflated, with the tail: a literal is 9 bits at the most, and a
+/// block has a header.
+fn most(size: usize) -> usize {
+    size.saturating_add(size / 8 + size / 64 + 64)
 }
 
 impl Inflater {
@@ -399,6 +406,26 @@ mod tests {
         let _ = deflate(&[&noise, text.as_bytes()], 6, MAX);
         let _ = inflate(b"\xff", LIMIT);
         assert_eq!(deflate(&[text.as_bytes()], 6, MAX), expected);
+    }
+
+    /// A context is kept from message to message, then, and not made anew.
+    #[test]
+    fn there_is_room_for_whatever_does_not_get_smaller() {
+        for level in 1..=9 {
+            for (seed, len) in
+                [1, 2, 3, 10, 100, 1_000, 4_096, 70_000, 131_072].into_iter().enumerate()
+            {
+                let noise = half_noise(len, 4 * seed as u32);
+                for message in [&noise[..], &letters(len, 3), &vec![0xff; len]] {
+                    let mut out = Vec::new();
+                    let mut deflater = Deflater::new(level, MAX);
+                    assert!(
+                        deflater.message(&[message], most(len), &mut out),
+                        "{len}, level {level}"
+                    );
+                }
+            }
+        }
     }
 
     /// Bytes that get a little smaller, or not at all if the seed is a multiple of 4.

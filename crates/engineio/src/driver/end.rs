@@ -132,10 +132,10 @@ impl Driver {
             shared.outbox.close(None);
         }
         // The client of a request that is still being read or taken gets its answer now.
-        match self.post.take() {
-            Some(post) => post.answer(&self.socket),
-            None => self.socket.shared().mailbox.post_answered(),
+        if let Some(post) = self.post.take() {
+            post.finish_all(&self.socket);
         }
+        self.socket.shared().mailbox.post_answered();
         if !wait {
             self.engine.forget(&self.socket);
         }

@@ -129,6 +129,10 @@ impl Driver {
     }
 
     /// Takes the packets of a POST as long as they may be delivered.
+    ///
+    /// Its answer comes behind the last of them, and is what slows a client down. If it is for the
+    /// client to take its answers, it is told to go on before: one that does not poll while it
+    /// posts would wait for ever. A further POST waits, then.
     fn take_post(&mut self, now: Instant, cx: &mut Context<'_>) {
         let Some(mut post) = self.post.take() else { return };
         while self.may_deliver(now, cx) {
@@ -141,14 +145,20 @@ impl Driver {
                     }
                     self.end(now, CloseReason::ParseError, None, cx);
                 }
-                None => break,
+                None => match post.finish(&self.socket) {
+                    Some(next) => post = next,
+                    None => return,
+                },
             }
         }
-        match self.unread_since {
-            Some(_) if self.stage == Stage::Open => self.post = Some(post),
+        if self.unread_since.is_none() || self.stage != Stage::Open {
             // reference: the answer is `ok` whatever was in it
-            _ => post.answer(&self.socket),
+            return post.finish_all(&self.socket);
         }
+        if self.socket.shared().outbox.poll_writable(cx).is_pending() {
+            post.answer(&self.socket);
+        }
+        self.post = Some(post);
     }
 
     /// Reads one buffer of frames.

@@ -233,6 +233,38 @@ async fn a_panic_in_a_function_ends_its_request_only() {
     host.end().await;
 }
 
+/// Neither is taken for a program that names none.
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_is_named_twice_or_is_no_text_is_refused() {
+    let mut options = Options::default();
+    options.origins = Origins::list("https://ok.test").unwrap().allow_missing(true);
+    let host = Host::echo(options);
+    let target = host.net.target(Eio::V4, "polling", "");
+    let open = async |headers: &[(&str, &str)]| {
+        let mut request_ = testkit::Request::get(&target);
+        for (name, value) in headers {
+            request_ = request_.header(name, value);
+        }
+        request(&host.net, request_).await.status
+    };
+    let (ok, evil) = (("Origin", "https://ok.test"), ("Origin", "https://evil.test"));
+    assert_eq!(open(&[]).await, 200);
+    assert_eq!(open(&[ok]).await, 200);
+    assert_eq!(open(&[("Referer", "https://ok.test/a")]).await, 200);
+    for headers in [
+        &[evil][..],
+        &[ok, evil],
+        &[evil, ok],
+        &[ok, ok],
+        &[("Origin", "https://ok\u{e9}.test")],
+        &[("Referer", "https://evil.test/")],
+        &[("Referer", "https://ok.test/"), ("Referer", "https://evil.test/")],
+    ] {
+        assert_eq!(open(headers).await, 403, "{headers:?}");
+    }
+    host.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn origins_are_checked_on_both_transports() {
     let mut options = Options::default();

@@ -199,7 +199,6 @@ async fn a_client_with_a_small_queue_is_slowed_down() {
         drop(client);
         Polling::open(&host.net, Eio::V4, "").await
     };
-    // by polling the answer to the POST comes when the answers were polled
     let packets: Vec<String> = (0..100).map(|number| format!("4{number}")).collect();
     let mut post = testkit::HttpConnection::open(&host.net);
     let body = packets.join("\u{1e}");
@@ -213,6 +212,41 @@ async fn a_client_with_a_small_queue_is_slowed_down() {
         assert_eq!(client.next().await, packet.as_str());
     }
     assert_eq!(post.read_response().await.text(), "ok");
+    host.end().await;
+}
+
+/// More answers than may wait, and a client that polls only when it has posted.
+#[tokio::test(start_paused = true)]
+async fn a_client_may_post_first_and_poll_then() {
+    let mut options = Options::default();
+    options.max_outbound_packets = 10;
+    let host = Host::echo(options);
+    let mut client = Polling::open(&host.net, Eio::V4, "").await;
+    let post = |numbers: std::ops::Range<usize>| {
+        let packets: Vec<String> = numbers.map(|number| format!("4{number}")).collect();
+        let body = packets.join("\u{1e}");
+        let (target, length) = (client.target(), body.len());
+        let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n");
+        format!("{head}\r\n{body}").into_bytes()
+    };
+    let (first, second) = (post(0..100), post(100..200));
+    let mut connection = testkit::HttpConnection::open(&host.net);
+    connection.send(&first).await;
+    assert_eq!(connection.read_response().await.text(), "ok");
+    // the next one has to wait, or its client would send without end
+    connection.send(&second).await;
+    connection.expect_silence(s(2)).await;
+    for number in 0..200 {
+        assert_eq!(client.next().await, format!("4{number}").as_str());
+    }
+    assert_eq!(connection.read_response().await.text(), "ok");
+    // one that waits is told of the end
+    connection.send(&first).await;
+    assert_eq!(connection.read_response().await.text(), "ok");
+    connection.send(&second).await;
+    settle().await;
+    host.socket().close();
+    assert_eq!(connection.read_response().await.text(), "ok");
     host.end().await;
 }
 
