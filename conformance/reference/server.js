@@ -184,13 +184,16 @@ if (profile === 'root-mw') {
 const pmw = io.of('/packet-mw');
 pmw.on('connection', (s) => {
   const log = [];
+  let delayed = null;
   s.use((packet, next) => {
     const ev = packet[0];
+    if (delayed) setImmediate(delayed);
+    delayed = null;
     log.push('1:' + ev);
     if (ev === 'deny') return next(new Error('denied ' + packet[1]));
     if (ev === 'deny-data') { const e = new Error('x'); e.data = { code: 42, why: 'no' }; return next(e); }
     if (ev === 'rewrite') packet[1] = 'rewritten';
-    if (ev === 'delay') return setTimeout(next, 50);
+    if (ev === 'delay') { delayed = next; return; }
     next();
   });
   s.use((packet, next) => { log.push('2:' + packet[0]); next(); });

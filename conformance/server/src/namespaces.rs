@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socketio::{Ack, Args, Binary, ConnectError, Event, Namespace, Server, Socket, Value};
+use tokio::sync::Notify;
 
 use crate::common::{self, label_of, report};
 
@@ -147,8 +148,10 @@ fn packet_middleware(io: &Server) {
             move |text: String| log.lock().expect("no handler panics here").push(text)
         };
         let first = note.clone();
+        let next = Arc::new(Notify::new());
         socket.use_fn(async move |mut event: Event| -> Result<Event, ConnectError> {
             first(format!("1:{}", event.name));
+            next.notify_waiters();
             let argument = event.args.0.first().and_then(Value::as_str).unwrap_or_default();
             match event.name.as_str() {
                 "deny" => return Err(format!("denied {argument}").into()),
@@ -163,7 +166,7 @@ fn packet_middleware(io: &Server) {
                         *argument = "rewritten".into();
                     }
                 }
-                "delay" => tokio::time::sleep(Duration::from_millis(50)).await,
+                "delay" => next.notified().await,
                 _ => {}
             }
             Ok(event)
