@@ -183,12 +183,13 @@ impl Drop for Batch {
         if !self.outermost {
             return;
         }
-        let (before, listed) = LIST.with_borrow_mut(|list| {
+        let is_done = LIST.with_borrow_mut(|list| {
             (list.active, list.own_listed) = (false, false);
-            (std::mem::take(&mut list.before), !list.sockets.is_empty())
+            list.before.is_empty() && list.sockets.is_empty()
         });
-        before.iter().for_each(|before| (before.0)());
-        if listed {
+        if !is_done {
+            let before = LIST.with_borrow_mut(|list| std::mem::take(&mut list.before));
+            before.iter().for_each(|before| (before.0)());
             flush_all();
         }
     }
