@@ -189,12 +189,12 @@ impl Drop for Batch {
         if !self.outermost {
             return;
         }
-        let listed = LIST.with_borrow_mut(|list| {
+        let is_done = LIST.with_borrow_mut(|list| {
             (list.active, list.own_listed) = (false, false);
-            !list.sockets.is_empty()
+            list.before.is_empty() && list.sockets.is_empty()
         });
-        before_writing();
-        if listed {
+        if !is_done {
+            before_writing();
             flush_all();
         }
     }

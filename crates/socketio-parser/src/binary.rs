@@ -114,6 +114,15 @@ fn leave(bytes: &Bytes) {
     _ = SHARED.try_with(|shared| shared.set(Some(bytes.clone())));
 }
 
+/// Adds an attachment. Most packets have one: its list is just as large.
+pub(crate) fn push(attachments: &mut Vec<Bytes>, bytes: Bytes) {
+    if attachments.capacity() == 0 {
+        *attachments = vec![bytes];
+    } else {
+        attachments.push(bytes);
+    }
+}
+
 /// The bytes behind a slice, if they were left: shared if possible, else a copy.
 pub(crate) fn attachment(bytes: &[u8]) -> Bytes {
     match SHARED.try_with(Cell::take) {

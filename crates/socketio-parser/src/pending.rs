@@ -9,6 +9,7 @@ use std::mem;
 use bytes::Bytes;
 
 use crate::args::Repr;
+use crate::binary::push;
 use crate::{Args, DecodeError, Decoded, Limits};
 
 /// A packet with attachments still to come, or that was handed out with all of them.
@@ -60,7 +61,7 @@ impl Pending {
             return Err(DecodeError::TooLarge { max: limits.max_packet_bytes });
         };
         self.bytes_left = bytes_left;
-        self.attachments.push(bytes);
+        push(&mut self.attachments, bytes);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use serde::ser::{self, Serialize};
 
 use crate::EncodeError;
 use crate::arguments::Separate;
-use crate::binary::attachment;
+use crate::binary::{attachment, push};
 use crate::text::{write_escaped, write_string};
 
 /// Arrays and objects inside each other: twice what the decoder lets in by default, so that
@@ -203,7 +203,7 @@ impl<'a, 'b> ser::Serializer for &'a mut Serializer<'b> {
         self.write(r#"{"_placeholder":true,"num":"#);
         self.integer(self.attachments.len());
         self.push(b'}');
-        self.attachments.push(attachment(bytes));
+        push(self.attachments, attachment(bytes));
         Ok(())
     }
 

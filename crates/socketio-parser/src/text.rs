@@ -1,10 +1,11 @@
 //! JSON strings: finding their end, escapes in both directions.
 //!
 //! Long strings are the bulk of large packets. All walks over string contents go through
-//! [`plain_len`], which looks at words and blocks without a branch per byte; the compiler turns a
-//! block into a few vector instructions.
+//! [`plain_len`], which looks at words, and at many bytes at once in what is longer.
 
 use std::borrow::Cow;
+
+use memchr::memchr2;
 
 /// The contents of a JSON string, valid, as written between the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,8 @@ pub(crate) fn repair(json: &str) -> String {
 
 /// Appends `text` as a JSON string, quotes included.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
+    // at once, with what may follow it: a long text then moves the buffer once
+    out.reserve(text.len() + CLOSING);
     out.push(b'"');
     write_escaped(text, out);
     out.push(b'"');
@@ -147,25 +150,31 @@ pub(crate) fn write_escaped(text: &str, out: &mut Vec<u8>) {
 
 /// How many bytes there are before the first quote, backslash or control character.
 ///
-/// Most strings are short: the first words are looked at one by one. Only then come blocks, and
-/// words again to find the place within a block.
+/// Most strings are short: the first bytes are looked at word by word.
 #[inline]
 pub(crate) fn plain_len(bytes: &[u8]) -> usize {
-    let (short, long) = bytes.split_at(bytes.len().min(BLOCK));
+    let by_words = if bytes.len() < 2 * SHORT { bytes.len() } else { SHORT };
+    let (short, long) = bytes.split_at(by_words);
     let len = plain_len_by_words(short);
-    if len < short.len() || long.is_empty() { len } else { len + plain_len_by_blocks(long) }
+    if len < short.len() || long.is_empty() { len } else { len + plain_len_by_pieces(long) }
 }
 
-fn plain_len_by_blocks(bytes: &[u8]) -> usize {
+/// Quotes and backslashes are searched for with the vectors that the machine has; whether there is
+/// a control character before them is then asked of all bytes at once, without a branch per byte.
+fn plain_len_by_pieces(bytes: &[u8]) -> usize {
     let mut len = 0;
-    // `|` instead of an early exit: no branch per byte, so that a block is compared at once.
-    for block in bytes.chunks_exact(BLOCK) {
-        if block.iter().fold(false, |found, &byte| found | is_special(byte)) {
+    for piece in bytes.chunks(PIECE) {
+        let end = memchr2(b'"', b'\\', piece).unwrap_or(piece.len());
+        let (clean, _) = piece.split_at(end);
+        if clean.iter().fold(u8::MAX, |least, &byte| least.min(byte)) < 0x20 {
+            return len + plain_len_by_words(clean);
+        }
+        len += end;
+        if end < piece.len() {
             break;
         }
-        len += BLOCK;
     }
-    len + plain_len_by_words(bytes.get(len..).unwrap_or_default())
+    len
 }
 
 /// Eight bytes at a time. In `word - 0x01..` a byte borrows if it is zero (or one above a zero),
@@ -194,7 +203,13 @@ const fn is_special(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
-/// Two vectors of the baseline x86-64 and ARM targets.
-const BLOCK: usize = 32;
+/// So much is looked at by words, and up to twice of it: vectors are quicker only for more.
+const SHORT: usize = 32;
+
+/// Room behind a string: its quotes, and the ends of what it stands in.
+const CLOSING: usize = 8;
+
+/// A piece is walked over twice: it stays in the nearest cache meanwhile.
+const PIECE: usize = 4096;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -80,9 +80,9 @@ pub fn write_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
 /// The mask is turned so that it begins at the part's first byte and doubled to a word; eight bytes
 /// at a time, which the compiler widens further.
 // RFC 6455 5.3
-pub fn unmask(part: &mut [u8], mut mask: [u8; 4], offset: usize) {
-    mask.rotate_left(offset % 4);
-    let [a, b, c, d] = mask;
+pub fn unmask(part: &mut [u8], mask: [u8; 4], offset: usize) {
+    let turned = u32::from_be_bytes(mask).rotate_left(8 * (offset % 4) as u32);
+    let mask @ [a, b, c, d] = turned.to_be_bytes();
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let mut words = part.chunks_exact_mut(8);
     for word in &mut words {

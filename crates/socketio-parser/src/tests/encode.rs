@@ -319,3 +319,37 @@ fn received_and_sent_again() {
     assert_eq!(self::text(&encoded), text);
     assert_eq!(attached(&encoded), [&b"\x01"[..], b"\x02"]);
 }
+
+/// Strings are walked over in words, and in pieces where they are long: whatever is special is found
+/// in each place, in both directions.
+#[test]
+fn strings_of_all_lengths() {
+    #[track_caller]
+    fn check_text(text: &str) {
+        let json = serde_json::to_string(text).unwrap();
+        check(text, &format!(",{json}"));
+        let packet = format!("2[\"e\",{json},1]");
+        let mut decoder = decoder(Revision::V5);
+        let Ok(Some(Decoded::Event { args, .. })) = decoder.text(&packet) else {
+            panic!("{text:?}")
+        };
+        assert_eq!(args.deserialize(), Ok((text.to_owned(), 1)));
+        // not escaped it is no JSON, unless there is nothing to escape
+        let unescaped = format!("2[\"e\",\"{text}\",1]");
+        let shown = decode(Revision::V5, &unescaped, &[]);
+        assert_eq!(shown.starts_with('!'), json.len() != text.len() + 2, "{text:?}: {shown}");
+    }
+    let ends = [62, 63, 64, 65, 127, 4_127, 4_128, 4_129, 8_224, 8_225];
+    for len in (0..=40).chain(ends) {
+        let plain = "x".repeat(len);
+        check_text(&plain);
+        for at in (0..len).filter(|at| len < 200 || matches!(at % 4096, 30..=34) || at + 2 > len) {
+            let (head, tail) = (&plain[..at], &plain[at + 1..]);
+            for special in ["\n", "\x1f", "\\", "\"", "\x7f", "é"] {
+                check_text(&format!("{head}{special}{tail}"));
+            }
+            // what is found first is not what comes first
+            check_text(&format!("{head}\x01\\{tail}"));
+        }
+    }
+}
