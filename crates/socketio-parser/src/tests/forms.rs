@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Binary, DataForm, EventData, Value, date_to_text, value_from_json, value_to_json};
+use crate::{DataForm, EventData, Value, date_to_text, value_from_json, value_to_json};
 
 #[test]
 fn events_as_json() {
@@ -53,7 +53,7 @@ mod msgpack {
         assert_eq!((data.form, data.has_binary), (DataForm::Msgpack, false));
         // a whole number is an integer
         assert_eq!(&data.bytes[..], b"\x94\xa2hi\x01\x02\xcb\x3f\xe0\0\0\0\0\0\0");
-        let binary = Binary(Bytes::from_static(&[1, 2]));
+        let binary = crate::Binary(Bytes::from_static(&[1, 2]));
         for form in [DataForm::Msgpack, DataForm::Json] {
             let data = EventData::new(form, "b", &[&binary]).unwrap();
             assert_eq!((data.form, data.has_binary), (DataForm::Msgpack, true));
