@@ -116,14 +116,7 @@ impl WebSocket {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         if !self.read_ahead.is_empty() {
-            let count = self.read_ahead.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&self.read_ahead[..count]);
-            if count == self.read_ahead.len() {
-                self.read_ahead = Vec::new();
-            } else {
-                self.read_ahead.drain(..count);
-            }
-            return Poll::Ready(Ok(count));
+            return Poll::Ready(Ok(self.read_what_was_read(buffer)));
         }
         let mut buffer = ReadBuf::new(buffer);
         ready!(match &mut self.stream {
@@ -131,6 +124,18 @@ impl WebSocket {
             Stream::Other(io) => io.as_mut().poll_read(cx, &mut buffer),
         })?;
         Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Apart from other reads: it happens once, or when a client is too fast.
+    #[cold]
+    fn read_what_was_read(&mut self, buffer: &mut [u8]) -> usize {
+        let count = self.read_ahead.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&self.read_ahead[..count]);
+        self.read_ahead.drain(..count);
+        if self.read_ahead.is_empty() {
+            self.read_ahead = Vec::new(); // its memory, too
+        }
+        count
     }
 
     /// Takes back what was read last and not used: the next read gives it again.
