@@ -125,12 +125,15 @@ fn for_servers(namespace: &Namespace, port: u16, log: &Log) {
         let _ = event.reply("first");
         let _ = event.reply("second");
     });
-    namespace.on_custom_request(async move |data: Value| match data.get("q")?.as_str() {
-        Some("port") => Some(port.into()),
-        Some("double") => Some((data.get("x")?.as_i64()? * 2).into()),
-        Some("echo") => Some(data.get("x").cloned().unwrap_or_default()),
-        Some("mute") => None,
-        _ => Some(Value::Null),
+    namespace.on_custom_request(async move |data: Value| {
+        match data.get("q").and_then(Value::as_str) {
+            Some("port") => Some(port.into()),
+            Some("double") => Some((data.get("x")?.as_i64()? * 2).into()),
+            Some("echo") => Some(data.get("x").cloned().unwrap_or_default()),
+            Some("mute") => None,
+            // no question, or no data at all
+            _ => Some(Value::Null),
+        }
     });
 }
 
