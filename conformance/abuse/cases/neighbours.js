@@ -619,7 +619,7 @@ module.exports = (test) => {
   S('VS5', 'arguments beyond the limit', [`42["zz"${',0'.repeat(16500)}]`, `42["e"${',""'.repeat(100000)}]`, `42["e"${',{}'.repeat(50000)}]`, `431[0${',0'.repeat(20000)}]`], ['packet']);
   S('VS6', 'wrong acks and packets', ['43', '43[]', '43{}', '431', '431"x"', '431null', '43-1[1]', '44', '44/chat,{"message":"x"}', '44"x"', '45', '46', '41"x"', '41null'], ['packet', 'ign']);
   test('VS7', 'CONNECT with data of the wrong shape', { timeout: 30000 }, (t) => t.each(['40[]', '40"x"', '40true', '40{', '40{}x', '40{"a":}', '40/,[]', `40{"a":${nest(600)}}`], 'packet', () => t.w4({ join: null })));
-  test('VS8', 'the first packet is no CONNECT', (t) => t.each(['42["e",1]', '431[1]', '451-["e",{"_placeholder":true,"num":0}]', '42/chat,["e",1]', '4', '49'], 'packet', () => t.w4({ join: null })));
+  test('VS8', 'the first packet is no CONNECT', (t) => t.each(['42["e",1]', '431[1]', '42/chat,["e",1]', '4', '49'], 'packet', () => t.w4({ join: null })));
   test('VS9', 'nesting at the limit, encoded again', async (t) => {
     for (const open of [() => t.w4(), () => t.w3(), () => t.p4()]) {
       for (const json of [nest(511), '{"a":'.repeat(510) + '1' + '}'.repeat(510), '[{"a":'.repeat(250) + '"é"' + '}]'.repeat(250)]) {
