@@ -104,7 +104,10 @@ pub enum Decoded<'a> {
 }
 
 impl Decoder {
-    pub(crate) fn new(parser: &Parser, revision: Revision, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(parser: &Parser, revision: Revision, mut limits: Arc<Limits>) -> Self {
+        if limits.max_depth > Limits::MAX_DEPTH {
+            Arc::make_mut(&mut limits).max_depth = Limits::MAX_DEPTH;
+        }
         let kind = match &parser.kind {
             parser::Kind::Json => Kind::Json(None),
             #[cfg(feature = "msgpack")]

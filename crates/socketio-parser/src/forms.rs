@@ -14,7 +14,7 @@ use crate::json::Tokens;
 use crate::msgpack;
 use crate::ser::Serializer;
 use crate::text::write_string;
-use crate::{DecodeError, EncodeError, Value};
+use crate::{DecodeError, EncodeError, Limits, Value};
 
 /// In which form a cluster takes the data of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +75,8 @@ impl EventData {
     }
 }
 
-/// Reads JSON text that stands alone, such as a message of a cluster.
+/// Reads JSON text that stands alone, such as a message of a cluster. `max_depth` is at most
+/// [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH).
 ///
 /// # Errors
 /// If it is no JSON, not UTF-8, or nested deeper than `max_depth`.
@@ -84,7 +85,7 @@ pub fn value_from_json(json: &[u8], max_depth: usize) -> Result<Value, DecodeErr
         at: error.valid_up_to(),
         reason: "no UTF-8",
     })?;
-    let mut tokens = Tokens::new(text, max_depth);
+    let mut tokens = Tokens::new(text, max_depth.min(Limits::MAX_DEPTH));
     let value = build(&mut tokens, &[])?;
     tokens.finish()?;
     Ok(value)
@@ -100,13 +101,13 @@ pub fn value_to_json(value: &Value, out: &mut Vec<u8>) -> Result<(), EncodeError
 }
 
 /// Reads msgpack that stands alone. Dates become their text, extension types that nobody knows are
-/// an error.
+/// an error. `max_depth` is at most [`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH).
 ///
 /// # Errors
 /// If it is no msgpack, nested deeper than `max_depth`, or holds what a [`Value`] cannot.
 #[cfg(feature = "msgpack")]
 pub fn value_from_msgpack(bytes: &[u8], max_depth: usize) -> Result<Value, DecodeError> {
-    msgpack::value(bytes, max_depth)
+    msgpack::value(bytes, max_depth.min(Limits::MAX_DEPTH))
 }
 
 /// Appends a value as msgpack. Whole numbers that are exact in a double are written as integers, as

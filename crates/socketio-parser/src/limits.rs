@@ -5,8 +5,8 @@
 #[non_exhaustive]
 pub struct Limits {
     /// Arrays and objects inside each other, the array of the arguments included (512): far more
-    /// than real data, little enough for recursive `Deserialize` and `Drop` on a small stack. More
-    /// wants threads with more than the usual 2 MiB.
+    /// than real data, little enough for recursive `Deserialize` and `Drop` on a small stack. At most
+    /// [`Limits::MAX_DEPTH`]; more counts as that.
     pub max_depth: usize,
     /// Arguments of one event or acknowledgement (16,384): an argument costs the sender two
     /// bytes and a reader of raw values some forty times as much.
@@ -22,6 +22,13 @@ pub struct Limits {
     /// Bytes of an event's name (4,096): names are looked up and logged; data belongs in
     /// arguments.
     pub max_event_len: usize,
+}
+
+impl Limits {
+    /// The most that `max_depth` can be (1,000). Values are dropped, compared, read and sent by
+    /// recursion: up to here that fits the 2 MiB of tokio's threads, but in a debug build, which
+    /// wants twice as much; and whatever came can be sent on with something around it.
+    pub const MAX_DEPTH: usize = 1_000;
 }
 
 impl Default for Limits {

@@ -56,24 +56,52 @@ enum Untagged {
     List(Vec<Self>),
 }
 
+/// All that is done with a value, with the deepest that comes in.
+fn walk(max_depth: usize) {
+    let text = nested(max_depth.min(Limits::MAX_DEPTH) - 1);
+    let mut decoder = limited(|limits| limits.max_depth = max_depth);
+    let Ok(Some(Decoded::Event { args, .. })) = decoder.text(&text) else { panic!() };
+    args.deserialize::<Tree>().unwrap();
+    args.deserialize::<Untagged>().unwrap();
+    let value: Value = args.deserialize().unwrap();
+    assert_eq!(value, args.to_values()[0]);
+    let encoded = encoder().event(0, "/", None, "e", &args).unwrap();
+    let Encoded::Text { buffer, start, .. } = encoded else { panic!() };
+    assert_eq!(&buffer[start..], text.as_bytes());
+    assert_eq!(value.clone(), crate::to_value(&value).unwrap());
+    crate::from_value::<Tree>(value).unwrap();
+}
+
+#[track_caller]
+fn with_stack(size: usize, walk: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(size).spawn(walk).unwrap().join().unwrap();
+}
+
 #[test]
 fn the_deepest_value_fits_a_small_stack() {
     // Threads of tokio have 2 MiB; debug builds use the most of it.
-    let walk = || {
-        let text = nested(500);
-        let mut decoder = limited(|_| {});
-        let Ok(Some(Decoded::Event { args, .. })) = decoder.text(&text) else { panic!() };
-        args.deserialize::<Tree>().unwrap();
-        args.deserialize::<Untagged>().unwrap();
-        let value: Value = args.deserialize().unwrap();
-        assert_eq!(value, args.to_values()[0]);
-        let encoded = encoder().event(0, "/", None, "e", &args).unwrap();
-        let Encoded::Text { buffer, start, .. } = encoded else { panic!() };
-        assert_eq!(&buffer[start..], text.as_bytes());
-        assert_eq!(value.clone(), crate::to_value(&value).unwrap());
-        crate::from_value::<Tree>(value).unwrap();
-    };
-    std::thread::Builder::new().stack_size(2 << 20).spawn(walk).unwrap().join().unwrap();
+    with_stack(2 << 20, || walk(Limits::default().max_depth));
+    let size = if cfg!(debug_assertions) { 4 << 20 } else { 2 << 20 };
+    with_stack(size, || walk(usize::MAX));
+}
+
+#[test]
+fn depth_has_a_bound_of_its_own() {
+    let mut decoder = limited(|limits| limits.max_depth = usize::MAX);
+    let expected = format!("nesting too deep (limit {})", Limits::MAX_DEPTH);
+    for depth in [Limits::MAX_DEPTH, 1_000_000] {
+        assert_eq!(decoder.text(&nested(depth)).unwrap_err().to_string(), expected);
+    }
+    let json = format!("{}{}", "[".repeat(1_001), "]".repeat(1_001));
+    assert!(crate::value_from_json(json.as_bytes(), usize::MAX).is_err());
+    assert!(crate::value_from_json(&json.as_bytes()[1..2_001], usize::MAX).is_ok());
+}
+
+/// Without recursion: deeper than any stack.
+fn take_apart(mut value: Value) {
+    while let Value::Array(mut items) = value {
+        value = items.pop().unwrap_or_default();
+    }
 }
 
 #[test]
@@ -82,6 +110,14 @@ fn depth_of_what_is_sent() {
     for _ in 0..1_024 {
         value = Value::Array(vec![value]);
     }
+    let deep = (0..1_000_000).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+    let args = Spread(vec![deep]);
+    assert_eq!(encoder().event(0, "/", None, "e", &args), Err(EncodeError::TooDeep));
+    assert_eq!(crate::to_value(&args.0[0]), Err(EncodeError::TooDeep));
+    assert!(crate::value_to_json(&args.0[0], &mut Vec::new()).is_err());
+    let refusal = |data| encoder().error(0, "/", Revision::V5, "no", data);
+    assert_eq!(refusal(args.0.first()), refusal(None));
+    args.0.into_iter().for_each(take_apart);
     assert!(encoder().event(0, "/", None, "e", &Spread(vec![value.clone()])).is_ok());
     let value = Value::Array(vec![value]);
     let encoded = encoder().event(0, "/", None, "e", &Spread(vec![value]));

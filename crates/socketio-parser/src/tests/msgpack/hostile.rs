@@ -6,8 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{
-    argument, bytes, check, decode, decoder, encoder, event, lenient, refused, show, text, v4, v5,
-    value,
+    argument, bytes, check, decode, encoder, event, lenient, refused, show, text, v4, v5, value,
 };
 use crate::{Decoded, Encoded, Limits, Parser, Revision, Value, from_value};
 
@@ -131,10 +130,12 @@ struct Tree(Vec<Self>);
 
 #[test]
 fn the_deepest_value_fits_a_small_stack() {
-    let walk = || {
-        let mut nested = vec![0x91; 510];
+    let walk = |max_depth: usize| {
+        let depth = max_depth.min(Limits::MAX_DEPTH);
+        let mut nested = vec![0x91; depth - 2];
         nested.push(0x90);
-        let mut decoder = decoder(Revision::V5);
+        let limits = Arc::new(Limits { max_depth, ..Limits::default() });
+        let mut decoder = Parser::msgpack().decoder(Revision::V5, limits);
         let message = Bytes::from(event(&nested));
         let Ok(Some(Decoded::Event { args, .. })) = decoder.binary(message.clone()) else {
             panic!()
@@ -144,8 +145,16 @@ fn the_deepest_value_fits_a_small_stack() {
         assert_eq!(value, args.to_values()[0]);
         assert_eq!(encoder().event(0, "/", None, "e", &args), Ok(Encoded::Binary(message)));
         from_value::<Tree>(value).unwrap();
+        nested.insert(0, 0x91);
+        let error = decoder.binary(event(&nested).into()).unwrap_err();
+        assert_eq!(error.to_string(), format!("nesting too deep (limit {depth})"));
     };
-    std::thread::Builder::new().stack_size(2 << 20).spawn(walk).unwrap().join().unwrap();
+    let default = Limits::default().max_depth;
+    let size = if cfg!(debug_assertions) { 4 << 20 } else { 2 << 20 };
+    for (size, max_depth) in [(2 << 20, default), (size, usize::MAX)] {
+        let thread = std::thread::Builder::new().stack_size(size);
+        thread.spawn(move || walk(max_depth)).unwrap().join().unwrap();
+    }
 }
 
 #[test]

@@ -89,6 +89,15 @@ fn refused_values() {
         value = Value::Array(vec![value]);
     }
     assert!(encoder().event(0, "/", None, "e", &value).is_ok());
+    // as variants, which open a map each, without an array or a map of their own
+    #[derive(serde::Serialize)]
+    enum Chain {
+        More(Box<Self>),
+        End,
+    }
+    let chain = |len| (0..len).fold(Chain::End, |inner, _| Chain::More(Box::new(inner)));
+    assert!(encoder().event(0, "/", None, "e", &chain(1_024)).is_ok());
+    assert_eq!(encoder().event(0, "/", None, "e", &chain(1_025)), Err(EncodeError::TooDeep));
     let value = One(vec![value]);
     assert_eq!(encoder().event(0, "/", None, "e", &value), Err(EncodeError::TooDeep));
     let keys = BTreeMap::from([(vec![1], 1)]);
