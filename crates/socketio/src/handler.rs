@@ -213,7 +213,7 @@ mod tests {
         }
         assert!(matches!(erase(|| {}), SharedHandler::Plain(_)));
         let number = 7_u8;
-        assert!(matches!(erase(move || drop(number)), SharedHandler::Counted(_)));
+        assert!(matches!(erase(move || assert_eq!(number, 7)), SharedHandler::Counted(_)));
         let captured = Captured;
         let handler = erase(move || {
             let _ = &captured;
