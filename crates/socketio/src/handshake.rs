@@ -10,6 +10,19 @@ use socketio_parser::{IndexMap, Value};
 
 use crate::socket::Socket;
 
+/// What the client asked with, when it wanted to join.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    pub(crate) auth: Option<Value>,
+    pub(crate) nsp_query: Option<Box<str>>,
+}
+
+impl Credentials {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.auth.is_none() && self.nsp_query.is_none()
+    }
+}
+
 /// What is known of a socket's handshake: of the request that opened its connection, and of the
 /// client's wish to join the namespace.
 // reference: socket.handshake

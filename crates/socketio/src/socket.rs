@@ -21,7 +21,7 @@ use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::client::{Client, Command};
 use crate::error::{BoxError, EmitError};
 use crate::events::Listeners;
-use crate::handshake::Handshake;
+use crate::handshake::{Credentials, Handshake};
 use crate::limits::Limit;
 use crate::lock;
 use crate::middleware::{Chain, EventMiddleware};
@@ -73,19 +73,6 @@ type Watcher = Arc<dyn Fn(&str, &[Value]) + Send + Sync>;
 
 /// The name under which catch-all listeners are kept.
 const ANY: &str = "*";
-
-/// What the client asked with, when it wanted to join.
-#[derive(Default)]
-pub(crate) struct Credentials {
-    pub(crate) auth: Option<Value>,
-    pub(crate) nsp_query: Option<Box<str>>,
-}
-
-impl Credentials {
-    fn is_empty(&self) -> bool {
-        self.auth.is_none() && self.nsp_query.is_none()
-    }
-}
 
 impl Socket {
     pub(crate) fn new(

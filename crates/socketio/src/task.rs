@@ -31,11 +31,12 @@ use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
+use crate::handshake::Credentials;
 use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
-use crate::socket::{Credentials, Socket, outgoing};
+use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 
 use futures::Futures;

@@ -7,7 +7,7 @@ use engineio_proto::Outgoing;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::write::Written;
-use super::{Encoding, Link, Todo};
+use super::{Bounds, Encoding, Link, Todo};
 use crate::backlog::Backlog;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Queue {
     pub(super) blocked: bool,
     /// The socket is broken; the driver ends the session.
     pub(super) broken: bool,
-    /// Everything is sent, or a poll is parked: a volatile packet would leave at once.
+    /// Everything is sent, or a poll is parked.
     pub(super) ready: bool,
     /// The first packet is volatile: it was pushed when it could leave at once.
     pub(super) volatile_first: bool,
@@ -73,10 +73,13 @@ impl Queue {
         }
     }
 
-    /// A volatile packet would leave at once, or next behind what is just being written: the
-    /// receiver may have got all of that before the writer has seen it go.
-    pub(super) fn takes_volatile(&self) -> bool {
-        self.ready || (self.flushing && self.packets.is_empty())
+    /// A volatile packet would leave with this turn: somebody writes, or is about to, and what a
+    /// turn writes at once is not there yet.
+    pub(super) fn takes_volatile(&self, bounds: &Bounds) -> bool {
+        !self.unattended
+            && self.bytes <= FLUSH_BYTES
+            && self.packets.len() <= FLUSH_PACKETS
+            && !self.is_half_full(bounds)
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -16,12 +16,13 @@ use crate::client::Client;
 use crate::dynamic::Candidate;
 use crate::error::ConnectError;
 use crate::event::{Cause, EventContext};
+use crate::handshake::Credentials;
 use crate::limits::Limit;
 use crate::middleware::run_connect;
 use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
 use crate::server::Server;
-use crate::socket::{Credentials, Socket, outgoing};
+use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 
 impl Task {
