@@ -44,7 +44,7 @@ use write::{Written, write_packets};
 pub enum Push {
     /// It will be sent in its turn.
     Queued,
-    /// It was dropped: volatile and the client not ready, or the queue full and its policy so.
+    /// It was dropped: volatile and the client behind, or the queue full and its policy so.
     Dropped,
     /// The session or the gate is closed, or the queue was full and the session ends for it.
     Closed,

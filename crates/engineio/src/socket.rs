@@ -119,7 +119,7 @@ impl Socket {
     }
 
     /// Queues an encoded packet. Never waits; `volatile` packets are dropped unless they would
-    /// leave at once.
+    /// leave with this turn: while the client takes no more, or no poll waits, they do not.
     pub fn push(&self, packet: Outgoing, volatile: bool) -> Push {
         self.push_through(packet, None, volatile)
     }

@@ -27,7 +27,8 @@ pub(super) struct Queue {
     pub(super) broken: bool,
     /// Everything is sent, or a poll is parked.
     pub(super) ready: bool,
-    /// The first packet is volatile: it was pushed when it could leave at once.
+    /// The first packet is volatile: it was pushed when nothing else was there. Others behind it are
+    /// as any packet.
     pub(super) volatile_first: bool,
     /// Nobody will write soon: the socket takes no more, or no poll is there.
     pub(super) unattended: bool,
