@@ -13,6 +13,25 @@ use crate::handshake::Accepted;
 use crate::mailbox::PollAnswer;
 use crate::requests::Asked;
 
+/// Adds what is due to every answer below the path, whoever made it; but for those to a request for
+/// an upgrade, which are no matter of a page's scripts.
+pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
+    // reference: none for scripts of another origin, which anybody may load, nor of a refused one
+    if asked.query.jsonp.is_none() {
+        let is_refused = answer.status() == StatusCode::FORBIDDEN;
+        let is_cached = answer.headers().contains_key(header::ETAG);
+        let headers = answer.headers_mut();
+        if !is_refused {
+            asked.origin.apply(headers);
+        }
+        asked.origin.apply_vary(is_cached, headers);
+    }
+    // reference: old Internet Explorers took answers for attacks on the page
+    if asked.old_browser {
+        answer.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+}
+
 /// Answers a poll; compressed, if it is worth it, in the coding that the client prefers.
 pub(crate) fn payload(
     asked: &Asked,
@@ -24,7 +43,6 @@ pub(crate) fn payload(
     let mut headers = HeaderMap::new();
     let body = match &asked.query.jsonp {
         None => {
-            asked.origin.apply(&mut headers);
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type.as_str()));
             payload
         }
@@ -54,26 +72,20 @@ pub(crate) fn payload(
     };
     // A poll's answer must reach nobody else, nor the same client again.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    old_browser(asked, &mut headers);
     with(StatusCode::OK, headers, body.into())
 }
 
 /// Answers a POST.
-pub(crate) fn ok(asked: &Asked) -> Response<Bytes> {
-    let mut answer = empty(asked, StatusCode::OK);
+pub(crate) fn ok() -> Response<Bytes> {
+    let mut answer = empty(StatusCode::OK);
     // reference: text/html, as old browsers need it in a form's frame
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    old_browser(asked, answer.headers_mut());
     answer.map(|_| Bytes::from_static(b"ok"))
 }
 
 /// No body.
-pub(crate) fn empty(asked: &Asked, status: StatusCode) -> Response<Bytes> {
-    let mut headers = HeaderMap::new();
-    if asked.query.jsonp.is_none() && !status.is_server_error() {
-        asked.origin.apply(&mut headers);
-    }
-    with(status, headers, Bytes::new())
+pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
+    with(status, HeaderMap::new(), Bytes::new())
 }
 
 /// Answers an OPTIONS request of a session that is no preflight.
@@ -91,15 +103,9 @@ pub(crate) fn preflight(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
 }
 
 /// A refusal of the protocol's table, as JSON.
-pub(crate) fn refused(asked: &Asked, error: &HandshakeError) -> Response<Bytes> {
+pub(crate) fn refused(error: &HandshakeError) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut answer = json(status, error.code(), error.message());
-    if status == StatusCode::FORBIDDEN {
-        asked.origin.apply_vary(answer.headers_mut());
-    } else {
-        asked.origin.apply(answer.headers_mut());
-    }
-    answer
+    json(status, error.code(), error.message())
 }
 
 /// A refusal of an upgrade: the message as text, and the end of the connection.
@@ -113,15 +119,8 @@ pub(crate) fn refused_upgrade(error: &HandshakeError) -> Response<Bytes> {
     with(status, headers, Bytes::copy_from_slice(error.message().as_bytes()))
 }
 
-/// A request that could not be read; its connection ends, as its rest is not read either.
-pub(crate) fn failed(asked: &Asked, status: StatusCode, message: &str) -> Response<Bytes> {
-    let mut answer = json(status, HandshakeError::BadRequest.code(), message);
-    asked.origin.apply(answer.headers_mut());
-    close_connection(answer)
-}
-
-/// A request that was not read at all; its connection ends.
-pub(crate) fn unread(status: StatusCode, message: &str) -> Response<Bytes> {
+/// A request that could not be read; its connection ends.
+pub(crate) fn failed(status: StatusCode, message: &str) -> Response<Bytes> {
     close_connection(json(status, HandshakeError::BadRequest.code(), message))
 }
 
@@ -136,10 +135,9 @@ pub(crate) fn unavailable(message: &str) -> Response<Bytes> {
 
 /// A client asks for sessions too often.
 // RFC 6585 4
-pub(crate) fn too_fast(asked: &Asked, wait: Duration) -> Response<Bytes> {
+pub(crate) fn too_fast(wait: Duration) -> Response<Bytes> {
     let code = HandshakeError::BadRequest.code();
     let mut answer = json(StatusCode::TOO_MANY_REQUESTS, code, "Too many handshakes");
-    asked.origin.apply(answer.headers_mut());
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     close_connection(answer)
@@ -176,13 +174,6 @@ fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     with(status, headers, body.into())
-}
-
-// reference: old Internet Explorers took answers for attacks on the page
-fn old_browser(asked: &Asked, headers: &mut HeaderMap) {
-    if asked.old_browser {
-        headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
-    }
 }
 
 fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> {

@@ -1,4 +1,4 @@
-//! CORS headers of polling answers.
+//! CORS headers of all answers below the path.
 
 use http::header::{self, HeaderMap, HeaderValue};
 
@@ -44,7 +44,7 @@ impl AllowedOrigin {
     /// Adds the headers to an answer.
     pub(crate) fn apply(&self, answer: &mut HeaderMap) {
         match self {
-            Self::Off => {}
+            Self::Off | Self::None => {}
             Self::Any => {
                 let any = HeaderValue::from_static("*");
                 answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
@@ -53,22 +53,25 @@ impl AllowedOrigin {
                 answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 let yes = HeaderValue::from_static("true");
                 answer.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
-                self.apply_vary(answer);
             }
-            Self::None => self.apply_vary(answer),
         }
     }
 
-    /// Says that the answer is for this origin only.
-    pub(crate) fn apply_vary(&self, answer: &mut HeaderMap) {
-        if matches!(self, Self::Echo(_) | Self::None) {
+    /// Says that the answer is for this origin only. One that is `cached` may be given to pages with
+    /// an origin although it was made for a request without.
+    pub(crate) fn apply_vary(&self, cached: bool, answer: &mut HeaderMap) {
+        let varies = match self {
+            Self::Off => false,
+            Self::Any => cached,
+            Self::Echo(_) | Self::None => true,
+        };
+        if varies {
             answer.append(header::VARY, HeaderValue::from_static("Origin"));
         }
     }
 
-    /// Adds what an OPTIONS request asks for: a browser's preflight all of it.
+    /// Adds what an OPTIONS request asks for beside: a browser's preflight all of it.
     pub(crate) fn apply_options(&self, request: &HeaderMap, answer: &mut HeaderMap) {
-        self.apply(answer);
         if matches!(self, Self::Off | Self::None) {
             return;
         }

@@ -25,6 +25,7 @@ use crate::limits::Limit;
 use crate::mailbox::Poll;
 use crate::request;
 use crate::requests::{self, Asked};
+use crate::rest::RequestBody;
 use crate::server::{Engine, NotInserted};
 use crate::socket::Socket;
 use crate::stats::Counters;
@@ -76,34 +77,68 @@ where
         protocol = Empty,
         sid = Empty,
     );
-    let query = request.uri().query().unwrap_or_default();
-    let asked = Asked::new(query, request.headers(), &engine.options);
+    let asked = asked(&engine, &request);
     // reference: without the transport an upgrade request is a plain one
     let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
+    let mut body = RequestBody::new(body);
     let answering = async move {
-        let mut answer = respond(&engine, &asked, &mut parts, body, upgrade).await;
-        // Our own HTTP server does it by itself, others do not know.
-        if engine.is_finishing() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            answer = answers::close_connection(answer);
-        }
-        answer
+        let is_upgrade = upgrade.is_some();
+        let answer = respond(&engine, &asked, &mut parts, &mut body, upgrade).await;
+        finish(&engine, &asked, is_upgrade, body, answer)
     };
     answering.instrument(span)
 }
 
-async fn respond<B>(
+/// Lets an answer pass that another gave to a request below the path.
+pub(crate) fn pass<B>(
     engine: &Arc<Engine>,
-    asked: &Asked,
-    request: &mut Parts,
-    body: B,
-    upgrade: Option<OnUpgrade>,
+    request: Request<B>,
+    answer: Response<Bytes>,
 ) -> Response<Bytes>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
+    let asked = asked(engine, &request);
+    finish(engine, &asked, false, RequestBody::new(request.into_body()), answer)
+}
+
+fn asked<B>(engine: &Engine, request: &Request<B>) -> Asked {
+    Asked::new(request.uri().query().unwrap_or_default(), request.headers(), &engine.options)
+}
+
+/// What all answers below the path have in common.
+fn finish<B>(
+    engine: &Arc<Engine>,
+    asked: &Asked,
+    is_upgrade: bool,
+    body: RequestBody<B>,
+    mut answer: Response<Bytes>,
+) -> Response<Bytes>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return answer;
+    }
+    if !is_upgrade {
+        answers::complete(asked, &mut answer);
+    }
+    body.drop_rest(engine);
+    // Our own HTTP server does it by itself, others do not know.
+    if engine.is_finishing() { answers::close_connection(answer) } else { answer }
+}
+
+async fn respond<B: http_body::Body>(
+    engine: &Arc<Engine>,
+    asked: &Asked,
+    request: &mut Parts,
+    body: &mut RequestBody<B>,
+    upgrade: Option<OnUpgrade>,
+) -> Response<Bytes> {
     if request.method == Method::OPTIONS && asked.origin.is_preflight(&request.headers) {
         return answers::preflight(asked, &request.headers);
     }
@@ -120,24 +155,20 @@ where
             tracing::debug!(code = error.code(), message = error.message(), "request refused");
             match is_upgrade {
                 true => answers::refused_upgrade(&error),
-                false => answers::refused(asked, &error),
+                false => answers::refused(&error),
             }
         }
     }
 }
 
 // reference: order of checks and errors
-async fn route<B>(
+async fn route<B: http_body::Body>(
     engine: &Arc<Engine>,
     asked: &Asked,
     request: &mut Parts,
-    body: B,
+    body: &mut RequestBody<B>,
     upgrade: Option<OnUpgrade>,
-) -> Result<Response<Bytes>, Refusal>
-where
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-{
+) -> Result<Response<Bytes>, Refusal> {
     // RFC 9112 3.2
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return Err(HandshakeError::BadRequest.into());
@@ -207,7 +238,7 @@ async fn open(
     let address = engine.address_of(&request, now);
     if let Some(Err(wait)) = address.as_ref().map(|address| address.connect(now)) {
         engine.counters.limited(Limit::AddressConnectRate);
-        return Err(Refusal::answer(answers::too_fast(asked, wait)));
+        return Err(Refusal::answer(answers::too_fast(wait)));
     }
     let allowed = match &engine.options.allow_request {
         Some(allow) => guarded(engine, async { allow.allow(request.clone()).await }).await?,

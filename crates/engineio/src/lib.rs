@@ -68,6 +68,7 @@ mod rate;
 mod refusal;
 mod request;
 mod requests;
+mod rest;
 mod scratch;
 mod server;
 mod service;

@@ -52,7 +52,7 @@ impl HeadError {
             Self::TwoLengths => (StatusCode::BAD_REQUEST, "Bad request".to_owned()),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "Request timeout".to_owned()),
         };
-        answers::unread(status, &message)
+        answers::failed(status, &message)
     }
 }
 

@@ -1,19 +1,16 @@
 //! The requests of a polling session: the poll, the POST, and what is neither.
 
 use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
-use std::time::Duration;
 
-use bytes::{Buf, BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use engineio_proto::handshake::Query;
 use engineio_proto::payload::{self, Form, jsonp};
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 
 use crate::answers;
@@ -22,6 +19,7 @@ use crate::cors::AllowedOrigin;
 use crate::limits::Limit;
 use crate::mailbox::{Mail, NotAdmitted, Poll, Post};
 use crate::options::Options;
+use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
 
@@ -52,18 +50,17 @@ pub(crate) async fn answer<B>(
     socket: &Socket,
     asked: &Asked,
     request: &Parts,
-    body: B,
+    body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, HandshakeError>
 where
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
+    B: http_body::Body,
 {
     match request.method {
         Method::GET => poll(engine, socket, asked, &request.headers).await,
         Method::POST => post(engine, socket, asked, &request.headers, body).await,
         Method::OPTIONS => Ok(answers::options(asked, &request.headers)),
         // reference: another method; the session goes on
-        _ => Ok(answers::empty(asked, StatusCode::INTERNAL_SERVER_ERROR)),
+        _ => Ok(answers::empty(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
@@ -77,7 +74,7 @@ async fn poll(
     let (reply, answer) = oneshot::channel();
     match socket.shared().mailbox.admit_poll(Poll { reply }) {
         Ok(()) => socket.wake(),
-        Err(NotAdmitted::Overlap) => return Ok(overlap(socket, asked)),
+        Err(NotAdmitted::Overlap) => return Ok(overlap(socket)),
         Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
     }
     let answer = answer.await.map_err(|_| match socket.transport() {
@@ -95,18 +92,17 @@ async fn post<B>(
     socket: &Socket,
     asked: &Asked,
     headers: &HeaderMap,
-    body: B,
+    body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, HandshakeError>
 where
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
+    B: http_body::Body,
 {
     let content_type = headers.get(header::CONTENT_TYPE);
     let form = match (socket.protocol(), content_type.map(|value| value.as_bytes())) {
         (Protocol::V4, Some(b"application/octet-stream")) => {
             // reference: protocol 4 has no binary payload
             socket.close_with(CloseReason::TransportError);
-            return Ok(answers::close_connection(answers::empty(asked, StatusCode::BAD_REQUEST)));
+            return Ok(answers::close_connection(answers::empty(StatusCode::BAD_REQUEST)));
         }
         (Protocol::V4, _) => Form::V4,
         (Protocol::V3, Some(b"application/octet-stream")) => Form::V3Binary,
@@ -114,41 +110,42 @@ where
     };
     match socket.shared().mailbox.admit_post() {
         Ok(()) => {}
-        Err(NotAdmitted::Overlap) => return Ok(overlap(socket, asked)),
+        Err(NotAdmitted::Overlap) => return Ok(overlap(socket)),
         Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
     }
     let upload = Upload(Some(socket));
     let limit = engine.options.max_http_buffer_size;
-    let mut reading = std::pin::pin!(read(body, limit));
     // most bodies come with their heads: no timer, and nobody to tell of the session's end
-    let at_once = poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await;
-    let body = match at_once {
-        task::Poll::Ready(body) => Ok(body),
-        task::Poll::Pending => tokio::select! {
-            body = tokio::time::timeout(engine.options.body_timeout, reading) => body,
-            _ = socket.shared().mailbox.ended() => {
-                // the session is over, and the rest of the body of no use
-                let answer = answers::refused(asked, &HandshakeError::UnknownSession);
-                return Ok(answers::close_connection(answer));
-            }
-        },
+    let read = {
+        let mut reading = std::pin::pin!(body.read(limit));
+        match poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await {
+            task::Poll::Ready(read) => Some(read),
+            task::Poll::Pending => tokio::select! {
+                read = tokio::time::timeout(engine.options.body_timeout, reading) => read.ok(),
+                _ = socket.shared().mailbox.ended() => {
+                    // the session is over, and the rest of the body of no use
+                    let answer = answers::refused(&HandshakeError::UnknownSession);
+                    return Ok(answers::close_connection(answer));
+                }
+            },
+        }
     };
-    let body = match body {
-        Ok(Ok(body)) => body,
-        Ok(Err(Unread::TooLarge(rest))) => {
-            tokio::spawn(drain(rest, limit, engine.options.close_timeout));
+    let body = match read {
+        Some(Ok(body)) => body,
+        Some(Err(Unread::TooLarge)) => {
             upload.fail(Some(Detail::TooLarge));
             let message = format!("Payload larger than {limit} bytes");
-            return Ok(answers::failed(asked, StatusCode::PAYLOAD_TOO_LARGE, &message));
+            return Ok(answers::failed(StatusCode::PAYLOAD_TOO_LARGE, &message));
         }
-        Ok(Err(Unread::Broken)) => {
+        Some(Err(Unread::Broken)) => {
             upload.fail(None);
-            return Ok(answers::failed(asked, StatusCode::BAD_REQUEST, "Incomplete body"));
+            return Ok(answers::failed(StatusCode::BAD_REQUEST, "Incomplete body"));
         }
-        Err(_) => {
+        None => {
+            body.be_late();
             engine.counters.limited(Limit::BodyTimeout);
             upload.fail(None);
-            return Ok(answers::failed(asked, StatusCode::REQUEST_TIMEOUT, "Request timeout"));
+            return Ok(answers::failed(StatusCode::REQUEST_TIMEOUT, "Request timeout"));
         }
     };
     upload.finish();
@@ -160,7 +157,7 @@ where
             // reference: a form without the field is ignored
             None => {
                 socket.shared().mailbox.post_answered();
-                return Ok(answers::ok(asked));
+                return Ok(answers::ok());
             }
         },
     };
@@ -170,13 +167,13 @@ where
     }
     // An end of the session meanwhile makes no difference to the answer.
     let _ = taken.await;
-    Ok(answers::ok(asked))
+    Ok(answers::ok())
 }
 
 /// Two requests of a kind at the same time end the session.
-fn overlap(socket: &Socket, asked: &Asked) -> Response<Bytes> {
+fn overlap(socket: &Socket) -> Response<Bytes> {
     socket.close_for(CloseReason::TransportError, Some(Detail::OverlappingRequests));
-    answers::close_connection(answers::empty(asked, StatusCode::BAD_REQUEST))
+    answers::close_connection(answers::empty(StatusCode::BAD_REQUEST))
 }
 
 /// A body that is being read; if its request breaks, so does the session.
@@ -200,60 +197,4 @@ impl Drop for Upload<'_> {
             socket.close_for(CloseReason::TransportError, None);
         }
     }
-}
-
-enum Unread<B> {
-    TooLarge(Pin<Box<B>>),
-    Broken,
-}
-
-/// Reads a body; never holds more than the limit, and reserves nothing for an announcement.
-async fn read<B>(body: B, limit: usize) -> Result<Bytes, Unread<B>>
-where
-    B: http_body::Body,
-{
-    let announced = body.size_hint().lower();
-    let mut body = Box::pin(body);
-    if announced > limit as u64 {
-        return Err(Unread::TooLarge(body));
-    }
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(mut data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
-        if first.len() + all.len() + data.remaining() > limit {
-            return Err(Unread::TooLarge(body));
-        }
-        if first.is_empty() && all.is_empty() {
-            first = data.copy_to_bytes(data.remaining()); // most bodies are one piece: no copy
-        } else {
-            if all.is_empty() {
-                all.extend_from_slice(&std::mem::take(&mut first));
-            }
-            all.put(data);
-        }
-        if body.is_end_stream() {
-            break;
-        }
-    }
-    Ok(if all.is_empty() { first } else { all.freeze() })
-}
-
-/// Reads and drops a part of the rest of a refused body, for some time: a connection that is closed
-/// under bytes that were not read is reset, and the client would not see its answer.
-// RFC 9112 9.6
-async fn drain<B: http_body::Body>(mut body: Pin<Box<B>>, limit: usize, time: Duration) {
-    const TIMES_THE_LIMIT: usize = 8;
-    let mut left = limit.saturating_mul(TIMES_THE_LIMIT);
-    let reading = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            let length = frame.data_ref().map_or(0, Buf::remaining);
-            left = left.saturating_sub(length);
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    // too slow, or too much: the reset is its own
-    let _ = tokio::time::timeout(time, reading).await;
 }

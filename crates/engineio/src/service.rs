@@ -33,7 +33,8 @@ type Answering<R, E> = Pin<Box<dyn Future<Output = Result<Response<Body<R>>, E>>
 /// Answers requests below the engine's path, as for files that are served there.
 pub trait Intercept: Send + Sync + 'static {
     /// `rest` is the path behind the engine's own and the slash, never empty: the path by itself is
-    /// the engine's. `Some` answers the request.
+    /// the engine's. `Some` answers the request, with the CORS headers that are due added; the
+    /// request's body is read and dropped.
     fn intercept(&self, request: &Parts, rest: &str) -> Option<Response<Bytes>>;
 }
 
@@ -77,10 +78,11 @@ where
             let rest = rest.to_owned();
             let (parts, body) = request.into_parts();
             if let Some(answer) = intercept.intercept(&parts, &rest) {
+                let request = Request::from_parts(parts, body);
+                let answer = handshake::pass(&self.engine, request, answer);
                 return Box::pin(async move { Ok(answer.map(Body::own)) });
             }
-            let request = Request::from_parts(parts, body);
-            return self.own(request);
+            return self.own(Request::from_parts(parts, body));
         }
         self.own(request)
     }

@@ -1,6 +1,6 @@
-//! CORS headers of polling answers.
+//! CORS headers of answers.
 
-use engineio::{Cors, Options, Origins};
+use engineio::{Cors, Options, Origins, Rate, Refused};
 use testkit::{Eio, Polling, Request, Response, open_websocket, request};
 
 use crate::host::Host;
@@ -80,6 +80,65 @@ async fn preflights_are_answered() {
             "vary: Origin",
         ]
     );
+    host.end().await;
+}
+
+/// Whatever the answer is: a page of another origin should be able to read why. A refused origin
+/// is not named.
+#[tokio::test(start_paused = true)]
+async fn answers_of_all_kinds_carry_them() {
+    let echoed = [
+        "access-control-allow-credentials: true",
+        "access-control-allow-origin: http://page.test",
+        "vary: Origin",
+    ];
+    let mut options = Options::default();
+    options.max_http_buffer_size = 10;
+    options.max_sessions = Some(3);
+    options.set_allow_request(|request: engineio::Request| {
+        assert!(!request.query().contains("panic"), "on purpose");
+        Ok::<(), Refused>(())
+    });
+    let host = Host::echo(options);
+    let net = host.net.clone().with_header("Origin", "http://page.test");
+    let target = |query: &str| host.net.target(Eio::V4, "polling", query);
+    let session = || Polling::open(&net, Eio::V4, "");
+    let (large, binary, used) = (session().await, session().await, session().await);
+    let octets = ("Content-Type", "application/octet-stream");
+    for (asked, status) in [
+        (Request::get("/engine.io/?transport=none"), 400),
+        (Request::get(&target("transport=websocket")), 400),
+        (Request::new("PUT", &target("")), 400),
+        (Request::new("PUT", &used.target()), 500),
+        (Request::post(&large.target(), "4 more than ten"), 413),
+        (Request::post(&binary.target(), "4").header(octets.0, octets.1), 400),
+    ] {
+        let answer = request(&host.net, asked.header("Origin", "http://page.test")).await;
+        assert_eq!((answer.status, cors(&answer)), (status, echoed.map(str::to_owned).to_vec()));
+    }
+    for (query, status) in [("panic=1", 500), ("", 200), ("", 200), ("", 503)] {
+        let asked = Request::get(&target(query)).header("Origin", "http://page.test");
+        let answer = request(&host.net, asked).await;
+        assert_eq!((answer.status, cors(&answer)), (status, echoed.map(str::to_owned).to_vec()));
+    }
+    host.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_is_refused_is_not_named() {
+    let mut options = Options::default();
+    options.max_connect_rate_per_address = Some(Rate::new(1, std::time::Duration::from_secs(60)));
+    options.origins =
+        Origins::check(|_: String, _: engineio::Request| Err::<(), _>(Refused::forbidden()));
+    let host = Host::echo(options);
+    let asked = || {
+        let target = host.net.target(Eio::V4, "polling", "");
+        Request::get(&target).header("Origin", "http://page.test")
+    };
+    let answer = request(&host.net, asked()).await;
+    assert_eq!((answer.status, cors(&answer)), (403, vec!["vary: Origin".to_owned()]));
+    let answer = request(&host.net, asked()).await;
+    assert_eq!((answer.status, cors(&answer).len()), (429, 3));
     host.end().await;
 }
 

@@ -22,6 +22,7 @@ mod polling_v3;
 mod polling_v4;
 mod rates;
 mod reading;
+mod refusals;
 mod slow_consumer;
 mod upgrade;
 mod websocket;

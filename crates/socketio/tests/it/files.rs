@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use socketio::{ClientFiles, Server};
+use socketio::{ClientFiles, Cors, Origins, Server};
 use testkit::{Eio, Request, Response, request};
 
 use crate::support::{Peer, connector, leave_nothing};
@@ -140,6 +140,52 @@ async fn files_are_compressed() {
         let asked = Request::get("/socket.io/socket.io.js").header("Accept-Encoding", other);
         assert_eq!(ask(&io, asked).await.header("content-encoding"), None, "{other}");
     }
+}
+
+/// A page of another origin may import them as modules, and caches keep the answers apart.
+#[tokio::test(start_paused = true)]
+async fn files_are_for_pages_of_other_origins_too() {
+    let directory = Directory::with(&[("socket.io.esm.min.js", "script"), ("a.js.map", "{}")]);
+    let files = || ClientFiles::dir(&directory.0);
+    let any = Server::builder().serve_client(files()).build().unwrap();
+    let list = Origins::list("https://ok.test").unwrap();
+    let list = Server::builder().serve_client(files()).origins(list).build().unwrap();
+    let off = Server::builder().serve_client(files()).cors(Cors::Off).build().unwrap();
+    let page = Some("https://ok.test");
+    for path in ["/socket.io/socket.io.esm.min.js", "/socket.io/a.js.map"] {
+        for (io, origin, allowed, varies) in [
+            (&any, page, page, true),
+            (&any, None, Some("*"), true),
+            (&list, page, page, true),
+            (&list, Some("https://evil.test"), None, true),
+            (&off, page, None, false),
+        ] {
+            let asked = |method| match origin {
+                Some(origin) => Request::new(method, path).header("Origin", origin),
+                None => Request::new(method, path),
+            };
+            for (asked, status) in [
+                (asked("GET"), 200),
+                (asked("HEAD"), 200),
+                (asked("GET").header("If-None-Match", "*"), 304),
+            ] {
+                let answer = ask(io, asked).await;
+                assert_eq!(answer.status, status);
+                assert_eq!(answer.header("access-control-allow-origin"), allowed, "{origin:?}");
+                let credentials = answer.header("access-control-allow-credentials");
+                assert_eq!(credentials.is_some(), allowed == page, "{origin:?}");
+                let vary = answer.headers_named("vary");
+                assert_eq!(vary.contains(&"Origin"), varies, "{origin:?}: {vary:?}");
+                assert!(vary.contains(&"Accept-Encoding"));
+            }
+        }
+    }
+    // and whether it may is asked before
+    let preflight = Request::new("OPTIONS", "/socket.io/socket.io.esm.min.js")
+        .header("Origin", "https://ok.test")
+        .header("Access-Control-Request-Method", "GET");
+    let answer = ask(&list, preflight).await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, page));
 }
 
 /// GET and HEAD, and exact names; all else is the engine's.
