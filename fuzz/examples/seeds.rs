@@ -358,9 +358,9 @@ fn json() -> Vec<Vec<u8>> {
 fn msgpack() -> Vec<Vec<u8>> {
     let encoder = Parser::msgpack().encoder();
     let mut seeds = Vec::new();
-    let text = |text: &str| Value::String(text.to_owned());
-    let object = Value::Object(
-        [("a".to_owned(), Value::Null), ("b".to_owned(), text("é"))].into_iter().collect(),
+    let text = |text: &str| Value::from(text);
+    let object = Value::from_iter(
+        [("a", Value::Null), ("b", text("é"))],
     );
     let values = Spread(vec![
         Value::Bool(true),
@@ -369,8 +369,8 @@ fn msgpack() -> Vec<Vec<u8>> {
         Value::UInt(u64::MAX),
         Value::Float(f64::NAN),
         text("text"),
-        Value::Binary(vec![1, 2, 3].into()),
-        Value::Array(vec![object]),
+        Binary::from(vec![1, 2, 3]).into(),
+        Value::from(vec![object]),
     ]);
     let mut add = |encoded: Encoded| {
         let (bytes, kind) = match encoded {

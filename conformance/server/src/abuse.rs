@@ -252,7 +252,7 @@ impl Routes {
                     }
                     for k in 0..emit.binary {
                         let bytes = vec![task as u8, (i >> 8) as u8, i as u8, k as u8];
-                        args.push(Value::Binary(Binary(bytes.into()).0));
+                        args.push(Binary::from(bytes).into());
                     }
                     let namespace = io.of(&emit.nsp);
                     let operator = namespace.compress(true);

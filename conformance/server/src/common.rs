@@ -180,7 +180,7 @@ fn who_am_i(socket: &Socket) {
             .collect();
         let address = handshake.address().map(|address| address.to_string());
         ack.send(object([
-            ("query", Value::Object(query)),
+            ("query", query.into()),
             ("auth", handshake.auth().cloned().unwrap_or_default()),
             ("xdomain", handshake.is_xdomain().into()),
             ("secure", handshake.is_secure().into()),

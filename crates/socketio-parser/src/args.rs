@@ -55,7 +55,7 @@ impl<'a> Args<'a> {
     /// What the arguments' `Serialize` says, or that they are nested too deep.
     pub fn from_serialize<T: Serialize + ?Sized>(args: &T) -> Result<Self, EncodeError> {
         match Draft::ack(0, "/", args)?.into_value()? {
-            Value::Array(values) => Ok(Self::from_values(values)),
+            Value::Array(values) => Ok(Self::from_values(*values)),
             _ => Ok(Self::from_values(Vec::new())),
         }
     }
@@ -159,7 +159,7 @@ impl Serialize for Args<'_> {
 /// One value of validated text.
 pub(crate) fn value(json: &str, attachments: &[Bytes]) -> Value {
     if let Some(bytes) = lone_attachment(json, attachments) {
-        return Value::Binary(bytes.clone());
+        return Value::from(bytes.clone());
     }
     let value = build(&mut Tokens::of_valid(json), attachments);
     debug_assert!(value.is_ok(), "text that passed the validating pass: {value:?}");
@@ -168,7 +168,7 @@ pub(crate) fn value(json: &str, attachments: &[Bytes]) -> Value {
 
 /// The attachment, if the text begins with its placeholder as all clients write it. Then no object
 /// is built only to find that it is one; any other spelling is for [`build`].
-fn lone_attachment<'b>(json: &str, attachments: &'b [Bytes]) -> Option<&'b Bytes> {
+pub(crate) fn lone_attachment<'b>(json: &str, attachments: &'b [Bytes]) -> Option<&'b Bytes> {
     let (num, _) = plain_placeholder(json)?;
     attachments.get(num)
 }

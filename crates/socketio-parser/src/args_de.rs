@@ -8,9 +8,10 @@ use bytes::Bytes;
 use memchr::memchr2;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-use crate::args::{Elements, ONE, Repr, SPREAD, value};
+use crate::args::{Elements, ONE, Repr, SPREAD, lone_attachment, value};
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
+use crate::value_de::Attachment;
 use crate::{Args, ArgsError, Value};
 
 /// Reads one type from all the arguments.
@@ -203,6 +204,8 @@ enum Content<'a> {
     Json(&'a str),
     #[cfg(feature = "msgpack")]
     Msgpack(&'a [u8]),
+    /// Apart from other values, in which bytes are boxed.
+    Attachment(Bytes),
     Value(Value),
 }
 
@@ -211,9 +214,11 @@ const NULL: Content<'static> = Content::Value(Value::Null);
 impl<'a> Content<'a> {
     fn of_json(json: &'a str, attachments: &[Bytes]) -> Self {
         if attachments.is_empty() {
-            Self::Json(json)
-        } else {
-            Self::Value(value(json, attachments))
+            return Self::Json(json);
+        }
+        match lone_attachment(json, attachments) {
+            Some(bytes) => Self::Attachment(bytes.clone()),
+            None => Self::Value(value(json, attachments)),
         }
     }
 }
@@ -237,6 +242,7 @@ macro_rules! forward {
                 }
                 #[cfg(feature = "msgpack")]
                 Content::Msgpack(bytes) => msgpack::Reader::new(bytes).$method($($name,)* visitor),
+                Content::Attachment(bytes) => Attachment(bytes).$method($($name,)* visitor),
                 Content::Value(value) => value.$method($($name,)* visitor),
             };
             result.map_err(|error| {

@@ -65,7 +65,7 @@ pub(crate) fn build(tokens: &mut Tokens<'_>, attachments: &[Bytes]) -> Result<Va
             }
             Token::EndArray => {
                 let start = open.pop().unwrap_or_default();
-                Value::Array(members.drain(start..).collect())
+                members.drain(start..).collect()
             }
             Token::EndObject => {
                 let start = open.pop().unwrap_or_default();
@@ -73,7 +73,7 @@ pub(crate) fn build(tokens: &mut Tokens<'_>, attachments: &[Bytes]) -> Result<Va
                 // Of a key given twice the last value counts.
                 object(keys.drain(first_key..).zip(members.drain(start..)).collect(), attachments)
             }
-            Token::String(text) => Value::String(text.unescape().into_owned()),
+            Token::String(text) => Value::from(text.unescape()),
             Token::Number(digits) => number(digits),
             Token::Bool(bool) => Value::Bool(bool),
             Token::Null => Value::Null,
@@ -88,11 +88,11 @@ pub(crate) fn build(tokens: &mut Tokens<'_>, attachments: &[Bytes]) -> Result<Va
 
 fn object(members: IndexMap<String, Value>, attachments: &[Bytes]) -> Value {
     if attachments.is_empty() || members.get(PLACEHOLDER) != Some(&Value::Bool(true)) {
-        return Value::Object(members);
+        return Value::from(members);
     }
     // The validating pass has refused placeholders that point nowhere.
     let num = members.get(NUM).and_then(Value::as_u64).and_then(|num| usize::try_from(num).ok());
-    num.and_then(|num| attachments.get(num)).cloned().map_or(Value::Null, Value::Binary)
+    num.and_then(|num| attachments.get(num)).cloned().map_or(Value::Null, Value::from)
 }
 
 /// A valid JSON number: an integer if it is written as one and fits, else the nearest double.

@@ -240,7 +240,7 @@ fn dismantle(value: Value) {
     let mut left = vec![value];
     while let Some(value) = left.pop() {
         match value {
-            Value::Array(items) => left.extend(items),
+            Value::Array(items) => left.extend(*items),
             Value::Object(members) => left.extend(members.into_values()),
             _ => {}
         }
@@ -263,7 +263,7 @@ impl<'a> Payload<'a> for Value {
     fn take_name(&mut self) -> Option<Cow<'a, str>> {
         let Self::Array(items) = self else { return None };
         let Some(Self::String(name)) = items.first_mut() else { return None };
-        Some(Cow::Owned(std::mem::take(name)))
+        Some(Cow::Owned(std::mem::take(&mut **name)))
     }
 
     fn elements(self, first: First) -> Args<'a> {
@@ -271,7 +271,7 @@ impl<'a> Payload<'a> for Value {
         if first == First::BehindName && !items.is_empty() {
             items.remove(0);
         }
-        Args::from_values(items)
+        Args::from_values(*items)
     }
 
     fn whole(self) -> Args<'a> {

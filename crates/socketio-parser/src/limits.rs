@@ -9,7 +9,7 @@ pub struct Limits {
     /// [`Limits::MAX_DEPTH`]; more counts as that.
     pub max_depth: usize,
     /// Arguments of one event or acknowledgement (16,384): an argument costs the sender two
-    /// bytes and a reader of raw values some forty times as much.
+    /// bytes and a reader of raw values some ten times as much.
     pub max_args: usize,
     /// Attachments that a packet may announce (10): the reference's limit since its 4.2.7 parser.
     pub max_attachments: usize,

@@ -20,6 +20,18 @@ use crate::binary::{attachment, serialize_shared};
 ///
 /// A `Value` can be serialised, deserialised, and deserialised from ([`from_value`]).
 ///
+/// It is 16 bytes: a client sends two for a number in a list, so what is larger is on the heap.
+/// Values are made with `from` and `collect`, and what is boxed is taken out with `*`:
+///
+/// ```
+/// # use socketio_parser::Value;
+/// let value = Value::from_iter([("seats", Value::from([1, 2]))]);
+/// let Value::Object(mut members) = value else { panic!("an object") };
+/// let Some(Value::Array(seats)) = members.swap_remove("seats") else { panic!("an array") };
+/// let seats: Vec<Value> = *seats;
+/// assert_eq!(seats, [Value::Int(1), Value::Int(2)]);
+/// ```
+///
 /// [`from_value`]: crate::from_value
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "JSON and bytes, nothing else")]
@@ -36,14 +48,16 @@ pub enum Value {
     /// A number with a fraction or an exponent, or too large for an integer.
     Float(f64),
     /// Text.
-    String(String),
+    String(Box<String>),
     /// Bytes, an attachment.
-    Binary(Bytes),
+    Binary(Box<Bytes>),
     /// A sequence of values.
-    Array(Vec<Self>),
+    Array(Box<Vec<Self>>),
     /// Values by name.
-    Object(IndexMap<String, Self>),
+    Object(Box<IndexMap<String, Self>>),
 }
+
+const _: () = assert!(size_of::<Value>() == 16, "see the type's documentation");
 
 impl Value {
     /// Whether it is `null`.
@@ -146,8 +160,8 @@ impl Serialize for Value {
             Self::Float(float) => serializer.serialize_f64(*float),
             Self::String(text) => serializer.serialize_str(text),
             Self::Binary(bytes) => serialize_shared(bytes, serializer),
-            Self::Array(items) => serializer.collect_seq(items),
-            Self::Object(members) => serializer.collect_map(members),
+            Self::Array(items) => serializer.collect_seq(items.iter()),
+            Self::Object(members) => serializer.collect_map(members.iter()),
         }
     }
 }
@@ -216,44 +230,47 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
+        Ok(Value::from(text))
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Value, E> {
-        Ok(Value::Binary(attachment(bytes)))
+        Ok(Value::from(attachment(bytes)))
     }
 
     fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Value, E> {
-        Ok(Value::Binary(bytes.into()))
+        Ok(Value::from(Bytes::from(bytes)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let Some(first) = seq.next_element()? else { return Ok(Value::Array(Vec::new())) };
+        let Some(first) = seq.next_element()? else { return Ok(Value::Array(Box::default())) };
         let mut items = Vec::with_capacity(capacity(seq.size_hint()));
         items.push(first);
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Value::Array(items))
+        // What a format without a hint made the list grow to may be twice of what it needs.
+        items.shrink_to_fit();
+        Ok(Value::Array(Box::new(items)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let Some((Key(key), value)) = map.next_entry()? else {
-            return Ok(Value::Object(IndexMap::new()));
+            return Ok(Value::Object(Box::default()));
         };
         let mut members = IndexMap::with_capacity(capacity(map.size_hint()));
         members.insert(key, value);
         while let Some((key, value)) = map.next_entry::<Key, _>()? {
             members.insert(key.0, value);
         }
-        Ok(Value::Object(members))
+        members.shrink_to_fit();
+        Ok(Value::Object(Box::new(members)))
     }
 }
 
 /// Room for one value, and for those of which a format knows that they follow.
 ///
-/// Without it a list begins with room for four values of 72 bytes, which is most of the memory of
-/// a message of many short lists.
+/// Without it a list begins with room for four values, which is most of the memory of a message of
+/// many short lists.
 fn capacity(following: Option<usize>) -> usize {
     1 + following.unwrap_or(0).min(MAX_FOLLOWING)
 }
@@ -267,7 +284,7 @@ struct Key(String);
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
+            Value::String(text) => Ok(Self(*text)),
             Value::Int(int) => Ok(Self(int.to_string())),
             Value::UInt(int) => Ok(Self(int.to_string())),
             Value::Bool(bool) => Ok(Self(bool.to_string())),
@@ -280,7 +297,7 @@ macro_rules! from {
     ($($variant:ident as $wide:ty: $($type:ty),+;)+) => {$($(
         impl From<$type> for Value {
             fn from(value: $type) -> Self {
-                Self::$variant(<$wide>::from(value))
+                Self::$variant(<$wide>::from(value).into())
             }
         }
     )+)+};
@@ -292,6 +309,12 @@ from! {
     Float as f64: f32, f64;
     String as String: &str, String, Cow<'_, str>, char;
     Binary as Bytes: Bytes, Binary;
+}
+
+impl From<Box<str>> for Value {
+    fn from(text: Box<str>) -> Self {
+        Self::from(String::from(text))
+    }
 }
 
 impl From<u64> for Value {
@@ -338,18 +361,19 @@ impl<T: Into<Self>, const N: usize> From<[T; N]> for Value {
 
 impl From<IndexMap<String, Self>> for Value {
     fn from(members: IndexMap<String, Self>) -> Self {
-        Self::Object(members)
+        Self::Object(Box::new(members))
     }
 }
 
 impl<T: Into<Self>> FromIterator<T> for Value {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Self::Array(items.into_iter().map(Into::into).collect())
+        Self::Array(Box::new(items.into_iter().map(Into::into).collect()))
     }
 }
 
 impl<K: Into<String>, T: Into<Self>> FromIterator<(K, T)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, T)>>(members: I) -> Self {
-        Self::Object(members.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        let members = members.into_iter().map(|(key, value)| (key.into(), value.into()));
+        Self::Object(Box::new(members.collect()))
     }
 }

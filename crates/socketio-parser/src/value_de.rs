@@ -12,6 +12,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use bytes::Bytes;
+
 use crate::binary::visit_shared;
 use crate::{ArgsError, Value};
 
@@ -25,8 +27,8 @@ impl<'de> Deserializer<'de> for Value {
             Self::Int(int) => visitor.visit_i64(int),
             Self::UInt(int) => visitor.visit_u64(int),
             Self::Float(float) => visitor.visit_f64(float),
-            Self::String(text) => visitor.visit_string(text),
-            Self::Binary(bytes) => visit_shared(bytes, visitor),
+            Self::String(text) => visitor.visit_string(*text),
+            Self::Binary(bytes) => Attachment(*bytes).deserialize_any(visitor),
             Self::Array(items) => visit_seq(items.into_iter(), visitor),
             Self::Object(members) => {
                 let members = members.into_iter().map(|(key, value)| (Key::new(key.into()), value));
@@ -40,7 +42,7 @@ impl<'de> Deserializer<'de> for Value {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self {
-            Self::Binary(bytes) => visit_seq(bytes.into_iter(), visitor),
+            Self::Binary(bytes) => Attachment(*bytes).deserialize_seq(visitor),
             other => other.deserialize_any(visitor),
         }
     }
@@ -88,15 +90,12 @@ impl<'de> Deserializer<'de> for Value {
         visitor: V,
     ) -> Result<V::Value, ArgsError> {
         match self {
-            Self::String(name) => visitor.visit_enum(Variant { name, value: None }),
+            Self::String(name) => visitor.visit_enum(Variant { name: *name, value: None }),
             Self::Object(members) if members.len() == 1 => {
                 let (name, value) = members.into_iter().next().unwrap_or_default();
                 visitor.visit_enum(Variant { name, value: Some(value) })
             }
-            other => Err(ArgsError::invalid_type(
-                other.unexpected(),
-                &"the name of a variant, or an object with one member",
-            )),
+            other => Err(no_variant(other.unexpected())),
         }
     }
 
@@ -132,6 +131,73 @@ impl Value {
             Self::Object(_) => Unexpected::Map,
         }
     }
+}
+
+/// Bytes as what a type asks for.
+#[derive(Debug)]
+pub(crate) struct Attachment(pub(crate) Bytes);
+
+impl<'de> Deserializer<'de> for Attachment {
+    type Error = ArgsError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visit_shared(self.0, visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visit_seq(self.0.into_iter(), visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        _visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        Err(no_variant(Unexpected::Bytes(&self.0)))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct map struct identifier
+    }
+}
+
+fn no_variant(unexpected: Unexpected<'_>) -> ArgsError {
+    ArgsError::invalid_type(unexpected, &"the name of a variant, or an object with one member")
 }
 
 fn visit_seq<'de, I, V>(items: I, visitor: V) -> Result<V::Value, ArgsError>

@@ -126,7 +126,7 @@ impl<'a> Handshake<'a> {
             ("issued", issued.into()),
             ("url", self.request().uri().into()),
             ("query", query.into()),
-            ("auth", self.auth().cloned().unwrap_or_else(|| Value::Object(IndexMap::new()))),
+            ("auth", self.auth().cloned().unwrap_or_else(|| IndexMap::new().into())),
         ];
         members.into_iter().collect()
     }

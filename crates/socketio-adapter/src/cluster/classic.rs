@@ -92,7 +92,7 @@ impl Classic {
         };
         let mut parts = parts.into_iter();
         match parts.next() {
-            Some(Value::String(uid)) if uid == self.uid => return Ok(None),
+            Some(Value::String(uid)) if **uid == self.uid => return Ok(None),
             Some(Value::String(_)) => {}
             _ => return Err(Malformed("a broadcast has no sender")),
         }
@@ -215,7 +215,7 @@ impl Classic {
         // stray ones have none, see the requests that the lines misread
         let Some(id) = id.filter(|id| self.is_own(id)) else { return Ok(None) };
         let list = |value| match value {
-            Value::Array(items) => Some(items),
+            Value::Array(items) => Some(*items),
             _ => None,
         };
         let read = match answer.get("type").and_then(Value::as_i64) {

@@ -23,7 +23,7 @@ pub(crate) fn parse(payload: &[u8]) -> Result<Value> {
 pub(crate) fn text(value: &Value, key: &str) -> Result<Option<String>> {
     match value.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::String(text)) => Ok(Some(text.to_string())),
         Some(_) => Err(Malformed("a text is none")),
     }
 }
@@ -57,7 +57,7 @@ pub(crate) fn rooms(value: Option<&Value>) -> Result<Option<Vec<Room>>> {
         Some(_) => return Err(Malformed("rooms are no list")),
     };
     let name = |item: &Value| match item {
-        Value::String(text) => Ok(Room::from(text)),
+        Value::String(text) => Ok(Room::from(text.as_str())),
         Value::Int(int) => Ok(Room::from(int.to_string())),
         Value::UInt(int) => Ok(Room::from(int.to_string())),
         Value::Float(float) if float.is_finite() => Ok(Room::from(float.to_string())),
@@ -96,7 +96,7 @@ pub(crate) fn packet(packet: Option<Value>, namespace: &str) -> Result<Option<Ev
     match packet.get("nsp") {
         None | Some(Value::Null) if namespace == "/" => {}
         None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(nsp)) if nsp == namespace => {}
+        Some(Value::String(nsp)) if nsp.as_str() == namespace => {}
         Some(Value::String(_)) => return Ok(None),
         Some(_) => return Err(Malformed("the namespace is no text")),
     }
@@ -131,9 +131,9 @@ pub(crate) fn event(data: Option<Value>) -> Result<Event> {
     };
     match args.first_mut() {
         Some(Value::String(name)) => {
-            let name = std::mem::take(name);
+            let name = std::mem::take(&mut **name);
             args.remove(0);
-            Ok(Event { name, args })
+            Ok(Event { name, args: *args })
         }
         _ => Err(Malformed("an event has no name")),
     }
@@ -142,10 +142,10 @@ pub(crate) fn event(data: Option<Value>) -> Result<Event> {
 /// Sockets as a node describes them: ids, or objects with more. What is neither is skipped.
 pub(crate) fn sockets(items: Vec<Value>) -> Vec<SocketDetails> {
     let socket = |item| match item {
-        Value::String(id) => Some(SocketDetails::new(SocketId::from(id))),
+        Value::String(id) => Some(SocketDetails::new(SocketId::from(*id))),
         Value::Object(mut members) => {
             let Some(Value::String(id)) = members.swap_remove("id") else { return None };
-            let mut details = SocketDetails::new(SocketId::from(id));
+            let mut details = SocketDetails::new(SocketId::from(*id));
             details.rooms = rooms(members.get("rooms")).ok()?.unwrap_or_default();
             details.handshake = members.swap_remove("handshake").unwrap_or_default();
             details.data = members.swap_remove("data").unwrap_or_default();
@@ -159,7 +159,7 @@ pub(crate) fn sockets(items: Vec<Value>) -> Vec<SocketDetails> {
 /// Names of rooms in an answer. What is none is skipped.
 pub(crate) fn room_names(items: Vec<Value>) -> Vec<Room> {
     let name = |item| match item {
-        Value::String(text) => Some(Room::from(text)),
+        Value::String(text) => Some(Room::from(*text)),
         _ => None,
     };
     items.into_iter().filter_map(name).collect()

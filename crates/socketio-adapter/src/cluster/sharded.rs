@@ -103,7 +103,7 @@ impl Sharded {
                 Ok(Some(Incoming::ServerEvent { event, from }))
             }
             FETCH_SOCKETS_RESPONSE => match take(&mut data, "sockets") {
-                Value::Array(items) => answer(id, Answer::Sockets(sockets(items))),
+                Value::Array(items) => answer(id, Answer::Sockets(sockets(*items))),
                 _ => Err(Malformed("sockets are no list")),
             },
             SERVER_SIDE_EMIT_RESPONSE => answer(id, Answer::Value(take(&mut data, "packet"))),

@@ -346,7 +346,7 @@ fn answers_are_in_the_line_of_the_request() {
     answers(Line::New, Answer::Rooms("r".into_rooms()), r#"{"requestId":"q","rooms":["r"]}"#);
     let mut socket = SocketDetails::new("S".into());
     socket.rooms = "S".into_rooms();
-    socket.handshake = Value::Object(IndexMap::new());
+    socket.handshake = IndexMap::new().into();
     let payload =
         r#"{"requestId":"q","sockets":[{"id":"S","handshake":{},"rooms":["S"],"data":null}]}"#;
     answers(Line::New, Answer::Sockets(vec![socket]), payload);
@@ -402,7 +402,7 @@ fn malformed_messages() {
     is_refused("socket.io#/#", &[0x91; 200_000]);
     let packet = |kind: i64, data: Value| {
         let packet = object([("type", kind.into()), ("data", data), ("nsp", "/".into())]);
-        let opts = object([("rooms", Value::Array(Vec::new()))]);
+        let opts = object([("rooms", Value::Array(Box::default()))]);
         msgpack(&Value::from(vec!["u".into(), packet, opts]))
     };
     for kind in [0, 1, 3, 4, 6, 7, -1, 255] {
@@ -411,7 +411,7 @@ fn malformed_messages() {
     for name in ["connect", "connect_error", "disconnect", "disconnecting"] {
         is_refused("socket.io#/#", &packet(2, [name].into()));
     }
-    for data in [Value::Null, "e".into(), Value::Array(Vec::new()), [1].into()] {
+    for data in [Value::Null, "e".into(), Value::Array(Box::default()), [1].into()] {
         is_refused("socket.io#/#", &packet(2, data));
     }
     for request in [

@@ -53,7 +53,7 @@ impl CustomDecoder for FieldsDecoder {
         self.missing = missing.parse().map_err(DecodeError::custom)?;
         let data = if let Some(depth) = data.strip_prefix('^') {
             let depth: usize = depth.parse().map_err(DecodeError::custom)?;
-            Some((0..depth).fold(Value::Null, |inner, _| Value::Array(vec![inner])))
+            Some((0..depth).fold(Value::Null, |inner, _| Value::from(vec![inner])))
         } else {
             serde_json::from_str(data).map_err(DecodeError::custom)?
         };

@@ -108,9 +108,9 @@ fn take_apart(mut value: Value) {
 fn depth_of_what_is_sent() {
     let mut value = Value::Null;
     for _ in 0..1_024 {
-        value = Value::Array(vec![value]);
+        value = Value::from(vec![value]);
     }
-    let deep = (0..1_000_000).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+    let deep = (0..1_000_000).fold(Value::Null, |inner, _| Value::from(vec![inner]));
     let args = Spread(vec![deep]);
     assert_eq!(encoder().event(0, "/", None, "e", &args), Err(EncodeError::TooDeep));
     assert_eq!(crate::to_value(&args.0[0]), Err(EncodeError::TooDeep));
@@ -119,7 +119,7 @@ fn depth_of_what_is_sent() {
     assert_eq!(refusal(args.0.first()), refusal(None));
     args.0.into_iter().for_each(take_apart);
     assert!(encoder().event(0, "/", None, "e", &Spread(vec![value.clone()])).is_ok());
-    let value = Value::Array(vec![value]);
+    let value = Value::from(vec![value]);
     let encoded = encoder().event(0, "/", None, "e", &Spread(vec![value]));
     assert_eq!(encoded, Err(EncodeError::TooDeep));
 }
@@ -158,10 +158,11 @@ fn announced_attachments_cost_nothing() {
     assert_eq!(decoder.text(&format!("5{}-[\"e\"]", usize::MAX)), Ok(None));
 }
 
-/// Lists of one element are what makes most values of a message.
+/// Lists of one element are what makes most values of a message; a long one could waste as much as
+/// it needs.
 #[test]
-fn a_list_of_one_has_no_room_for_more() {
-    let text = r#"2["e",[7],{"a":7},[],{}]"#;
+fn a_list_has_no_room_for_more() {
+    let text = r#"2["e",[7],{"a":7},[],{},[1,2,3,4,5],{"a":1,"b":2}]"#;
     let mut decoder = limited(|_| {});
     let Ok(Some(Decoded::Event { args, .. })) = decoder.text(text) else { panic!() };
     let Spread(read) = args.deserialize::<Spread<Value>>().unwrap();
@@ -174,7 +175,7 @@ fn a_list_of_one_has_no_room_for_more() {
                 _ => panic!(),
             })
             .collect();
-        assert_eq!(capacities, [1, 1, 0, 0]);
+        assert_eq!(capacities, [1, 1, 0, 0, 5, 2]);
     }
 }
 

@@ -86,7 +86,7 @@ fn corrected_lengths() {
 fn refused_values() {
     let mut value = Value::Null;
     for _ in 0..1_024 {
-        value = Value::Array(vec![value]);
+        value = Value::from(vec![value]);
     }
     assert!(encoder().event(0, "/", None, "e", &value).is_ok());
     // as variants, which open a map each, without an array or a map of their own

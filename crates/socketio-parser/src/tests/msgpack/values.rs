@@ -45,9 +45,9 @@ fn values() {
     value("c4 00", Bytes::new());
     value("c5 00 01 07", Bytes::from_static(&[7]));
     value("c6 00 00 00 01 07", Bytes::from_static(&[7]));
-    value("90", Value::Array(vec![]));
-    value("92 01 91 c0", Value::Array(vec![1.into(), vec![Value::Null].into()]));
-    value("80", Value::Object([].into_iter().collect()));
+    value("90", Value::Array(Box::default()));
+    value("92 01 91 c0", Value::from(vec![Value::Int(1), vec![Value::Null].into()]));
+    value("80", Value::Object(Box::default()));
     // Keys that JavaScript would make names of; of a key given twice the last counts.
     value(
         "84 01 a1|a| ff a1|b| c3 a1|c| a1|1| a1|d|",
@@ -63,7 +63,7 @@ fn values() {
 fn extension_types() {
     value("d4 00 00", Value::Null);
     assert_eq!(argument("d4 00 00").deserialize::<Option<u8>>(), Ok(None));
-    value("92 d4 00 00 01", Value::Array(vec![Value::Null, 1.into()]));
+    value("92 d4 00 00 01", Value::from(vec![Value::Null, 1.into()]));
     for (notation, expected) in [
         ("d7 00 00 00 00 00 00 00 00 00", "1970-01-01T00:00:00.000Z"),
         ("d7 00 ff ff ff ff ff ff ff ff", "1969-12-31T23:59:59.999Z"),
