@@ -56,7 +56,7 @@ impl AddressTable {
     }
 
     pub(crate) fn get(&self, options: &Options, address: IpAddr, now: Instant) -> Arc<Address> {
-        let key = key(address, options.ipv6_prefix);
+        let key = network_of(address, options.ipv6_prefix);
         let mut forgotten = Vec::new();
         let found = {
             let mut table = lock(&self.table);
@@ -168,7 +168,7 @@ impl Drop for Place {
 }
 
 /// What an address counts as: itself, or the network that it is of.
-fn key(address: IpAddr, prefix: u8) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn ipv6_counts_by_network() {
-        let key = |text: &str, prefix| key(text.parse().unwrap(), prefix).to_string();
+        let key = |text: &str, prefix| network_of(text.parse().unwrap(), prefix).to_string();
         assert_eq!(key("2001:db8:1:2:3:4:5:6", 64), "2001:db8:1:2::");
         assert_eq!(key("2001:db8:1:2:3:4:5:6", 48), "2001:db8:1::");
         assert_eq!(key("2001:db8:1:2:3:4:5:6", 128), "2001:db8:1:2:3:4:5:6");

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -210,6 +210,13 @@ impl Server {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.0.options
+    }
+
+    /// What an address counts as where something is bounded per address: itself, or the network
+    /// of [`Options::ipv6_prefix`] bits that an IPv6 address is of.
+    #[must_use]
+    pub fn network_of(&self, address: IpAddr) -> IpAddr {
+        crate::addresses::network_of(address, self.0.options.ipv6_prefix)
     }
 
     /// Ends the server: listening stops and all sessions end with `server shutting down`, at once.

@@ -305,6 +305,7 @@ impl Builder {
         for (name, value) in [
             ("max_namespaces", limits.max_namespaces),
             ("max_dynamic_namespaces", limits.max_dynamic_namespaces),
+            ("max_dynamic_namespaces_per_address", limits.max_dynamic_namespaces_per_address),
             ("max_rooms", limits.max_rooms),
             ("max_pending_acks", limits.max_pending_acks),
             ("max_pending_handlers", limits.max_pending_handlers),

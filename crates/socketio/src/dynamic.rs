@@ -39,18 +39,22 @@ pub struct Candidate {
             closure `async |candidate: Candidate| -> bool`"
 )]
 pub trait NamespaceRule<M>: Send + Sync + 'static {
-    /// Decides.
+    /// What the registry asks.
     #[doc(hidden)]
-    fn decide(&self, candidate: &Candidate) -> Decision;
+    fn into_rule(self) -> Rule;
 }
 
-/// A decision, or the future of one.
+/// How a rule decides. Whoever needs the name alone is asked before anything is made of what the
+/// client sent, and also where there is no client.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, unnameable_types, reason = "not for users")]
-pub enum Decision {
-    Now(bool),
-    Later(Pin<Box<dyn Future<Output = bool> + Send>>),
+pub enum Rule {
+    ByName(Box<dyn Fn(&str) -> bool + Send + Sync>),
+    ByCandidate(Box<dyn Fn(&Candidate) -> Decision + Send + Sync>),
 }
+
+/// A decision to come.
+type Decision = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Marks patterns.
 #[doc(hidden)]
@@ -71,20 +75,20 @@ pub struct ByName;
 pub struct ByCandidate;
 
 impl NamespaceRule<ByPattern> for &'static str {
-    fn decide(&self, candidate: &Candidate) -> Decision {
-        Decision::Now(matches_pattern(self, &candidate.name))
+    fn into_rule(self) -> Rule {
+        Rule::ByName(Box::new(move |name| matches_pattern(self, name)))
     }
 }
 
 impl NamespaceRule<ByPattern> for String {
-    fn decide(&self, candidate: &Candidate) -> Decision {
-        Decision::Now(matches_pattern(self, &candidate.name))
+    fn into_rule(self) -> Rule {
+        Rule::ByName(Box::new(move |name| matches_pattern(&self, name)))
     }
 }
 
 impl<F: Fn(&str) -> bool + Send + Sync + 'static> NamespaceRule<ByName> for F {
-    fn decide(&self, candidate: &Candidate) -> Decision {
-        Decision::Now(self(&candidate.name))
+    fn into_rule(self) -> Rule {
+        Rule::ByName(Box::new(self))
     }
 }
 
@@ -93,8 +97,8 @@ where
     F: FnOnce(Candidate) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = bool> + Send + 'static,
 {
-    fn decide(&self, candidate: &Candidate) -> Decision {
-        Decision::Later(Box::pin(self.clone()(candidate.clone())))
+    fn into_rule(self) -> Rule {
+        Rule::ByCandidate(Box::new(move |candidate| Box::pin(self.clone()(candidate.clone()))))
     }
 }
 

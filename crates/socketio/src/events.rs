@@ -56,6 +56,10 @@ impl IntoIterator for Found {
 }
 
 impl Listeners {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     // seed: socket.on, socket.once
     pub(crate) fn add(
         &mut self,

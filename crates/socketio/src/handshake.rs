@@ -6,9 +6,28 @@ use std::time::SystemTime;
 
 use engineio::Request;
 use engineio_proto::handshake::pairs;
-use socketio_parser::{IndexMap, Value};
+use socketio_parser::{Args, IndexMap, Value};
 
 use crate::socket::Socket;
+
+/// What a client sent with its wish to join, as it came: nothing is made of it before it is known
+/// that somebody will want it.
+#[derive(Default)]
+pub(crate) struct Wish<'a> {
+    /// The parameters of the namespace, in protocol 4.
+    pub(crate) query: Option<&'a str>,
+    pub(crate) auth: Option<Args<'a>>,
+}
+
+impl Wish<'_> {
+    pub(crate) fn read(self) -> Credentials {
+        let auth = match self.query {
+            Some(query) => Some(query_value(query)),
+            None => self.auth.and_then(|auth| auth.into_values().pop()),
+        };
+        Credentials { auth, nsp_query: self.query.map(Into::into) }
+    }
+}
 
 /// What the client asked with, when it wanted to join.
 #[derive(Default)]
@@ -130,4 +149,10 @@ impl<'a> Handshake<'a> {
         ];
         members.into_iter().collect()
     }
+}
+
+/// The parameters of a namespace, as `auth`.
+// reference: handshake.auth of EIO 3 clients, as 4.8.4
+fn query_value(query: &str) -> Value {
+    pairs(query).map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect()
 }

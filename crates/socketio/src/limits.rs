@@ -14,6 +14,10 @@ pub struct Limits {
     pub max_namespaces: usize,
     /// Dynamic namespaces at a time, of the whole server (10,000): clients make them.
     pub max_dynamic_namespaces: usize,
+    /// Dynamic namespaces at a time that the clients of one address made (5,000), so that none
+    /// takes the places of all. Where a proxy is not [trusted](crate::Builder::trusted_proxies), its
+    /// address is that of all clients.
+    pub max_dynamic_namespaces_per_address: usize,
     /// Rooms that one socket may join (16,384).
     pub max_rooms: usize,
     /// Acknowledgements that a socket's client may owe (10,000): beyond, the oldest is given up.
@@ -38,6 +42,7 @@ impl Default for Limits {
             packet: socketio_parser::Limits::default(),
             max_namespaces: 1_000,
             max_dynamic_namespaces: 10_000,
+            max_dynamic_namespaces_per_address: 5_000,
             max_rooms: 16_384,
             max_pending_acks: 10_000,
             max_pending_handlers: 1_000,
@@ -83,6 +88,8 @@ limits! {
     Namespaces = "max_namespaces",
     /// Dynamic namespaces of the server.
     DynamicNamespaces = "max_dynamic_namespaces",
+    /// Dynamic namespaces that the clients of one address made.
+    AddressDynamicNamespaces = "max_dynamic_namespaces_per_address",
     /// Rooms of one socket.
     Rooms = "max_rooms",
     /// Acknowledgements that a client owes: the oldest given up.

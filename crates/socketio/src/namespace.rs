@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio::{Before, HEADROOM, Outgoing, SlowConsumer};
@@ -26,7 +26,7 @@ use crate::limits::{Limit, LimitCounters, Limits};
 use crate::lock;
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::operator::BroadcastOperator;
-use crate::registry::Registry;
+use crate::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
 
 use self::node::ServerListeners;
@@ -50,11 +50,40 @@ struct Inner {
     // reference: the counter is the namespace's and starts at 0
     ack_ids: AtomicU64,
     hooks: Hooks,
-    /// What the rule says that made it, if one did.
-    parent: Option<Arc<Hooks>>,
+    /// What the rule says whose it is, if it is one's.
+    parent: OnceLock<Arc<Hooks>>,
+    is_dynamic: bool,
+    /// The client that it was made for, if it was.
+    maker: Option<Maker>,
+    /// The program named it: what it added to it is to stay.
+    named: AtomicBool,
     /// Where a dynamic namespace is to be removed from.
     registry: Weak<Registry>,
     shared: Shared,
+}
+
+/// Why a namespace was made.
+pub(crate) enum Origin {
+    /// The program named it, and no rule allows the name. It stays.
+    Named,
+    /// The program named it, and a rule that has to see a client may allow the name.
+    Undecided,
+    /// A rule allows the name.
+    Rule {
+        hooks: Arc<Hooks>,
+        /// The client that asked for it; `None`: the program named it.
+        maker: Option<Maker>,
+    },
+}
+
+impl Origin {
+    pub(crate) const fn is_dynamic(&self) -> bool {
+        !matches!(self, Self::Named)
+    }
+
+    pub(crate) const fn maker(&self) -> Option<Maker> {
+        if let Self::Rule { maker, .. } = self { *maker } else { None }
+    }
 }
 
 /// A socket in the table, found by its id.
@@ -71,6 +100,12 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
+    fn is_empty(&self) -> bool {
+        lock(&self.middleware).is_none()
+            && lock(&self.listeners).is_empty()
+            && lock(&self.events).is_empty()
+    }
+
     pub(crate) fn on<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
         lock(&self.listeners).add(event.into(), false, erase(handler));
     }
@@ -105,9 +140,14 @@ impl Namespace {
         name: Arc<str>,
         adapter: Arc<dyn Adapter>,
         shared: Shared,
-        parent: Option<Arc<Hooks>>,
+        origin: Origin,
         registry: Weak<Registry>,
     ) -> Self {
+        let (is_dynamic, maker) = (origin.is_dynamic(), origin.maker());
+        let parent = match origin {
+            Origin::Rule { hooks, .. } => OnceLock::from(hooks),
+            _ => OnceLock::new(),
+        };
         let cluster = adapter.cluster();
         let flush = cluster.clone().map(|cluster| Before::new(move || cluster.flush()));
         Self(Arc::new(Inner {
@@ -120,6 +160,9 @@ impl Namespace {
             ack_ids: AtomicU64::new(0),
             hooks: Hooks::default(),
             parent,
+            is_dynamic,
+            maker,
+            named: AtomicBool::new(false),
             registry,
             shared,
         }))
@@ -156,12 +199,14 @@ impl Namespace {
     /// nothing that the client sends.
     // seed: Event 'connection'
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
+        self.listening();
         self.0.hooks.on("connection", handler);
     }
 
     /// Like [`Namespace::on_connection`]; these listeners run before those.
     // seed: Event 'connect'
     pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
+        self.listening();
         self.0.hooks.on("connect", handler);
     }
 
@@ -294,7 +339,7 @@ impl Namespace {
 
     /// The rule's hooks, then its own.
     fn all_hooks(&self) -> impl Iterator<Item = &Hooks> {
-        self.0.parent.as_deref().into_iter().chain([&self.0.hooks])
+        self.0.parent.get().map(|hooks| &**hooks).into_iter().chain([&self.0.hooks])
     }
 
     /// The listeners of `connect` or `connection`.
@@ -318,21 +363,57 @@ impl Namespace {
         }
     }
 
+    /// Whether it is a rule's, or may become one's.
     pub(crate) fn is_dynamic(&self) -> bool {
-        self.0.parent.is_some()
+        self.0.is_dynamic
+    }
+
+    /// Whether clients find it: it is of no rule, or of one that allowed it.
+    pub(crate) fn is_decided(&self) -> bool {
+        !self.0.is_dynamic || self.0.parent.get().is_some()
+    }
+
+    /// It is the rule's from now on, if none was quicker.
+    pub(crate) fn decide(&self, hooks: Arc<Hooks>) {
+        if self.0.is_dynamic {
+            let _ = self.0.parent.set(hooks);
+        }
+    }
+
+    /// The program named it.
+    pub(crate) fn set_named(&self) {
+        self.0.named.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn maker(&self) -> Option<Maker> {
+        self.0.maker
     }
 
     pub(crate) fn is_child_of(&self, hooks: &Arc<Hooks>) -> bool {
-        self.0.parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, hooks))
+        self.0.parent.get().is_some_and(|parent| Arc::ptr_eq(parent, hooks))
+    }
+
+    /// The program listens in a namespace that clients find only when a rule lets them.
+    fn listening(&self) {
+        if !self.is_decided() {
+            tracing::warn!(
+                namespace = self.name(),
+                "clients join it only if a rule allows it: make it before the rules that see clients"
+            );
+        }
     }
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.0.name
     }
 
-    /// Whether this handle is the only one, as asked under the lock of the registry that has it.
+    /// Whether it is to go with its last handle, which is this one; asked under the lock of the
+    /// registry that has it.
     pub(crate) fn is_unused(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        let inner = &self.0;
+        let has_own = || !inner.hooks.is_empty() || !inner.server_listeners.is_empty();
+        let is_kept = || inner.named.load(Ordering::Relaxed) && has_own();
+        inner.is_dynamic && Arc::strong_count(inner) == 1 && !is_kept()
     }
 
     /// A socket gives its handle back for good.

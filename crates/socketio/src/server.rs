@@ -1,6 +1,7 @@
 //! The seed's `Server`: the engine and the namespaces.
 
 mod cluster;
+mod namespaces;
 
 use std::fmt;
 use std::future::Future;
@@ -159,30 +160,10 @@ impl Server {
         Box::new(Task::new(self.clone(), Client::new(conn, revision)))
     }
 
-    // ---- namespaces -------------------------------------------------------------------------
-
-    /// The namespace `/`.
-    // seed: server.sockets
-    #[must_use]
-    pub fn sockets(&self) -> &Namespace {
-        &self.0.root
-    }
-
-    /// The namespace of this name, made on first use. A leading slash is added if it is missing;
-    /// else names are compared as they are.
-    // seed: server.of
-    #[must_use]
-    pub fn of(&self, name: &str) -> Namespace {
-        match name {
-            "" | "/" => self.0.root.clone(),
-            name if name.starts_with('/') => self.0.registry.get_or_make(name),
-            name => self.0.registry.get_or_make(&format!("/{name}")),
-        }
-    }
-
     /// Namespaces by a rule: one that does not exist is made when a client asks for a name that
     /// the rule allows, and removed again when nobody has it any more. What is added to the result
-    /// concerns all of them.
+    /// concerns all of them. The first rule that allows a name counts. Whom a namespace lets in is
+    /// the matter of its middleware: a rule is not asked again for one that is there.
     ///
     /// ```
     /// # use socketio::{Candidate, Server, Socket};
@@ -201,10 +182,6 @@ impl Server {
     pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
         let hooks = self.0.registry.add_rule(rule);
         ParentNamespace::new(hooks, Arc::clone(&self.0.registry))
-    }
-
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.0.registry
     }
 
     /// Listens to clients that send faster than they may, see [`Options::max_message_rate`] and

@@ -24,14 +24,14 @@ use std::time::Instant;
 
 use engineio::{Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message};
 use futures_util::FutureExt as _;
-use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision, Value};
+use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
 
 use crate::client::{Client, Command};
 use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
-use crate::handshake::Credentials;
+use crate::handshake::Wish;
 use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
@@ -108,12 +108,7 @@ impl Task {
     fn on_decoded(&mut self, decoded: Decoded<'_>, cx: &mut Context<'_>) {
         match decoded {
             Decoded::Connect { nsp, query, auth } => {
-                let auth = match query {
-                    Some(query) => Some(query_value(query)),
-                    None => auth.and_then(|auth| auth.into_values().pop()),
-                };
-                let nsp_query = query.map(Into::into);
-                self.on_connect(nsp, Credentials { auth, nsp_query }, cx);
+                self.on_connect(nsp, Wish { query, auth }, cx);
                 self.poll_joining(cx);
             }
             Decoded::Disconnect { nsp } => match self.socket_of(nsp) {
@@ -138,12 +133,12 @@ impl Task {
             },
             Decoded::Error { nsp, data } => match (self.revision(), self.socket_of(nsp)) {
                 // reference: an ERROR packet goes through the socket's error path
-                (Revision::V4, Some(socket)) => {
+                (Revision::V4, Some(socket)) if !socket.listeners("error").is_empty() => {
                     let data = data.and_then(|data| data.into_values().pop()).unwrap_or_default();
                     let text = data.as_str().map_or_else(|| format!("{data:?}"), str::to_owned);
                     self.raise_error(&socket, text.into(), cx);
                 }
-                (Revision::V4, None) => {}
+                (Revision::V4, _) => {}
                 _ => self.close(CloseReason::ForcedServerClose),
             },
             Decoded::Ignored => {}
@@ -400,7 +395,7 @@ impl Application for Task {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         match self.revision() {
             // Socket.IO v4: every connection joins `/` by itself
-            Revision::V4 => self.on_connect("/", Credentials::default(), cx),
+            Revision::V4 => self.on_connect("/", Wish::default(), cx),
             _ => {
                 let now = tokio::time::Instant::now().into_std();
                 self.connect_by = Some(now + self.server.connect_timeout());
@@ -490,11 +485,4 @@ impl Application for Task {
             running.finish().await;
         });
     }
-}
-
-/// The parameters of a namespace, as `auth`.
-// reference: handshake.auth of EIO 3 clients, as 4.8.4
-fn query_value(query: &str) -> Value {
-    let pairs = engineio_proto::handshake::pairs(query);
-    pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect()
 }

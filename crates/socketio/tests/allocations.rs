@@ -54,6 +54,54 @@ fn a_binary_event_costs_five_or_six() {
     check(&[event, Packet::Binary(b"hello")], None, 6);
 }
 
+/// What comes with a CONNECT is looked at when it is known that somebody wants it: what is refused
+/// costs as much as an event of its size that nobody listens to, and the answer. So does an ERROR
+/// packet, which only old clients may send.
+#[test]
+fn a_refused_connect_costs_its_answer() {
+    let values = vec![r#""x""#; 5_000].join(",");
+    let parameters = "a=b&".repeat(5_000);
+    let large = vec![r#""x""#; 20_000].join(",");
+    for eio in [3, 4] {
+        let host = Host::with(|io| {
+            io.on_connection(listen);
+            io.of_matching("/game-*");
+        });
+        let client = &mut [host.connect(eio)];
+        let mut cost = |packet: &str, answer: Option<&str>| {
+            host.count(client, |clients| {
+                for _ in 0..EVENTS {
+                    clients[0].send(&[text(packet)]);
+                    answer.iter().for_each(|answer| clients[0].expect(answer));
+                }
+            })
+        };
+        let unheard = cost(&format!(r#"42["nobody",{{"a":[{values}]}}]"#), None);
+        let refused = match eio {
+            3 => vec![
+                cost(
+                    &format!("40/nowhere?{parameters}"),
+                    Some(r#"44/nowhere,"Invalid namespace""#),
+                ),
+                cost(&format!(r#"44{{"a":[{values}]}}"#), None),
+            ],
+            _ => vec![
+                cost(
+                    &format!(r#"40/nowhere,{{"a":[{values}]}}"#),
+                    Some(r#"44/nowhere,{"message":"Invalid namespace"}"#),
+                ),
+                cost(
+                    &format!(r#"40/game-1,{{"a":[{large}]}}"#),
+                    Some(r#"44/game-1,{"message":"Too much auth"}"#),
+                ),
+            ],
+        };
+        // what a message leaves behind that is read in several parts
+        let most = unheard + 12 * EVENTS;
+        assert!(refused.iter().all(|cost| *cost <= most), "EIO {eio}: {refused:?}, {unheard}");
+    }
+}
+
 /// The text of the packet, and what the queues point to.
 #[test]
 fn an_emission_costs_two() {

@@ -33,6 +33,10 @@ type Listener = Arc<dyn Fn(ServerEvent) -> Running<()> + Send + Sync>;
 type Custom = Arc<dyn Fn(Value) -> Running<Option<Value>> + Send + Sync>;
 
 impl ServerListeners {
+    pub(super) fn is_empty(&self) -> bool {
+        lock(&self.by_event).is_empty() && lock(&self.custom).is_none()
+    }
+
     pub(crate) fn on<F, Fut>(&self, event: String, listener: F)
     where
         F: FnOnce(ServerEvent) -> Fut + Clone + Send + Sync + 'static,

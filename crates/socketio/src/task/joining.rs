@@ -3,7 +3,7 @@
 //! What waits is an [`Attempt`], a future of the task's own set. Until it ends the client is not in
 //! the namespace, and may give up.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Context;
 
 use engineio::{CloseReason, HEADROOM};
@@ -16,17 +16,18 @@ use crate::client::Client;
 use crate::dynamic::Candidate;
 use crate::error::ConnectError;
 use crate::event::{Cause, EventContext};
-use crate::handshake::Credentials;
+use crate::handshake::{Credentials, Wish};
 use crate::limits::Limit;
 use crate::middleware::run_connect;
 use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
+use crate::registry::{Found, Maker};
 use crate::server::Server;
 use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 
 impl Task {
-    pub(super) fn on_connect(&mut self, nsp: &str, credentials: Credentials, cx: &mut Context<'_>) {
+    pub(super) fn on_connect(&mut self, nsp: &str, wish: Wish<'_>, cx: &mut Context<'_>) {
         // The server disconnected it, and its client was quicker than the command to us.
         if let Some(gone) = self.client.socket(nsp).filter(|socket| !socket.is_connected()) {
             self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
@@ -55,28 +56,32 @@ impl Task {
             self.server.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
-        let known_namespace = self.server.registry().get(nsp);
-        if known_namespace.is_none() && !self.server.registry().has_rules() {
-            return self.refuse(nsp, &ConnectError::new("Invalid namespace"));
-        }
+        let address = self.client.conn().remote_addr();
+        let maker = Maker(address.map(|address| self.server.engine().network_of(address.ip())));
+        let found = catch_unwind(AssertUnwindSafe(|| self.server.registry().find(nsp, maker)));
+        let found = match found {
+            Ok(Ok(found)) => found,
+            Ok(Err(refusal)) => return self.refuse(nsp, &refusal),
+            Err(_) => return self.on_joining_panic(),
+        };
         if let Some(outside) = &mut self.outside {
             outside.left.retain(|left| **left != *nsp);
         }
-        let no_middleware = |namespace: &Namespace| namespace.middleware().is_none();
-        if let Some(namespace) = known_namespace.as_ref().filter(|n| no_middleware(n)) {
-            let socket = self.new_socket(namespace.clone(), credentials);
-            return self.complete(&socket, cx);
-        }
+        // Nothing was made of what the client sent up to here.
+        let credentials = wish.read();
+        let found = match found {
+            Found::Namespace(namespace) if namespace.middleware().is_none() => {
+                let socket = self.new_socket(namespace, credentials);
+                return self.complete(&socket, cx);
+            }
+            found => found,
+        };
         let Outside { attempts, connecting, .. } = &mut **self.outside.get_or_insert_default();
         *attempts += 1;
         connecting.push((*attempts, nsp.into()));
-        let attempt = Attempt {
-            number: *attempts,
-            nsp: nsp.to_owned(),
-            namespace: known_namespace,
-            server: self.server.clone(),
-            client: self.client.clone(),
-        };
+        let (server, client) = (self.server.clone(), self.client.clone());
+        let attempt =
+            Attempt { number: *attempts, nsp: nsp.to_owned(), found, maker, server, client };
         self.joining.push(AssertUnwindSafe(attempt.join(credentials)).catch_unwind());
     }
 
@@ -101,9 +106,7 @@ impl Task {
     /// A rule or middleware came to an end.
     fn on_joined(&mut self, joined: std::thread::Result<Joined>, cx: &mut Context<'_>) {
         let Ok(Joined { attempt, result }) = joined else {
-            tracing::error!("a middleware of a namespace panicked");
-            Counters::add(&self.server.counters().handler_panics);
-            return self.close(CloseReason::ForcedServerClose);
+            return self.on_joining_panic();
         };
         let Some(nsp) = self.outside.as_mut().and_then(|outside| outside.take(attempt)) else {
             // the client gave up meanwhile
@@ -116,6 +119,12 @@ impl Task {
             Ok(socket) => self.complete(&socket, cx),
             Err(refusal) => self.refuse(&nsp, &refusal),
         }
+    }
+
+    fn on_joining_panic(&mut self) {
+        tracing::error!("a rule or a middleware of a namespace panicked");
+        Counters::add(&self.server.counters().handler_panics);
+        self.close(CloseReason::ForcedServerClose);
     }
 
     /// A socket was let in.
@@ -181,8 +190,8 @@ pub(super) struct Joined {
 struct Attempt {
     number: u64,
     nsp: String,
-    /// `None`: the rules for dynamic namespaces are to be asked.
-    namespace: Option<Namespace>,
+    found: Found,
+    maker: Maker,
     server: Server,
     client: Client,
 }
@@ -194,15 +203,13 @@ impl Attempt {
     }
 
     async fn result(self, credentials: Credentials) -> Result<Socket, ConnectError> {
-        let Self { nsp, namespace, server, client, .. } = self;
-        let namespace = match namespace {
-            Some(namespace) => namespace,
-            None => {
+        let Self { nsp, found, maker, server, client, .. } = self;
+        let namespace = match found {
+            Found::Namespace(namespace) => namespace,
+            Found::Undecided(undecided) => {
                 let auth = credentials.auth.clone();
                 let candidate = Candidate { name: nsp, auth, conn: client.conn().clone() };
-                let limit = server.limits().max_dynamic_namespaces;
-                let made = server.registry().make_dynamic(candidate, limit).await;
-                made.ok_or_else(|| ConnectError::new("Invalid namespace"))?
+                server.registry().ask(undecided, candidate, maker).await?
             }
         };
         let chain = namespace.middleware();

@@ -1,8 +1,9 @@
 //! Namespaces by a rule: made on demand, and gone when nobody has them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use socketio::{Candidate, Reason, Server, Socket};
+use socketio::{Candidate, Limit, Limits, ParentNamespace, Reason, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, connector, leave_nothing, nothing_left};
@@ -92,6 +93,194 @@ async fn rules_of_all_kinds() {
     }
 }
 
+/// A server whose `/game-*` want a password, and listeners that say that they are the rule's.
+fn games(rule_is_async: bool) -> (Server, ParentNamespace) {
+    let io = Server::new();
+    let games = match rule_is_async {
+        false => io.of_matching("/game-*"),
+        true => io.of_matching(async |candidate: Candidate| {
+            tokio::task::yield_now().await;
+            candidate.name.starts_with("/game-")
+        }),
+    };
+    games.use_fn(async |socket: Socket| match socket.handshake().auth() {
+        Some(auth) if auth.get("password").is_some() => Ok(()),
+        _ => Err("no password"),
+    });
+    games.on_event("who", || Reply("a game"));
+    (io, games)
+}
+
+/// How a client is told that it may not join.
+fn refusal(eio: Eio, name: &str, text: &str) -> String {
+    match eio {
+        Eio::V3 => format!("44{name},{text:?}"),
+        Eio::V4 => format!(r#"44{name},{{"message":{text:?}}}"#),
+    }
+}
+
+/// A client without the password, and one with it, which asks who hears it.
+async fn check_guarded(io: &Server, eio: Eio, name: &str) {
+    let mut peer = Peer::join(&connector(io), eio).await;
+    peer.send(&format!("40{name},")).await;
+    peer.expect(&refusal(eio, name, "no password")).await;
+    peer.send(&match eio {
+        Eio::V3 => format!("40{name}?password=x"),
+        Eio::V4 => format!(r#"40{name},{{"password":"x"}}"#),
+    })
+    .await;
+    peer.entered(name).await;
+    peer.send(&format!(r#"42{name},1["who"]"#)).await;
+    peer.expect(&format!(r#"43{name},1["a game"]"#)).await;
+    leave_nothing(io, [peer]).await;
+}
+
+/// A name that a rule allows is the rule's, whoever names it first.
+#[tokio::test(start_paused = true)]
+async fn a_rule_guards_what_the_program_names() {
+    for eio in BOTH {
+        for is_async in [false, true] {
+            let (io, games) = games(is_async);
+            // what a task does that tells a game something, whether there is anybody or not
+            io.of("/game-1").emit("news", 1).unwrap();
+            io.of("game-2").to("room").emit("news", 1).unwrap();
+            let kept = io.of("/game-3");
+            for name in ["/game-1", "/game-2", "/game-3", "/game-4"] {
+                check_guarded(&io, eio, name).await;
+                // and after the last has left
+                io.of(name).emit("news", 1).unwrap();
+                check_guarded(&io, eio, name).await;
+            }
+            assert!(games.namespaces().iter().any(|game| game.name() == kept.name()));
+            drop(kept);
+            // each that is made looks for some that nobody has any more
+            for n in 0..1_000 {
+                io.of(&format!("/game-{n}")).emit("news", 1).unwrap();
+            }
+            assert!(io.stats().namespaces < 10, "{}", io.stats().namespaces);
+        }
+    }
+}
+
+/// A rule that sees clients is asked for each, until it has allowed one; what it refuses is not
+/// let in because the program named it.
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_refuses_clients_of_a_namespace_that_the_program_named() {
+    for eio in BOTH {
+        let io = Server::new();
+        let before = io.of("/before");
+        io.of_matching(async |candidate: Candidate| candidate.auth.is_some());
+        let after = io.of("/after");
+        after.on_connection(|socket: Socket| socket.emit("hello", ()));
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.enter(before.name()).await;
+        peer.send("40/after,").await;
+        peer.expect(&refusal(eio, "/after", "Invalid namespace")).await;
+        peer.send(if eio == Eio::V3 { "40/after?a=b" } else { r#"40/after,{"a":"b"}"# }).await;
+        peer.entered("/after").await;
+        peer.expect(r#"42/after,["hello"]"#).await;
+        drop(after);
+        leave_nothing(&io, [peer]).await;
+        // what was added to it is still there
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.enter("/after").await;
+        peer.expect(r#"42/after,["hello"]"#).await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// The first rule that allows a name counts, as for clients, also for what the program names.
+#[tokio::test(start_paused = true)]
+async fn the_first_of_several_rules() {
+    for eio in BOTH {
+        let io = Server::new();
+        for (rule, name) in [("/a-*", "first"), ("/a-b-*", "second"), ("/*", "third")] {
+            io.of_matching(rule).on_event("which", move || Reply(name));
+        }
+        let last = io.of_matching(async |_: Candidate| true);
+        last.on_event("which", || Reply("last"));
+        let io_names = ["/a-b-1", "/x", "/x/y"].map(|name| io.of(name));
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        for (name, rule) in [("/a-b-1", "first"), ("/x", "third"), ("/x/y", "last")] {
+            peer.enter(name).await;
+            peer.send(&format!(r#"42{name},1["which"]"#)).await;
+            peer.expect(&format!(r#"43{name},1["{rule}"]"#)).await;
+        }
+        assert_eq!(last.namespaces().len(), 1);
+        drop(io_names);
+        leave_nothing(&io, [peer]).await;
+        assert_eq!(io.stats().namespaces, 1);
+    }
+}
+
+/// What was there before a rule keeps what it has.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_made_before_the_rule() {
+    for eio in BOTH {
+        let io = Server::new();
+        io.of("/game-0").on_event("who", || Reply("no game"));
+        io.of_matching("/game-*").use_fn(async |_: Socket| Err::<(), _>("no"));
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.enter("/game-0").await;
+        peer.send(r#"42/game-0,1["who"]"#).await;
+        peer.expect(r#"43/game-0,1["no game"]"#).await;
+        leave_nothing(&io, [peer]).await;
+        assert_eq!(io.stats().namespaces, 2);
+    }
+}
+
+/// The clients of one address do not take the places of all, and learn why; what the program names
+/// is not counted.
+#[tokio::test(start_paused = true)]
+async fn max_dynamic_namespaces_per_address() {
+    for eio in BOTH {
+        let limits = |limits: &mut Limits| {
+            limits.max_dynamic_namespaces = 5;
+            limits.max_dynamic_namespaces_per_address = 3;
+        };
+        let io = Server::builder().limits(limits).build().unwrap();
+        io.of_matching("/dyn-*");
+        io.of_matching(async |candidate: Candidate| candidate.name.starts_with("/later-"));
+        let of_address = |address: [u8; 4]| {
+            let io = io.clone();
+            testkit::Connector::new(move |stream| {
+                let io = io.clone();
+                let peer = SocketAddr::from((address, 40_000));
+                tokio::spawn(async move { io.serve_stream(stream, peer).await });
+            })
+        };
+        let named = io.of("/dyn-0");
+        let first = of_address([192, 0, 2, 1]);
+        let (mut one, mut other) = (Peer::join(&first, eio).await, Peer::join(&first, eio).await);
+        one.enter("/dyn-0").await;
+        one.enter("/dyn-1").await;
+        one.enter("/later-2").await;
+        other.enter("/dyn-3").await;
+        other.enter("/dyn-1").await;
+        for name in ["/dyn-4", "/later-4"] {
+            other.send(&format!("40{name},")).await;
+            let text = "Too many dynamic namespaces of this address";
+            other.expect(&refusal(eio, name, text)).await;
+        }
+        let mut second = Peer::join(&of_address([192, 0, 2, 2]), eio).await;
+        second.enter("/dyn-4").await;
+        second.enter("/dyn-5").await;
+        second.send("40/dyn-6,").await;
+        second.expect(&refusal(eio, "/dyn-6", "Too many dynamic namespaces")).await;
+        let counts = io.stats().limits;
+        assert_eq!(counts.get(Limit::AddressDynamicNamespaces), 2);
+        assert_eq!(counts.get(Limit::DynamicNamespaces), 1);
+        // a place is free again when its namespace is gone
+        one.send("41/later-2,").await;
+        testkit::settle().await;
+        other.enter("/dyn-4").await;
+        other.enter("/dyn-7").await;
+        drop(named);
+        leave_nothing(&io, [one, other, second]).await;
+        assert_eq!(io.stats().namespaces, 1);
+    }
+}
+
 /// A panic in a rule ends the connection that asked.
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_rule() {
@@ -109,7 +298,7 @@ async fn a_panic_in_a_rule() {
 /// 5,000 names by one client: as many as it may join, and nothing is left of them.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_asks_for_everything() {
-    let limits = |limits: &mut socketio::Limits| limits.max_namespaces = 100;
+    let limits = |limits: &mut Limits| limits.max_namespaces = 100;
     let io = Server::builder().limits(limits).build().unwrap();
     io.of_matching("/dyn-*");
     let mut peer = Peer::open(&connector(&io), Eio::V4).await;
