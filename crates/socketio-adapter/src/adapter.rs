@@ -5,12 +5,14 @@
 //! says so through the futures it returns.
 
 use std::fmt::Debug;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use engineio_proto::Outgoing;
 
-use crate::{AdapterError, Cluster, DuplicateId, JoinError, Membership, Node, Room, SocketId};
+use crate::{
+    AdapterFuture, BroadcastOptions, Cluster, DuplicateId, JoinError, Membership, Node, Room,
+    SocketId,
+};
 
 /// The sockets of a namespace, their rooms, and broadcast to them.
 ///
@@ -113,31 +115,6 @@ pub enum Delivery {
     Closed,
 }
 
-/// To whom a broadcast goes, and how.
-#[derive(Clone, Debug, Default)]
-pub struct BroadcastOptions {
-    /// Go to the members of at least one of these rooms. Empty: to all sockets.
-    pub rooms: Vec<Room>,
-    /// Leave out the members of these rooms.
-    pub except: Vec<Room>,
-    /// Leave out this socket. Unlike its own room in `except`, this leaves out nobody else who
-    /// joined that room.
-    pub sender: Option<SocketId>,
-    /// A receiver that is not ready misses the packet.
-    pub volatile: bool,
-    /// It is not to be compressed. For other nodes: the packet of this one says it itself.
-    pub uncompressed: bool,
-    /// Only sockets of this node.
-    pub local: bool,
-}
-
-impl BroadcastOptions {
-    /// What the sockets meant are not in: the sender's own room, then `except`.
-    pub fn excluded(&self) -> impl Iterator<Item = Room> + '_ {
-        self.sender.iter().map(Room::from).chain(self.except.iter().cloned())
-    }
-}
-
 /// What became of a broadcast on this node. Receivers found closed are in neither number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -146,48 +123,3 @@ pub struct Delivered {
     /// Receivers that miss it.
     pub dropped: usize,
 }
-
-/// What the nodes of a cluster answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answers<T> {
-    /// The answers of all nodes that answered, this node's first.
-    pub items: Vec<T>,
-    /// How many nodes answered; this one is among them if it was asked.
-    pub answered: usize,
-    /// The nodes that did not answer in time, one entry for each, as the adapter calls them. If the
-    /// broker between the nodes cannot be asked how many there are, it is the one that is missing.
-    pub missing: Vec<String>,
-}
-
-impl<T> Answers<T> {
-    /// The answer of one node.
-    #[must_use]
-    pub const fn of_one_node(items: Vec<T>) -> Self {
-        Self { items, answered: 1, missing: Vec::new() }
-    }
-
-    /// Whether all nodes answered.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.missing.is_empty()
-    }
-
-    /// Appends the answers of other nodes.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.items.extend(other.items);
-        self.answered += other.answered;
-        self.missing.extend(other.missing);
-        self
-    }
-
-    /// The same with other items.
-    #[must_use]
-    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Answers<U> {
-        let Self { items, answered, missing } = self;
-        Answers { items: items.into_iter().map(f).collect(), answered, missing }
-    }
-}
-
-/// What an adapter does beyond this node.
-pub type AdapterFuture<T> = Pin<Box<dyn Future<Output = Result<T, AdapterError>> + Send>>;

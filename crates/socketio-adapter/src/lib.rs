@@ -11,18 +11,20 @@
 //! - [`Membership`]: what a join or a leave returns.
 
 mod adapter;
+mod answers;
 mod cluster;
 mod error;
+mod future;
 mod into_rooms;
 mod local;
 mod membership;
 mod names;
+mod options;
 mod rooms;
 mod slab;
 
-pub use adapter::{
-    Adapter, AdapterFactory, AdapterFuture, Answers, BroadcastOptions, Delivered, Delivery, Member,
-};
+pub use adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
+pub use answers::Answers;
 #[cfg(feature = "cluster")]
 pub use cluster::adapter::{ClusterAdapter, ClusterNode, Format};
 #[cfg(feature = "cluster")]
@@ -35,10 +37,12 @@ pub use cluster::emitter::{Emitter, EmitterError};
 pub use cluster::sharded::RoomChannels;
 pub use cluster::{Answered, ClientAnswers, Cluster, Node, Reply, SocketDetails};
 pub use error::{AdapterError, DuplicateId, JoinError};
+pub use future::AdapterFuture;
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};
 pub use membership::Membership;
 pub use names::{Room, SocketId};
+pub use options::BroadcastOptions;
 
 /// The inside, for fuzzers.
 #[cfg(fuzzing)]

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engineio_proto::Outgoing;
 
-use crate::adapter::{Adapter, AdapterFactory, BroadcastOptions, Delivered, Delivery, Member};
+use crate::adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
+use crate::options::BroadcastOptions;
 use crate::rooms::Rooms;
 use crate::{DuplicateId, JoinError, Membership, Room, SocketId};
 
