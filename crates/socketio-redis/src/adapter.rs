@@ -11,11 +11,11 @@ use socketio_adapter::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
-use crate::bus::RedisBus;
+use crate::bus::{Parts, RedisBus};
 use crate::cluster::Cluster;
-use crate::link::{Link, Links, Plan};
+use crate::link::{Link, Plan};
+use crate::links::Links;
 use crate::publish::Limits;
 use crate::sentinel::{Sentinel, Watcher};
 use crate::shards::Shards;
@@ -31,17 +31,6 @@ use crate::targets::{Target, Targets};
 pub struct RedisAdapter {
     node: ClusterNode,
     parts: Arc<Parts>,
-}
-
-/// What ends the tasks when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) links: Arc<Links>,
-    /// That is connected to, if it is one.
-    pub(crate) cluster: Option<Arc<Cluster>>,
-    /// The task that knows where the servers are.
-    watcher: Option<AbortHandle>,
-    counters: Arc<Counters>,
 }
 
 impl RedisAdapter {
@@ -138,15 +127,6 @@ impl AdapterFactory for RedisAdapter {
 impl fmt::Debug for RedisAdapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisAdapter").field("stats", &self.stats()).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Parts {
-    fn drop(&mut self) {
-        self.links.close();
-        if let Some(watcher) = &self.watcher {
-            watcher.abort();
-        }
     }
 }
 

@@ -6,16 +6,38 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redis::{FromRedisValue, RedisError};
 use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, Full, Receiver};
+use tokio::task::AbortHandle;
 
-use crate::adapter::Parts;
-use crate::link::Links;
+use crate::cluster::Cluster;
+use crate::links::Links;
+use crate::stats::Counters;
 use crate::subscribe::pattern;
 
-/// Ends the tasks when it is dropped: with the last who publishes or listens.
+/// The broker of a node. The tasks end with the last who publishes or listens.
 #[derive(Debug)]
 pub(crate) struct RedisBus {
     pub(crate) parts: Arc<Parts>,
     pub(crate) sharded: bool,
+}
+
+/// What all buses of an adapter share. It ends the tasks when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) links: Arc<Links>,
+    /// That is connected to, if it is one.
+    pub(crate) cluster: Option<Arc<Cluster>>,
+    /// The task that knows where the servers are.
+    pub(crate) watcher: Option<AbortHandle>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        self.links.close();
+        if let Some(watcher) = &self.watcher {
+            watcher.abort();
+        }
+    }
 }
 
 impl RedisBus {

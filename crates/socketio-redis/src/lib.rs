@@ -85,6 +85,7 @@ mod bus;
 mod cluster;
 mod connection;
 mod link;
+mod links;
 mod publish;
 mod sentinel;
 mod shards;
