@@ -13,10 +13,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::bus::{Parts, RedisBus};
-use crate::cluster::Cluster;
 use crate::link::{Link, Plan};
 use crate::links::Links;
 use crate::publish::Limits;
+use crate::redis_cluster::Cluster;
 use crate::sentinel::{Sentinel, Watcher};
 use crate::shards::Shards;
 use crate::stats::{Counters, Event, OnEvent, Stats};

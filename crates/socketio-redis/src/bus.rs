@@ -8,8 +8,8 @@ use redis::{FromRedisValue, RedisError};
 use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, Full, Receiver};
 use tokio::task::AbortHandle;
 
-use crate::cluster::Cluster;
 use crate::links::Links;
+use crate::redis_cluster::Cluster;
 use crate::stats::Counters;
 use crate::subscribe::pattern;
 

@@ -80,13 +80,13 @@
 //! a task of its own. It is tested with one server, not with a cluster or sentinels.
 
 mod adapter;
-mod ahead;
 mod bus;
-mod cluster;
 mod connection;
+mod inline_task;
 mod link;
 mod links;
 mod publish;
+mod redis_cluster;
 mod sentinel;
 mod shards;
 mod slots;

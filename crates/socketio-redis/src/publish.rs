@@ -20,10 +20,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use crate::ahead::Ahead;
 use crate::connection::{
     Answered, Backoff, Connection, RETRY_PAUSE, closed, drive, is_elsewhere, moved,
 };
+use crate::inline_task::InlineTask;
 use crate::stats::Counters;
 use crate::targets::{Target, Targets};
 
@@ -39,7 +39,7 @@ pub(crate) struct Publisher {
     /// Something is in the queue, or it is closed.
     queued: Notify,
     /// The task, until it ends.
-    task: OnceLock<Arc<Ahead>>,
+    task: OnceLock<Arc<InlineTask>>,
     limits: Limits,
     counters: Arc<Counters>,
     /// For queries, which do not wait behind messages; `None` while there is none.
@@ -116,7 +116,7 @@ impl Publisher {
     pub(crate) fn flush(&self) {
         let Some(task) = self.task.get() else { return };
         if !self.lock().messages.is_empty() {
-            task.hurry();
+            task.run_now();
         }
     }
 
@@ -188,7 +188,7 @@ impl Publisher {
         let this = Arc::clone(self);
         let work = async move { this.run(targets, command).await };
         // set once: there is one task
-        let _ = self.task.set(Ahead::spawn(runtime, work));
+        let _ = self.task.set(InlineTask::spawn(runtime, work));
     }
 
     /// The task: until the queue is closed.

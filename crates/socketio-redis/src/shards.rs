@@ -15,9 +15,9 @@ use bytes::Bytes;
 use socketio_adapter::{AdapterFuture, Channel, Full, Receiver};
 use tokio::sync::{Notify, watch};
 
-use crate::cluster::View;
 use crate::link::{Link, Plan};
 use crate::publish::{Message, Publisher};
+use crate::redis_cluster::View;
 use crate::subscribe::{Listening, add, remove};
 use crate::targets::{Target, Targets};
 

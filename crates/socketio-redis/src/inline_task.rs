@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Handle;
 
 /// The task's work, and who runs it.
-pub(crate) struct Ahead {
+pub(crate) struct InlineTask {
     slot: Mutex<Slot>,
     runtime: Handle,
 }
@@ -31,7 +31,7 @@ struct Slot {
     task: Option<Waker>,
 }
 
-impl Ahead {
+impl InlineTask {
     /// Spawns the work as a task of a runtime.
     pub(crate) fn spawn(
         runtime: &Handle,
@@ -47,7 +47,7 @@ impl Ahead {
 
     /// Has the work, which was given a reason to go on, do so here, if this is the runtime of the
     /// task.
-    pub(crate) fn hurry(self: &Arc<Self>) {
+    pub(crate) fn run_now(self: &Arc<Self>) {
         let is_ours = Handle::try_current().is_ok_and(|here| here.id() == self.runtime.id());
         let Some(turn) = is_ours.then(|| self.begin()).flatten() else { return };
         // a panic is the task's own, not that of who hurries it
@@ -71,7 +71,7 @@ impl Ahead {
     }
 }
 
-impl Wake for Ahead {
+impl Wake for InlineTask {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -90,7 +90,7 @@ impl Wake for Ahead {
 
 /// Who has the work. It goes back with this value.
 struct Turn<'a> {
-    of: &'a Arc<Ahead>,
+    of: &'a Arc<InlineTask>,
     /// Taken when it is over.
     work: Option<Work>,
 }
@@ -129,7 +129,7 @@ impl Drop for Turn<'_> {
 }
 
 /// The task itself. With it goes the work, also when the runtime ends.
-struct Task(Arc<Ahead>);
+struct Task(Arc<InlineTask>);
 
 impl Task {
     fn poll(&self, context: &Context<'_>) -> Poll<()> {
@@ -183,11 +183,11 @@ mod tests {
     #[tokio::test]
     async fn it_runs_where_it_is_hurried() {
         let (bell, count, work) = counting();
-        let ahead = Ahead::spawn(&Handle::current(), work);
+        let task = InlineTask::spawn(&Handle::current(), work);
         // before its first turn, and after it
         for expected in 1..=2 {
             bell.notify_one();
-            ahead.hurry();
+            task.run_now();
             assert_eq!(count.load(Ordering::Relaxed), expected);
             tokio::task::yield_now().await;
             assert_eq!(count.load(Ordering::Relaxed), expected);
@@ -201,11 +201,11 @@ mod tests {
     #[tokio::test]
     async fn another_thread_wakes_it() {
         let (bell, count, work) = counting();
-        let ahead = Ahead::spawn(&Handle::current(), work);
+        let task = InlineTask::spawn(&Handle::current(), work);
         tokio::task::yield_now().await;
         std::thread::spawn(move || {
             bell.notify_one();
-            ahead.hurry();
+            task.run_now();
         })
         .join()
         .unwrap();
@@ -219,49 +219,49 @@ mod tests {
     async fn within_itself() {
         let bell = Arc::new(Notify::new());
         let rung = Arc::clone(&bell);
-        let own: Arc<Mutex<Option<Arc<Ahead>>>> = Arc::default();
+        let own: Arc<Mutex<Option<Arc<InlineTask>>>> = Arc::default();
         let (of, done) = (Arc::clone(&own), Arc::new(Notify::new()));
         let told = Arc::clone(&done);
-        let ahead = Ahead::spawn(&Handle::current(), async move {
+        let task = InlineTask::spawn(&Handle::current(), async move {
             rung.notified().await;
             let this = of.lock().unwrap().take().unwrap();
             rung.notify_one();
-            this.hurry();
+            this.run_now();
             rung.notified().await;
             told.notify_one();
         });
-        *own.lock().unwrap() = Some(Arc::clone(&ahead));
+        *own.lock().unwrap() = Some(Arc::clone(&task));
         bell.notify_one();
-        ahead.hurry();
+        task.run_now();
         done.notified().await;
         // over: nothing is kept
         tokio::task::yield_now().await;
-        assert!(ahead.lock().work.is_none());
-        ahead.hurry();
+        assert!(task.lock().work.is_none());
+        task.run_now();
     }
 
     #[tokio::test]
     async fn a_panic_is_not_that_of_the_caller() {
         let bell = Arc::new(Notify::new());
         let rung = Arc::clone(&bell);
-        let ahead = Ahead::spawn(&Handle::current(), async move {
+        let task = InlineTask::spawn(&Handle::current(), async move {
             rung.notified().await;
             panic!("on purpose");
         });
         bell.notify_one();
-        ahead.hurry();
-        assert!(ahead.lock().work.is_none());
+        task.run_now();
+        assert!(task.lock().work.is_none());
     }
 
     #[test]
     fn it_ends_with_the_runtime() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (bell, _, work) = counting();
-        let ahead = runtime.block_on(async { Ahead::spawn(&Handle::current(), work) });
+        let task = runtime.block_on(async { InlineTask::spawn(&Handle::current(), work) });
         drop(runtime);
-        assert!(ahead.lock().work.is_none());
+        assert!(task.lock().work.is_none());
         bell.notify_one();
-        ahead.hurry();
+        task.run_now();
         // nothing has it any more
         assert_eq!(Arc::strong_count(&bell), 1);
     }
@@ -274,7 +274,7 @@ mod tests {
         let (rung, taken) = (Arc::clone(&bell), Arc::clone(&queue));
         let done = Arc::new(Notify::new());
         let told = Arc::clone(&done);
-        let ahead = Ahead::spawn(&Handle::current(), async move {
+        let task = InlineTask::spawn(&Handle::current(), async move {
             let mut count = 0;
             while count < 4000 {
                 rung.notified().await;
@@ -283,12 +283,12 @@ mod tests {
             told.notify_one();
         });
         for _ in 0..4 {
-            let (ahead, bell, queue) = (Arc::clone(&ahead), Arc::clone(&bell), Arc::clone(&queue));
+            let (task, bell, queue) = (Arc::clone(&task), Arc::clone(&bell), Arc::clone(&queue));
             tokio::spawn(async move {
                 for n in 0..1000 {
                     queue.lock().unwrap().push(n);
                     bell.notify_one();
-                    ahead.hurry();
+                    task.run_now();
                     if n % 16 == 0 {
                         tokio::task::yield_now().await;
                     }
