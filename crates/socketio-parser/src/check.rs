@@ -22,7 +22,8 @@ pub(crate) trait Payload<'a> {
     /// How many elements the array has.
     fn len(&self) -> usize;
 
-    /// The first element of the array, if it is text. It may be taken out.
+    /// The first element of the array, if it is text, or a number as JavaScript prints it. It may be
+    /// taken out.
     fn take_name(&mut self) -> Option<Cow<'a, str>>;
 
     /// The elements of the array from the first or the second on.
@@ -124,6 +125,7 @@ impl Rules<'_> {
         id: Option<u64>,
         mut payload: P,
     ) -> Result<Decoded<'a>, DecodeError> {
+        // reference: a number is a name, too; listeners know it by its text
         let Some(name) = payload.take_name() else {
             return self.invalid(DecodeError::InvalidPayload);
         };

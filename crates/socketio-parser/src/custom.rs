@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::args::Repr;
 use crate::check::{First, Payload, Shape, is_within};
-use crate::{Args, DecodeError, Encoded, Limits, PacketType, Revision, Value};
+use crate::{Args, DecodeError, Encoded, Limits, PacketType, Revision, Value, number};
 
 /// A format for packets, other than the protocols' own. See [`Parser::custom`].
 ///
@@ -262,8 +262,10 @@ impl<'a> Payload<'a> for Value {
 
     fn take_name(&mut self) -> Option<Cow<'a, str>> {
         let Self::Array(items) = self else { return None };
-        let Some(Self::String(name)) = items.first_mut() else { return None };
-        Some(Cow::Owned(std::mem::take(&mut **name)))
+        Some(Cow::Owned(match items.first_mut()? {
+            Self::String(name) => std::mem::take(&mut **name),
+            other => number::to_text(other.as_f64()?),
+        }))
     }
 
     fn elements(self, first: First) -> Args<'a> {

@@ -61,6 +61,8 @@ pub enum DecodeError {
     ReservedEvent(&'static str),
     /// A placeholder does not point to an attachment of its packet.
     InvalidPlaceholder,
+    /// Two placeholders point to one attachment.
+    RepeatedPlaceholder,
     /// A binary message while no packet awaits one.
     UnexpectedBinary,
     /// A text message while a packet awaits attachments.
@@ -105,6 +107,7 @@ impl fmt::Display for DecodeError {
             Self::EventNameTooLong { max } => write!(f, "event name too long (limit {max} bytes)"),
             Self::ReservedEvent(name) => write!(f, "reserved event name {name:?}"),
             Self::InvalidPlaceholder => f.write_str("placeholder without attachment"),
+            Self::RepeatedPlaceholder => f.write_str("attachment with two placeholders"),
             Self::UnexpectedBinary => f.write_str("binary message without packet"),
             Self::UnexpectedText => f.write_str("text message while attachments are awaited"),
             Self::TooLarge { max } => write!(f, "packet too large (limit {max} bytes)"),

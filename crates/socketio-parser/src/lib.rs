@@ -40,6 +40,7 @@ mod json;
 mod limits;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod number;
 mod packet;
 mod parser;
 mod pending;

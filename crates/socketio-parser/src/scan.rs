@@ -8,9 +8,11 @@
 //! limit of their own. Objects are looked at only where they can be placeholders.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::check::{First, Payload, Shape};
 use crate::json::{JsonError, Token, Tokens};
+use crate::number;
 use crate::packet::split_digits;
 use crate::text::{Text, plain_len};
 use crate::{Args, DecodeError, Limits};
@@ -19,8 +21,8 @@ use crate::{Args, DecodeError, Limits};
 #[derive(Debug)]
 struct Scan<'a> {
     shape: Shape,
-    /// The first element of the array, if it is a string.
-    first_text: Option<Text<'a>>,
+    /// The first element of the array, if an event can be named so.
+    name: Option<Name<'a>>,
     /// Elements of the array.
     count: usize,
     /// Offsets of the first and the second element, and of the closing bracket.
@@ -29,6 +31,13 @@ struct Scan<'a> {
     end: usize,
     /// Whether the text contains an escape that no Rust string can hold.
     lone_surrogate: bool,
+}
+
+/// The name of an event, as written.
+#[derive(Clone, Copy, Debug)]
+enum Name<'a> {
+    Text(Text<'a>),
+    Number(&'a str),
 }
 
 /// The payload of a packet, scanned.
@@ -58,7 +67,11 @@ impl<'a> Payload<'a> for Json<'a> {
     }
 
     fn take_name(&mut self) -> Option<Cow<'a, str>> {
-        self.scan.first_text.map(Text::unescape)
+        Some(match self.scan.name? {
+            Name::Text(text) => text.unescape(),
+            // a valid number in JSON is one in Rust; beyond all doubles it is infinite in both
+            Name::Number(digits) => number::to_text(digits.parse().ok()?).into(),
+        })
     }
 
     fn elements(self, first: First) -> Args<'a> {
@@ -85,7 +98,7 @@ fn scan<'a>(
     let max_count = limits.max_args.saturating_add(1);
     let mut scan = Scan {
         shape: Shape::Other,
-        first_text: None,
+        name: None,
         count: 0,
         first: 0,
         second: 0,
@@ -93,18 +106,18 @@ fn scan<'a>(
         lone_surrogate: false,
     };
     let mut tokens = Tokens::new(payload, limits.max_depth);
+    let mut placeholders = Placeholders::new(attachments);
     if payload.starts_with('[') && limits.max_depth >= PLACEHOLDER_DEPTH {
-        let position = scan.plain_elements(payload, attachments, max_count);
+        let position = scan.plain_elements(payload, &mut placeholders, max_count);
         if payload.get(position..) == Some("]") {
             scan.close(position);
             return Ok(scan);
         }
         tokens = Tokens::within_array(payload, position, limits.max_depth);
     }
-    let mut placeholders = (attachments > 0).then(|| Placeholders::new(attachments));
     while let Some(token) = tokens.next()? {
         let depth = tokens.depth();
-        if let Some(placeholders) = &mut placeholders {
+        if attachments > 0 {
             placeholders.on_token(token)?;
         }
         if depth > 2 {
@@ -121,8 +134,12 @@ fn scan<'a>(
             (1, Token::Key(_) | Token::EndArray | Token::EndObject) => {}
             (1, _) if scan.shape == Shape::Array => {
                 scan.element(tokens.token_start());
-                if let (1, Token::String(text)) = (scan.count, token) {
-                    scan.first_text = Some(text);
+                if scan.count == 1 {
+                    scan.name = match token {
+                        Token::String(text) => Some(Name::Text(text)),
+                        Token::Number(digits) => Some(Name::Number(digits)),
+                        _ => None,
+                    };
                 }
                 if scan.count > max_count {
                     return Err(DecodeError::TooManyArguments { max: limits.max_args });
@@ -138,8 +155,13 @@ fn scan<'a>(
 
 impl<'a> Scan<'a> {
     /// Takes the plain elements that the array `payload` begins with; where the rest begins. Elements
-    /// of other kinds, placeholders that point nowhere and one element too many are not taken.
-    fn plain_elements(&mut self, payload: &'a str, attachments: usize, max_count: usize) -> usize {
+    /// of other kinds, placeholders that are wrong and one element too many are not taken.
+    fn plain_elements(
+        &mut self,
+        payload: &'a str,
+        placeholders: &mut Placeholders,
+        max_count: usize,
+    ) -> usize {
         self.shape = Shape::Array;
         let mut position = 1;
         while self.count < max_count {
@@ -149,11 +171,11 @@ impl<'a> Scan<'a> {
             let start = payload.len() - rest.len();
             if let Some(raw) = plain_string(rest) {
                 if self.count == 0 {
-                    self.first_text = Some(Text { raw, escaped: false });
+                    self.name = Some(Name::Text(Text { raw, escaped: false }));
                 }
                 position = start + raw.len() + 2;
             } else if let Some((num, len)) = plain_placeholder(rest) {
-                if num >= attachments {
+                if placeholders.name(num).is_err() {
                     break;
                 }
                 position = start + len;
@@ -211,11 +233,13 @@ pub(crate) fn plain_placeholder(text: &str) -> Option<(usize, usize)> {
 /// Checks every `{"_placeholder":true,"num":N}` of a binary packet.
 ///
 /// As the reference does, an object counts as a placeholder by the value `true` of that key alone,
-/// whatever else it holds; of a key given twice the last one counts.
+/// whatever else it holds; of a key given twice the last one counts. No attachment is named twice,
+/// which no client does: whoever passes the arguments on would send it that often.
 // Socket.IO v5: binary packets
 #[derive(Debug)]
 struct Placeholders {
     attachments: usize,
+    named: Named,
     /// The open objects.
     open: Vec<Mark>,
     /// What the value that follows belongs to.
@@ -225,7 +249,7 @@ struct Placeholders {
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     flag: bool,
-    valid_num: bool,
+    num: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -237,15 +261,29 @@ enum Member {
 
 impl Placeholders {
     const fn new(attachments: usize) -> Self {
-        Self { attachments, open: Vec::new(), member: Member::Other }
+        let named = Named { first: 0, rest: BTreeSet::new() };
+        Self { attachments, named, open: Vec::new(), member: Member::Other }
+    }
+
+    /// A placeholder points to this attachment.
+    fn name(&mut self, num: usize) -> Result<(), DecodeError> {
+        if num >= self.attachments {
+            return Err(DecodeError::InvalidPlaceholder);
+        }
+        if !self.named.insert(num) {
+            return Err(DecodeError::RepeatedPlaceholder);
+        }
+        Ok(())
     }
 
     fn on_token(&mut self, token: Token<'_>) -> Result<(), DecodeError> {
         match (self.member, self.open.last_mut()) {
             (Member::Flag, Some(mark)) => mark.flag = token == Token::Bool(true),
             (Member::Num, Some(mark)) => {
-                mark.valid_num =
-                    matches!(token, Token::Number(num) if points_to(num, self.attachments));
+                mark.num = match token {
+                    Token::Number(digits) => digits.parse().ok(),
+                    _ => None,
+                };
             }
             _ => {}
         }
@@ -258,11 +296,11 @@ impl Placeholders {
                     _ => Member::Other,
                 };
             }
-            Token::BeginObject => self.open.push(Mark { flag: false, valid_num: false }),
+            Token::BeginObject => self.open.push(Mark { flag: false, num: None }),
             Token::EndObject => {
-                let mark = self.open.pop();
-                let lost = mark.is_some_and(|mark| mark.flag && !mark.valid_num);
-                return if lost { Err(DecodeError::InvalidPlaceholder) } else { Ok(()) };
+                if let Some(Mark { flag: true, num }) = self.open.pop() {
+                    return self.name(num.unwrap_or(usize::MAX));
+                }
             }
             _ => {}
         }
@@ -270,8 +308,25 @@ impl Placeholders {
     }
 }
 
-fn points_to(num: &str, attachments: usize) -> bool {
-    num.parse::<usize>().is_ok_and(|num| num < attachments)
+/// The attachments that were named; a packet seldom has more than a few.
+#[derive(Debug)]
+struct Named {
+    /// A bit each.
+    first: u64,
+    rest: BTreeSet<usize>,
+}
+
+impl Named {
+    /// False: it was named before.
+    fn insert(&mut self, num: usize) -> bool {
+        if num >= u64::BITS as usize {
+            return self.rest.insert(num);
+        }
+        let bit = 1 << num;
+        let is_new = self.first & bit == 0;
+        self.first |= bit;
+        is_new
+    }
 }
 
 /// Where the element at the beginning of `text` ends. The text has passed the validating pass.

@@ -119,7 +119,7 @@ fn depth(value: &Value) -> usize {
 /// Reads what was encoded, and encodes what was read.
 fn there_and_back(parser: &Parser, packet: &Decoded<'_>, encoded: &Encoded) -> Encoded {
     let mut limits = Limits::default();
-    // a placeholder may have stood for the same attachment many times
+    // of msgpack there may be any number
     limits.max_attachments = usize::MAX;
     limits.max_packet_bytes = usize::MAX;
     let mut decoder = parser.decoder(Revision::V5, Arc::new(limits));

@@ -9,7 +9,7 @@ use crate::check::{First, Payload, Shape};
 use crate::json;
 use crate::msgpack::tokens::{Token, Tokens};
 use crate::scan::Json;
-use crate::{Args, DecodeError, Limits, PacketType};
+use crate::{Args, DecodeError, Limits, PacketType, number};
 
 /// The fields of a packet, right or wrong: protocol 4 ignores a packet with wrong ones.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ pub(crate) fn read<'a>(
             b"id" => {
                 fields.id = match value(&mut tokens, limits)? {
                     Token::UInt(id) => Ok(Some(id)),
-                    Token::Undefined => Ok(None),
+                    Token::Undefined | Token::Null => Ok(None),
                     _ => Err(DecodeError::InvalidId),
                 }
             }
@@ -132,7 +132,9 @@ pub(crate) fn read_text<'a>(
             ("id", json::Token::Number(digits)) => {
                 fields.id = digits.parse().map(Some).map_err(|_| DecodeError::InvalidId);
             }
+            ("id", json::Token::Null) => fields.id = Ok(None),
             ("id", _) => fields.id = Err(DecodeError::InvalidId),
+            ("data", json::Token::Null) => fields.data = None,
             ("data", _) => {
                 let data = text.get(start..tokens.position()).unwrap_or_default();
                 fields.data = Some(Json::scan(data, 0, limits)?);
@@ -157,7 +159,7 @@ fn value<'a>(tokens: &mut Tokens<'a>, limits: &Limits) -> Result<Token<'a>, Deco
 }
 
 impl Data {
-    /// Reads a whole value. `undefined` is none.
+    /// Reads a whole value. `undefined` is none, and so is `nil`, which clients in Python write.
     fn read(
         tokens: &mut Tokens<'_>,
         message: &Bytes,
@@ -168,7 +170,7 @@ impl Data {
         tokens.skip(limits.max_depth)?;
         let end = tokens.position();
         let (shape, len) = match head.next()? {
-            Token::Undefined => return Ok(None),
+            Token::Undefined | Token::Null => return Ok(None),
             Token::Array(len) => (Shape::Array, len),
             Token::Map(_) => (Shape::Object, 0),
             _ => (Shape::Other, 0),
@@ -185,8 +187,15 @@ impl Data {
             end,
         };
         if len > 0 {
-            if let Token::Str(name) = head.next()? {
-                data.name = Some(String::from_utf8_lossy(name).into_owned());
+            data.name = match head.next()? {
+                Token::Str(name) => Some(String::from_utf8_lossy(name).into_owned()),
+                // the clients' numbers are doubles, all of them
+                Token::UInt(int) => Some(number::to_text(int as f64)),
+                Token::Int(int) => Some(number::to_text(int as f64)),
+                Token::Float(float) => Some(number::to_text(float)),
+                _ => None,
+            };
+            if data.name.is_some() {
                 data.second = head.position();
             }
         }

@@ -116,7 +116,8 @@ fn held_to_the_rules() {
     lenient("2|||0|[\"e\"]", "! invalid packet: nsp missing or wrong");
     lenient("2|chat||0|[\"e\"]", "! invalid packet: nsp missing or wrong");
     lenient("2|/||0|[]", "! invalid payload");
-    lenient("2|/||0|[1]", "! invalid payload");
+    lenient("2|/||0|[true]", "! invalid payload");
+    v5("2|/||0|[1.5]", r#"event / "1.5" []"#);
     lenient("2|/||0|{}", "! invalid payload");
     lenient("2|/||0|null", "! invalid payload");
     v5("3|/||0|[]", "ignored");

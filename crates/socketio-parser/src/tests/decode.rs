@@ -102,9 +102,8 @@ fn shape_of_the_payload() {
     lenient("2{}", "! invalid payload");
     lenient("2\"x\"", "! invalid payload");
     lenient("2[]", "! invalid payload");
-    lenient("2[1]", "! invalid payload");
-    lenient("2[1.5]", "! invalid payload");
     lenient("2[null]", "! invalid payload");
+    lenient("2[true]", "! invalid payload");
     lenient("2[{}]", "! invalid payload");
     lenient("2[[\"e\"]]", "! invalid payload");
     check("3[1]", "ignored"); // an answer to nothing
@@ -123,6 +122,30 @@ fn event_names() {
     }
     check(r#"2["c\u006fnnect"]"#, r#"! reserved event name "connect""#);
     check(r#"2["error","boo"]"#, "ignored");
+    // Numbers, as JavaScript prints what it reads.
+    for (number, name) in [
+        ("7", "7"),
+        ("-7", "-7"),
+        ("0", "0"),
+        ("-0", "0"),
+        ("1.50", "1.5"),
+        ("1e0", "1"),
+        ("1E+2", "100"),
+        ("1e21", "1e+21"),
+        ("1e-7", "1e-7"),
+        ("9007199254740993", "9007199254740992"),
+        ("18446744073709551616", "18446744073709552000"),
+        ("1e400", "Infinity"),
+        ("-1e400", "-Infinity"),
+    ] {
+        check(&format!("2[{number}]"), &format!("event / {name:?} []"));
+        check(
+            &format!(r#"2/a,3[ {number} ,"x",{{}}]"#),
+            &format!(r#"event /a #3 {name:?} ["x",{{}}]"#),
+        );
+        let text = format!(r#"51-[{number},{{"_placeholder":true,"num":0}}]"#);
+        binary(&text, &[b"\x01"], &format!("event / {name:?} [[1]]"));
+    }
     check(r#"2["error",{}]"#, "ignored");
     check(r#"2["toString"]"#, r#"event / "toString" []"#);
     check(r#"2["__proto__"]"#, r#"event / "__proto__" []"#);
@@ -239,9 +262,7 @@ fn attachments() {
     );
     binary(r#"61-7[{"_placeholder":true,"num":0}]"#, &[b"\x01"], "ack / #7 [[1]]");
     binary(r#"61-/chat,7[{"_placeholder":true,"num":0},1]"#, &[b"\x01"], "ack /chat #7 [[1],1]");
-    // The same bytes twice, and none of them.
-    let twice = r#"51-["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#;
-    binary(twice, &[b"\x01"], r#"event / "e" [[1],[1]]"#);
+    // Not all of them are asked for.
     binary(r#"51-["e",1]"#, &[b"\x01"], r#"event / "e" [1]"#);
     // As the reference: the key alone decides, further members do not count.
     binary(r#"51-["e",{"_placeholder":true,"num":0,"x":1}]"#, &[b"\x01"], r#"event / "e" [[1]]"#);
@@ -311,6 +332,23 @@ fn placeholders() {
         r#"61-7[{"_placeholder":true,"num":18446744073709551616}]"#,
         "! placeholder without attachment",
     );
+    // One attachment more than once, however it is spelled and wherever it stands.
+    let plain = r#"{"_placeholder":true,"num":0}"#;
+    for other in [
+        plain,
+        r#"{ "_placeholder":true,"num":0}"#,
+        r#"{"num":0,"_placeholder":true}"#,
+        r#"[{"a":{"_placeholder":true,"num":0}}]"#,
+        r#"{"_placeholder":true,"num":1,"x":{"_placeholder":true,"num":1}}"#,
+    ] {
+        for text in [
+            format!(r#"52-["e",{plain},{other}]"#),
+            format!(r#"52-["e",{other},{plain},{plain}]"#),
+            format!("62-7[{other},{plain},{plain}]"),
+        ] {
+            check(&text, "! attachment with two placeholders");
+        }
+    }
     // Bytes as the name.
     v5(r#"51-[{"_placeholder":true,"num":0}]"#, &[b"\x01"], "! invalid payload");
     v4(r#"51-[{"_placeholder":true,"num":0}]"#, &[b"\x01"], "ignored");
@@ -334,6 +372,7 @@ fn plain_elements_are_what_the_tokens_take() {
         "{}",
         r#"{"_placeholder":true,"num":0}"#,
         r#"{"_placeholder":true,"num":1}"#,
+        r#"{"num":1,"_placeholder":true}"#,
         r#"{"_placeholder":true,"num":2}"#,
         r#"{"_placeholder":true,"num":00}"#,
         r#"{"_placeholder":true,"num":0"#,

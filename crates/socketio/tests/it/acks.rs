@@ -117,7 +117,7 @@ async fn ack_timeout() {
         tokio::time::advance(Duration::from_millis(100)).await;
         assert_eq!(log.take().await, ["1: Err(Timeout)"]);
         peer.send("431[1]").await; // too late
-        peer.send("422[2]").await; // an event without a name: see below
+        peer.send("422[]").await; // an event without a name: see below
         peer.send("432[2]").await;
         match eio {
             // ignored, and the ack behind it taken

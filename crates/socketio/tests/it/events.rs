@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::json;
-use socketio::{Binary, Data, EmitError, One, Server, Socket, Value};
+use socketio::{Binary, Data, EmitError, Event, EventName, One, Reply, Server, Socket, Value};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
@@ -208,6 +208,47 @@ async fn socket_on() {
         // an event that nobody answers is never acknowledged
         peer.send(r#"420["unknown"]"#).await;
         peer.silence().await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// Clients may name an event by a number; it is heard, and seen, as the text of it.
+#[tokio::test(start_paused = true)]
+async fn names_that_are_numbers() {
+    for eio in BOTH {
+        let io = Server::new();
+        let log = Log::default();
+        let logged = log.clone();
+        io.on_connection(move |socket: Socket| {
+            let seen = logged.clone();
+            socket.use_fn(async move |event: Event| {
+                seen.add(format!("middleware {:?}", event.name));
+                Ok::<_, &str>(event)
+            });
+            let seen = logged.clone();
+            socket.on_any(move |EventName(name): EventName| seen.add(format!("any {name:?}")));
+            socket.on("7", |Data(text): Data<String>| Reply(text));
+            socket.on("-1.5", |Data(bytes): Data<Binary>| Reply(bytes.0.len()));
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.send(r#"421[7,"x"]"#).await;
+        peer.expect(r#"431["x"]"#).await;
+        peer.send(r#"451-2[-1.5,{"_placeholder":true,"num":0}]"#).await;
+        peer.send_binary(b"\x01\x02").await;
+        peer.expect("432[2]").await;
+        peer.send("42[1e21]").await;
+        peer.silence().await;
+        assert_eq!(
+            log.take().await,
+            [
+                r#"middleware "7""#,
+                r#"any "7""#,
+                r#"middleware "-1.5""#,
+                r#"any "-1.5""#,
+                r#"middleware "1e+21""#,
+                r#"any "1e+21""#,
+            ]
+        );
         leave_nothing(&io, [peer]).await;
     }
 }

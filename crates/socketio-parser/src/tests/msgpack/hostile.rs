@@ -55,8 +55,9 @@ fn abuse() {
     );
     lenient("84 a4|type|02 a4|data|91 a1|e| a3|nsp|a1|/| a2|id|ff", "! invalid acknowledgement id");
     check("83 a4|type|03 a4|data|90 a3|nsp|a1|/|", "ignored");
-    lenient("83 a4|type|00 a4|data|c0 a3|nsp|a1|/|", "! invalid payload");
-    lenient("83 a4|type|01 a4|data|c0 a3|nsp|a1|/|", "! invalid payload");
+    lenient("83 a4|type|02 a4|data|c0 a3|nsp|a1|/|", "! invalid payload");
+    lenient("83 a4|type|01 a4|data|c2 a3|nsp|a1|/|", "! invalid payload");
+    lenient("83 a4|type|02 a4|data|91 a1|e| a3|nsp|c0", &format!("{nsp} missing or wrong"));
     check("81 01 02", "! invalid packet: a field has a name at byte 2");
     // M08: a byte too many
     check(
@@ -70,7 +71,7 @@ fn abuse() {
     check("83 a4|type|02 a4|data|91 a1 ff a3|nsp|a2|/|ff", "event /\u{fffd} \"\u{fffd}\" []");
     // M10: names
     lenient("83 a4|type|02 a4|data|90 a3|nsp|a1|/|", "! invalid payload");
-    lenient("83 a4|type|02 a4|data|91 01 a3|nsp|a1|/|", "! invalid payload");
+    lenient("83 a4|type|02 a4|data|91 c3 a3|nsp|a1|/|", "! invalid payload");
     lenient("83 a4|type|02 a4|data|91 c4 01|e| a3|nsp|a1|/|", "! invalid payload");
     lenient("82 a4|type|02 a3|nsp|a1|/|", "! invalid payload");
     check(

@@ -10,6 +10,38 @@ fn packets() {
     v5("83 a4|type|00 a4|data|81 a1|t|01 a3|nsp|a1|/|", r#"connect / [{"t":1}]"#);
     check("82 a4|type|01 a3|nsp|a5|/chat|", "disconnect /chat");
     check("83 a4|type|01 a4|data|d4 00 00 a3|nsp|a1|/|", "disconnect /");
+    // What is missing is `undefined` to clients in JavaScript, and `nil` to those in Python.
+    for missing in ["c0", "d4 00 00"] {
+        let packet = |kind: &str, data: &str| {
+            format!(
+                "85 a4|type|{kind} a4|data|{data} a3|nsp|a2|/a| a2|id|{missing} a7|options|{missing}"
+            )
+        };
+        check(&packet("00", missing), "connect /a");
+        check(&packet("01", missing), "disconnect /a");
+        check(&packet("02", "92 a1|e|c0"), r#"event /a "e" [null]"#);
+        check(&packet("03", "90"), "ignored");
+        check(&packet("04", missing), "error /a");
+    }
+    // Event names that are numbers, as JavaScript prints them.
+    for (number, name) in [
+        ("07", "7"),
+        ("f9", "-7"),
+        ("d1 ff 00", "-256"),
+        ("cb 3f f8 00 00 00 00 00 00", "1.5"),
+        ("ca 3f c0 00 00", "1.5"),
+        ("cb 80 00 00 00 00 00 00 00", "0"),
+        ("cf 00 20 00 00 00 00 00 01", "9007199254740992"),
+        ("cf ff ff ff ff ff ff ff ff", "18446744073709552000"),
+        ("cb 44 4b 1a e4 d6 e2 ef 50", "1e+21"),
+        ("cb 7f f0 00 00 00 00 00 00", "Infinity"),
+        ("cb 7f f8 00 00 00 00 00 00", "NaN"),
+    ] {
+        check(
+            &format!("84 a4|type|02 a4|data|92 {number} 01 a3|nsp|a1|/| a2|id|03"),
+            &format!("event / #3 {name:?} [1]"),
+        );
+    }
     check(
         "83 a4|type|02 a4|data|93 a4|echo|01 81 a1|a|c4 02 01 02 a3|nsp|a1|/|",
         r#"event / "echo" [1,{"a":[1,2]}]"#,
@@ -61,6 +93,9 @@ fn text_forms() {
             "event / #7 \"e\" [[{\"a\":\"\u{fffd}\"}],2]",
         );
         text(revision, r#"{"type":3,"id":7,"nsp":"/","data":[]}"#, "ack / #7 []");
+        text(revision, r#"{"type":1,"nsp":"/","data":null,"id":null}"#, "disconnect /");
+        text(revision, r#"{"type":0,"nsp":"/","data":null}"#, "connect /");
+        text(revision, r#"{"type":2,"nsp":"/","data":[7,1]}"#, r#"event / "7" [1]"#);
         // The last counts.
         text(revision, r#"{"type":0,"nsp":"/a","type":1,"nsp":"/b"}"#, "disconnect /b");
         for message in ["", "x", "[]", "2", "\"\"", "null", r#"2["e",1]"#, r#"{"type":0,"#] {
