@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use crate::args::{Elements, ONE, Repr, SPREAD, lone_attachment, value};
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
+use crate::strict::Strict;
 use crate::value_de::Attachment;
 use crate::{Args, ArgsError, Value};
 
@@ -238,7 +239,8 @@ macro_rules! forward {
                     }
                     let mut deserializer = serde_json::Deserializer::from_str(json);
                     deserializer.disable_recursion_limit();
-                    deserializer.$method($($name,)* visitor).map_err(|error| ArgsError::new(&error))
+                    let strict = Strict(&mut deserializer);
+                    strict.$method($($name,)* visitor).map_err(|error| ArgsError::new(&error))
                 }
                 #[cfg(feature = "msgpack")]
                 Content::Msgpack(bytes) => msgpack::Reader::new(bytes).$method($($name,)* visitor),

@@ -18,6 +18,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Nothing is copied, neither when it is sent nor when it is read from an attachment. `Bytes` itself
 /// does the same with one copy each; `Vec<u8>` is sent as an array of numbers (serde cannot tell it
 /// from other arrays) but can be read from an attachment.
+///
+/// It is read from bytes, and from an array of numbers, not from text; nor is text read from bytes.
+/// So an untagged enum tells them apart with the bytes **first**: of such an enum serde offers bytes
+/// to a `String`, too, which takes them if they are UTF-8 by chance.
+///
+/// ```
+/// use socketio_parser::{Args, Binary, Value};
+///
+/// #[derive(Debug, PartialEq, serde::Deserialize)]
+/// #[serde(untagged)]
+/// enum Message {
+///     Photo(Binary),
+///     Text(String),
+/// }
+///
+/// let bytes = Binary::from(b"hello".to_vec());
+/// let args = Args::from_values(vec![Value::from("hello"), Value::from(bytes.clone())]);
+/// let read: (Message, Message) = args.deserialize()?;
+/// assert_eq!(read, (Message::Text("hello".to_owned()), Message::Photo(bytes)));
+/// # Ok::<(), socketio_parser::ArgsError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a plain wrapper")]
 pub struct Binary(pub Bytes);
@@ -48,11 +69,16 @@ impl Serialize for Binary {
 
 impl<'de> Deserialize<'de> for Binary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // What formats for people make of a text where bytes are wanted is theirs; asked for
+        // anything, all of them say that it is a text.
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(BinaryVisitor);
+        }
         deserializer.deserialize_byte_buf(BinaryVisitor)
     }
 }
 
-/// Takes what that of `Bytes` takes.
+/// Takes what that of `Bytes` takes, but text.
 struct BinaryVisitor;
 
 impl<'de> Visitor<'de> for BinaryVisitor {
@@ -68,14 +94,6 @@ impl<'de> Visitor<'de> for BinaryVisitor {
 
     fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Binary, E> {
         Ok(bytes.into())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Binary, E> {
-        self.visit_bytes(text.as_bytes())
-    }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<Binary, E> {
-        Ok(text.into_bytes().into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Binary, A::Error> {

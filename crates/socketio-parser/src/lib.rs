@@ -46,6 +46,7 @@ mod parser;
 mod pending;
 mod scan;
 mod ser;
+mod strict;
 mod text;
 mod value;
 mod value_de;

@@ -1,6 +1,8 @@
 //! Typed values out of a `Value`, as serde_json gives them out of JSON text.
 //!
-//! Bytes answer whatever a type may ask for them: bytes, or a sequence of numbers (`Vec<u8>`).
+//! Bytes are bytes, or a sequence of numbers (`Vec<u8>`), never text, and text is never bytes: the
+//! type of a value does not depend on what stands in it. serde's own types for text would take
+//! bytes that are UTF-8 by chance.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -16,6 +18,17 @@ use bytes::Bytes;
 
 use crate::binary::visit_shared;
 use crate::{ArgsError, Value};
+
+/// Methods for types that want text, as the one for `str`.
+macro_rules! as_text {
+    ($($method:ident)+) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+            self.deserialize_str(visitor)
+        }
+    )+};
+}
+#[cfg(feature = "msgpack")]
+pub(crate) use as_text;
 
 impl<'de> Deserializer<'de> for Value {
     type Error = ArgsError;
@@ -65,8 +78,24 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        self.deserialize_any(visitor)
+        match self {
+            Self::String(_) => Err(ArgsError::invalid_type(self.unexpected(), &visitor)),
+            other => other.deserialize_any(visitor),
+        }
     }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self {
+            Self::Binary(bytes) => Attachment(*bytes).deserialize_str(visitor),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    as_text! { deserialize_string deserialize_char deserialize_identifier }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self {
@@ -104,8 +133,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string byte_buf
-        unit unit_struct map struct identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 unit unit_struct map struct
     }
 }
 
@@ -143,6 +171,12 @@ impl<'de> Deserializer<'de> for Attachment {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         visit_shared(self.0, visitor)
     }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        Err(ArgsError::invalid_type(Unexpected::Bytes(&self.0), &visitor))
+    }
+
+    as_text! { deserialize_string deserialize_char deserialize_identifier }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         visit_seq(self.0.into_iter(), visitor)
@@ -191,8 +225,8 @@ impl<'de> Deserializer<'de> for Attachment {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct map struct identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 bytes byte_buf unit unit_struct map
+        struct
     }
 }
 
@@ -245,6 +279,14 @@ impl<'de> Deserializer<'de> for Key<'de> {
         self.visit(visitor)
     }
 
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        Err(ArgsError::invalid_type(Unexpected::Str(&self.0), &visitor))
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_bytes(visitor)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         visitor.visit_some(self)
     }
@@ -281,8 +323,8 @@ impl<'de> Deserializer<'de> for Key<'de> {
     }
 
     forward_to_deserialize_any! {
-        f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
-        identifier ignored_any
+        f32 f64 char str string unit unit_struct seq tuple tuple_struct map struct identifier
+        ignored_any
     }
 }
 

@@ -84,7 +84,8 @@ impl FromEvent for Ack {
 /// Missing arguments are `null`, so that `Option<T>` reads them; further ones are ignored. A
 /// fixed-size array is spread like a tuple; `Data<One<[T; N]>>` reads one argument instead. Binary
 /// is read by [`Binary`](crate::Binary), by [`Bytes`](bytes::Bytes) or `Vec<u8>` with a copy, at any
-/// depth.
+/// depth. Text is never read as bytes, nor bytes as text; [`Binary`](crate::Binary) says how an enum
+/// takes either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
 pub struct Data<T>(pub T);

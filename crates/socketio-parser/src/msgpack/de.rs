@@ -13,7 +13,7 @@ use serde::forward_to_deserialize_any;
 
 use crate::date::to_iso;
 use crate::msgpack::tokens::{Token, Tokens};
-use crate::value_de::Key;
+use crate::value_de::{Key, as_text};
 use crate::{ArgsError, DecodeError, Value};
 
 /// Reads values from the front of a message.
@@ -138,6 +138,33 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
+    // Text is text and bytes are bytes, as in a `Value`.
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek()? {
+            Token::Bin(bytes) | Token::Ext(bytes) | Token::Unknown(bytes) => {
+                Err(ArgsError::invalid_type(Unexpected::Bytes(bytes), &visitor))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    as_text! { deserialize_string deserialize_char deserialize_identifier }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        match self.peek()? {
+            Token::Str(text) => {
+                let text = String::from_utf8_lossy(text);
+                Err(ArgsError::invalid_type(Unexpected::Str(&text), &visitor))
+            }
+            Token::Date(_) => Err(ArgsError::invalid_type(Unexpected::Other("date"), &visitor)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        self.deserialize_bytes(visitor)
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         let missing = match self.peek()? {
             Token::Null | Token::Undefined => true,
@@ -212,8 +239,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct map struct identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 unit unit_struct map struct
     }
 }
 

@@ -274,16 +274,153 @@ fn attachments_are_shared() {
     let place = own.as_ptr();
     assert_eq!(from_value::<Bytes>(Value::from(own)).unwrap().as_ptr(), place);
     // and what is no attachment is read as `Bytes` reads it
-    for json in ["[1,2]", r#""text""#, r#""te\nxt""#] {
-        let args = received(json, &[]);
-        let bytes = args.deserialize::<Bytes>().unwrap();
-        assert_eq!(args.deserialize::<Binary>(), Ok(Binary(bytes)));
-    }
+    let args = received("[1,2]", &[]);
+    assert_eq!(args.deserialize::<Binary>().map(Bytes::from), args.deserialize::<Bytes>());
     let error = received("7", &[]).deserialize::<Binary>().unwrap_err();
     assert_eq!(
         error.to_string(),
         "argument 0: invalid type: integer `7`, expected byte array at line 1 column 1"
     );
+}
+
+/// As the types of crates for bytes ask for them.
+#[derive(Debug, PartialEq)]
+struct Foreign(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Foreign {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyBytes;
+        impl serde::de::Visitor<'_> for AnyBytes {
+            type Value = Foreign;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Foreign, E> {
+                Ok(Foreign(bytes.to_vec()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Foreign, E> {
+                Ok(Foreign(text.into()))
+            }
+        }
+        deserializer.deserialize_bytes(AnyBytes)
+    }
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+enum Named {
+    #[serde(rename = "text")]
+    Text,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", content = "of")]
+enum Adjacent {
+    #[serde(rename = "text")]
+    Photo { bytes: Bytes },
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Bytes(Binary),
+    Text(String),
+    Both(Vec<Self>),
+}
+
+/// Text is text and bytes are bytes, whatever stands in them.
+#[test]
+fn bytes_and_texts_are_told_apart() {
+    /// Two arguments, `text` as a text and as bytes, in all forms that arguments have.
+    fn forms(nested: bool) -> Vec<Args<'static>> {
+        let [text, bytes] = match nested {
+            false => [r#""text""#, r#"{"_placeholder":true,"num":0}"#],
+            true => [r#"{"a":["text"]}"#, r#"{"a":[{"_placeholder":true,"num":0}]}"#],
+        };
+        let args = received(&format!("{text},{bytes}"), &[b"text"]);
+        let values = args.to_values();
+        let mut forms = vec![args, Args::from_values(values.clone())];
+        #[cfg(feature = "msgpack")]
+        {
+            let msgpack = crate::Parser::msgpack();
+            let encoded = msgpack.encoder().event(0, "/", None, "e", &Spread(values)).unwrap();
+            let crate::Encoded::Binary(message) = encoded else { panic!("msgpack") };
+            let mut decoder = msgpack.decoder(Revision::V5, std::sync::Arc::default());
+            match decoder.binary(message) {
+                Ok(Some(Decoded::Event { args, .. })) => forms.push(args.into_owned()),
+                other => panic!("{other:?}"),
+            }
+        }
+        forms
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Deep<T> {
+        a: (T,),
+    }
+    #[track_caller]
+    fn check<T: DeserializeOwned + PartialEq + Debug>(of_text: Option<T>, of_bytes: Option<T>) {
+        for args in forms(false) {
+            let text = args.deserialize::<T>();
+            assert_eq!(text.as_ref().ok(), of_text.as_ref(), "{text:?} of a text in {args:?}");
+            let bytes = args.deserialize::<(Value, T)>().map(|(_, bytes)| bytes);
+            assert_eq!(bytes.as_ref().ok(), of_bytes.as_ref(), "{bytes:?} of bytes in {args:?}");
+        }
+        let alone = received(r#""text""#, &[]).deserialize::<T>();
+        assert_eq!(alone.as_ref().ok(), of_text.as_ref(), "{alone:?} of a text in JSON");
+        let escaped = received(r#""\u0074ext""#, &[]).deserialize::<T>();
+        assert_eq!(escaped.as_ref().ok(), of_text.as_ref(), "{escaped:?} of a text in JSON");
+        let deep = |args: &Args<'_>| args.deserialize::<Deep<T>>().ok().map(|deep| deep.a.0);
+        for args in forms(true).iter().chain([&received(r#"{"a":["text"]}"#, &[])]) {
+            assert_eq!(deep(args), of_text, "of a text in {args:?}");
+        }
+        for args in forms(true) {
+            let bytes = args.deserialize::<(Value, Deep<T>)>().ok().map(|(_, deep)| deep.a.0);
+            assert_eq!(bytes, of_bytes, "of bytes in {args:?}");
+        }
+    }
+    const BYTES: Bytes = Bytes::from_static(b"text");
+    let text = || Some("text".to_owned());
+    check(text(), None);
+    check(text().map(std::borrow::Cow::<str>::Owned), None);
+    check(text().map(String::into_boxed_str), None);
+    check(text().map(std::path::PathBuf::from), None);
+    check(Some(text()), None);
+    check(text().map(Name), None);
+    check(Some(Named::Text), None);
+    check::<char>(None, None);
+    check(None, Some(BYTES));
+    check(None, Some(Binary(BYTES)));
+    check(None, Some(Some(Binary(BYTES))));
+    check(None, Some(BYTES.to_vec()));
+    check(None, Some(Foreign(BYTES.to_vec())));
+    check(None, Some(One(*b"text")));
+    check(Some(Value::from("text")), Some(Value::from(BYTES)));
+    check(text().map(Either::Text), Some(Either::Bytes(Binary(BYTES))));
+    // names of members are texts, and so are those of variants
+    let member = r#"{"text":1}"#;
+    for args in [received(member, &[]), Args::from_values(received(member, &[]).to_values())] {
+        assert!(args.deserialize::<HashMap<String, u8>>().is_ok());
+        assert!(args.deserialize::<HashMap<Bytes, u8>>().is_err());
+        assert!(args.deserialize::<HashMap<Binary, u8>>().is_err());
+    }
+    let at = |num: u8| format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+    let photo = format!(r#"{{"kind":"text","of":{{"bytes":{}}}}}"#, at(0));
+    let expected = Adjacent::Photo { bytes: BYTES };
+    assert_eq!(received(&photo, &[b"text"]).deserialize::<Adjacent>(), Ok(expected));
+    let photo = format!(r#"{{"kind":{},"of":{{"bytes":{}}}}}"#, at(0), at(1));
+    assert!(received(&photo, &[b"text", b"text"]).deserialize::<Adjacent>().is_err());
+    let both = format!(r#"["text",{}]"#, at(0));
+    assert_eq!(
+        received(&both, &[b"text"]).deserialize::<Either>(),
+        Ok(Either::Both(vec![Either::Text("text".to_owned()), Either::Bytes(Binary(BYTES))]))
+    );
+    // and an array of numbers is what it was
+    for args in [received("[1,2]", &[]), Args::from_values(received("[1,2]", &[]).to_values())] {
+        assert_eq!(args.deserialize::<Binary>(), Ok(vec![1, 2].into()));
+        assert!(args.deserialize::<String>().is_err());
+    }
 }
 
 #[test]

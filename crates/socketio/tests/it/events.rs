@@ -253,6 +253,54 @@ async fn names_that_are_numbers() {
     }
 }
 
+/// Whether a handler is called does not depend on what bytes a client sends, but on their being
+/// bytes.
+#[tokio::test(start_paused = true)]
+async fn texts_and_bytes_are_told_apart() {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Bytes(Binary),
+        Text(String),
+    }
+    for eio in BOTH {
+        let io = Server::new();
+        io.on_connection(|socket: Socket| {
+            socket.on("text", |Data(_): Data<String>| Reply("delivered"));
+            socket.on("binary", |Data(_): Data<Binary>| Reply("delivered"));
+            socket.on("bytes", |Data(_): Data<Vec<bytes::Bytes>>| Reply("delivered"));
+            socket.on("either", |Data(either): Data<Either>| match either {
+                Either::Bytes(bytes) => Reply(format!("{} bytes", bytes.0.len())),
+                Either::Text(text) => Reply(text),
+            });
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        for (event, text, bytes) in [
+            ("text", Some("delivered"), None),
+            ("binary", None, Some("delivered")),
+            ("either", Some("hello"), Some("5 bytes")),
+        ] {
+            peer.send(&format!(r#"421["{event}","hello"]"#)).await;
+            answered(&mut peer, text).await;
+            for attachment in [b"hello", b"\xff\x01\0\0\0"] {
+                peer.send(&format!(r#"451-1["{event}",{{"_placeholder":true,"num":0}}]"#)).await;
+                peer.send_binary(attachment).await;
+                answered(&mut peer, bytes).await;
+            }
+        }
+        peer.send(r#"421["bytes",["hello"]]"#).await;
+        answered(&mut peer, None).await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+async fn answered(peer: &mut Peer, answer: Option<&str>) {
+    match answer {
+        Some(answer) => peer.expect(&format!("431[{answer:?}]")).await,
+        None => peer.silence().await,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn socket_once() {
     for eio in BOTH {
@@ -400,11 +448,9 @@ async fn socket_on_any() {
         let logged = log.clone();
         socket.on("e", move || logged.add("on"));
         let logged = log.clone();
-        let any = socket.on_any(
-            move |socketio::EventName(name): socketio::EventName, args: socketio::Args| {
-                logged.add(format!("any {name} {}", args.0.len()));
-            },
-        );
+        let any = socket.on_any(move |EventName(name): EventName, args: socketio::Args| {
+            logged.add(format!("any {name} {}", args.0.len()));
+        });
         let logged = log.clone();
         socket.on_any_outgoing(move |name, args| logged.add(format!("out {name} {}", args.len())));
         peer.send_all(&[r#"42["e",1]"#, r#"42["unknown"]"#]).await;
