@@ -1,7 +1,7 @@
 //! The Engine.IO protocols 3 and 4, the server's side, without I/O.
 //!
 //! Everything here is bytes in, values out: no socket, no clock, no task, no lock (but the
-//! `OnceLock` of rarely needed wire forms). The crate `engineio` moves the bytes; fuzzers and
+//! `OnceLock` of rarely needed wire forms; `guard` lends one to other crates). The crate `engineio` moves the bytes; fuzzers and
 //! tests call the same functions with bytes of their own.
 //!
 //! - [`Packet`]: one packet, decoded; [`Outgoing`]: one packet of the layer above, encoded.
@@ -11,6 +11,8 @@
 //! - [`websocket`]: RFC 6455, the server's side.
 
 mod error;
+#[doc(hidden)]
+pub mod guard;
 pub mod handshake;
 mod limits;
 mod outgoing;

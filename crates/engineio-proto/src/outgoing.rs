@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use base64::Engine as _;
 use bytes::Bytes;
 
+use crate::guard;
 use crate::packet::{BASE64, PacketType, Protocol};
 use crate::websocket::frame::{self, Opcode};
 
@@ -101,6 +102,20 @@ impl Inner {
             Head::Frames { size, .. } => *size,
         };
         head + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        guard::assert_no_lock();
+        self.leave_backlog();
+        // Bytes may have an owner (`Bytes::from_owner`), whose destructor is code of the user.
+        if !self.attachments.is_empty() {
+            guard::let_go_each(std::mem::take(&mut self.attachments));
+        }
+        if let Head::Binary(bytes) = &mut self.head {
+            guard::let_go(std::mem::take(bytes));
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::lock;
+use engineio_proto::guard::lock;
+
 use crate::options::Options;
 use crate::rate::Bucket;
 

@@ -11,9 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use engineio_proto::guard::lock;
 use hyper::rt::{Sleep, Timer};
-
-use crate::lock;
 
 /// The timer of one connection, for hyper.
 #[derive(Clone, Debug, Default)]
@@ -51,17 +50,28 @@ impl Future for Until {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { deadline, alarm } = self.get_mut();
-        let mut armed = lock(&alarm.0);
-        let Armed { sleep, waker } = armed.get_or_insert_with(|| Armed {
+        // Taken out while it is polled, as that clones and drops wakers. There is one wait at a time.
+        let taken = lock(&alarm.0).take();
+        let mut armed = taken.unwrap_or_else(|| Armed {
             sleep: Box::pin(tokio::time::sleep_until(*deadline)),
             waker: None,
         });
+        let polled = armed.poll(*deadline, cx);
+        let other = lock(&alarm.0).replace(armed);
+        drop(other);
+        polled
+    }
+}
+
+impl Armed {
+    fn poll(&mut self, deadline: tokio::time::Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { sleep, waker } = self;
         let wakes_us = waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if wakes_us && sleep.deadline() <= *deadline && !sleep.is_elapsed() {
+        if wakes_us && sleep.deadline() <= deadline && !sleep.is_elapsed() {
             return Poll::Pending;
         }
-        if sleep.deadline() != *deadline {
-            sleep.as_mut().reset(*deadline);
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
         }
         *waker = Some(cx.waker().clone());
         sleep.as_mut().poll(cx)

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::outbox::Removed;
 use crate::socket::Socket;
 
 /// This many sessions are flushed by the thread that emitted. Of more, the rest is shared out to the
@@ -30,6 +31,8 @@ struct List {
     held: bool,
     urgent: bool,
     sockets: Vec<Socket>,
+    /// What full queues removed during the fan-out.
+    removed: Vec<Removed>,
     /// What is done before they are flushed.
     before: Vec<Before>,
 }
@@ -43,6 +46,7 @@ thread_local! {
             held: false,
             urgent: false,
             sockets: Vec::new(),
+            removed: Vec::new(),
             before: Vec::new(),
         })
     };
@@ -87,6 +91,21 @@ pub(crate) fn flush_or_list(socket: &Socket) {
     }
 }
 
+/// Lets go of what a push removed; during a fan-out when that is over, as whoever makes it may hold a
+/// lock.
+pub(crate) fn let_go(removed: Box<Removed>) {
+    let now = LIST.with_borrow_mut(|list| {
+        if !list.held {
+            return Some(removed);
+        }
+        list.removed.push(*removed);
+        None
+    });
+    if let Some(now) = now {
+        now.let_go();
+    }
+}
+
 /// Queues a fan-out: what is pushed on this thread while `f` runs is not written before `f` returns,
 /// so `f` may hold a lock. Within a session's turn it is written when the turn ends, or at once where
 /// a queue has got long.
@@ -94,10 +113,14 @@ pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
     struct Hold(bool);
     impl Drop for Hold {
         fn drop(&mut self) {
-            let urgent = LIST.with_borrow_mut(|list| {
+            let (removed, urgent) = LIST.with_borrow_mut(|list| {
                 list.held = self.0;
-                !list.held && std::mem::take(&mut list.urgent)
+                match list.held {
+                    true => (Vec::new(), false),
+                    false => (std::mem::take(&mut list.removed), std::mem::take(&mut list.urgent)),
+                }
             });
+            removed.into_iter().for_each(Removed::let_go);
             if urgent {
                 flush_all();
             }

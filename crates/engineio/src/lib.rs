@@ -78,8 +78,6 @@ mod socket;
 mod stats;
 mod transport;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 pub use application::{Application, Context, IntoApplication};
 pub use batch::{Before, fan_out};
 pub use body::Body;
@@ -115,9 +113,3 @@ pub use stats::Stats;
 
 /// The target of spans; events have that of their module, which begins with it.
 const TARGET: &str = "engineio";
-
-/// Locks a mutex; what a panicking holder left behind is whole, as all sections here are short
-/// and call no user code.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

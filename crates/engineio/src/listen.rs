@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready as ready_or_return};
 use std::time::Duration;
 
 use bytes::Bytes;
+use engineio_proto::guard::lock;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::alarm::Alarm;
+use crate::answers;
 use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
 use crate::heads;
@@ -32,7 +34,6 @@ use crate::refusal;
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
 use crate::stats::Counters;
-use crate::{answers, lock};
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;

@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engineio_proto::CloseReason;
+use engineio_proto::guard::lock;
 use engineio_proto::payload::{self, ContentType};
 use tokio::sync::oneshot;
 
-use crate::lock;
 use crate::socket::{Detail, Socket};
 use crate::transport::websocket::WebSocket;
 
@@ -186,18 +186,22 @@ impl Mailbox {
     /// Resolves when the session is over, for the POST that was admitted.
     pub(crate) fn ended(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        let mut inner = lock(&self.inner);
-        if !inner.closed {
-            inner.ended = Some(sender);
-        }
+        let before = {
+            let mut inner = lock(&self.inner);
+            if inner.closed { Some(sender) } else { inner.ended.replace(sender) }
+        };
+        drop(before); // outside of the lock, as it wakes
         receiver
     }
 
     /// The POST was answered.
     pub(crate) fn post_answered(&self) {
-        let mut inner = lock(&self.inner);
-        inner.posting = false;
-        inner.ended = None;
+        let waiting = {
+            let mut inner = lock(&self.inner);
+            inner.posting = false;
+            inner.ended.take()
+        };
+        drop(waiting); // outside of the lock, as it wakes
     }
 
     /// Admits a probing WebSocket, if there is none.

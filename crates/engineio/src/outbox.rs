@@ -21,20 +21,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use engineio_proto::guard::{self, Held, lock};
 use engineio_proto::{Outgoing, Protocol, SlowConsumer};
 use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::gate::Gate;
-use crate::lock;
 
 mod encoding;
 mod full;
 mod queue;
+mod removed;
 mod write;
 
 pub(crate) use encoding::Encoding;
 pub(crate) use full::{Bounds, Cost};
 use queue::{End, Queue, Sink};
+pub(crate) use removed::Removed;
 use write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -130,7 +132,7 @@ impl Outbox {
         Self { queue, bounds, wire, half_full, overflowed }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> Held<MutexGuard<'_, Queue>> {
         lock(&self.queue)
     }
 
@@ -161,7 +163,7 @@ impl Outbox {
                 SlowConsumer::DropOldest if queue.drop_oldest(&packet, bounds, cost) => {}
                 SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
                 // `Disconnect`
-                _ => return (Push::Closed, self.overflow(queue)),
+                _ => return (Push::Closed, self.overflow(&mut queue, cost.removed())),
             }
         }
         // State travels even in a full queue, but not for ever: twice the bound is the end.
@@ -169,7 +171,7 @@ impl Outbox {
             || queue.count > bounds.packets.saturating_mul(2)
         {
             cost.limit = exceeded;
-            return (Push::Closed, self.overflow(queue));
+            return (Push::Closed, self.overflow(&mut queue, cost.removed()));
         }
         queue.volatile_first |= volatile && queue.ready;
         (Push::Queued, self.put(&mut queue, packet, batch))
@@ -216,8 +218,10 @@ impl Outbox {
             let newest = queue.packets.iter_mut().skip(1).rfind(|p| p.is_control_frame());
             if let Some(newest) = newest {
                 let (old, new) = (newest.size(), frame.size());
-                *newest = frame;
+                let replaced = std::mem::replace(newest, frame);
                 queue.bytes = queue.bytes - old + new;
+                drop(queue);
+                drop(replaced);
             }
             return (true, Todo::Nothing);
         }
@@ -254,12 +258,14 @@ impl Outbox {
                     many => half.try_write_vectored(many),
                 });
             let mut queue = self.lock();
-            queue.put_back(batch, encoding, offset, &written);
+            queue.put_back(&mut batch, &mut encoding, offset, &written);
             queue.flushing = false;
             packets += written.packets - written.control_frames;
             if queue.is_discarded() {
-                // the half is dropped, which ends the direction
-                return Flushed { link: queue.link(), needs_driver: true, packets };
+                let link = queue.link();
+                drop(queue);
+                // with what is left, and the half, which ends the direction
+                return Flushed { link, needs_driver: true, packets };
             }
             queue.sink = Sink::Direct(Some(half));
             if let Err(error) = &result {
@@ -268,7 +274,9 @@ impl Outbox {
                 queue.broken = error.kind() != io::ErrorKind::WouldBlock;
             }
             let link = queue.link();
-            self.relieve(queue);
+            let waiters = self.relieve(&mut queue);
+            drop(queue);
+            guard::wake(waiters);
             if link != Link::Busy {
                 return Flushed { link, needs_driver: result.is_err(), packets };
             }
@@ -294,7 +302,7 @@ impl Outbox {
             let form = (self.wire, &mut encoding);
             let result = write_packets(&mut batch, &mut offset, form, &mut written, &mut write);
             let mut queue = self.lock();
-            queue.put_back(batch, encoding, offset, &written);
+            queue.put_back(&mut batch, &mut encoding, offset, &written);
             queue.flushing = false;
             *packets += written.packets - written.control_frames;
             let done = queue.packets.is_empty();
@@ -302,7 +310,9 @@ impl Outbox {
             if result.is_err() {
                 let _ = queue.wait(&self.bounds.backlog);
             }
-            self.relieve(queue);
+            let waiters = self.relieve(&mut queue);
+            drop(queue);
+            guard::wake(waiters);
             match result {
                 Ok(()) if done => return Ok(true),
                 Ok(()) => {}
@@ -324,7 +334,9 @@ impl Outbox {
         queue.bytes = 0;
         queue.count = 0;
         let packets = std::mem::take(&mut queue.packets);
-        self.relieve(queue);
+        let waiters = self.relieve(&mut queue);
+        drop(queue);
+        guard::wake(waiters);
         packets
     }
 
@@ -400,12 +412,14 @@ impl Outbox {
         if !self.half_full.load(Ordering::Relaxed) {
             return Poll::Ready(());
         }
+        // made before the lock, as it is code of whoever polls
+        let waker = cx.waker().clone();
         let mut queue = self.lock();
         if queue.is_closed() || !queue.is_half_full(&self.bounds) {
             return Poll::Ready(());
         }
-        if !queue.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-            queue.waiters.push(cx.waker().clone());
+        if !queue.waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
+            queue.waiters.push(waker);
         }
         Poll::Pending
     }
@@ -418,34 +432,37 @@ impl Outbox {
         todo
     }
 
-    /// The queue was full and its policy is to end the session; ends the section.
-    fn overflow(&self, mut queue: MutexGuard<'_, Queue>) -> Todo {
-        queue.discard();
+    /// The queue was full and its policy is to end the session.
+    #[cold]
+    fn overflow(&self, queue: &mut Queue, removed: &mut Removed) -> Todo {
+        removed.take_all(queue);
         self.overflowed.store(true, Ordering::Release);
-        self.relieve(queue);
+        removed.waiters.append(&mut self.relieve(queue));
         Todo::Wake
     }
 
-    /// Something left the queue: wakes who waits for room, if there is some; ends the section.
-    fn relieve(&self, mut queue: MutexGuard<'_, Queue>) {
+    /// Something left the queue: who waits for room, if there is some, to be woken after the section.
+    #[must_use]
+    fn relieve(&self, queue: &mut Queue) -> Vec<Waker> {
         if !self.half_full.load(Ordering::Relaxed)
             || (!queue.is_closed() && queue.is_half_full(&self.bounds))
         {
-            return;
+            return Vec::new();
         }
         self.half_full.store(false, Ordering::Relaxed);
-        let waiters = std::mem::take(&mut queue.waiters);
-        drop(queue);
-        waiters.into_iter().for_each(Waker::wake);
+        std::mem::take(&mut queue.waiters)
     }
 
     /// Ends the session as if its queue were full. False: it ends already.
     pub(crate) fn cut(&self) -> bool {
-        let queue = self.lock();
+        let mut removed = Removed::default();
+        let mut queue = self.lock();
         let is_first = !queue.is_discarded();
         if is_first {
-            let _ = self.overflow(queue);
+            let _ = self.overflow(&mut queue, &mut removed);
         }
+        drop(queue);
+        removed.let_go();
         is_first
     }
 
@@ -463,15 +480,20 @@ impl Outbox {
                 let _ = self.put(&mut queue, last, true);
             }
         }
-        self.relieve(queue);
+        let waiters = self.relieve(&mut queue);
+        drop(queue);
+        guard::wake(waiters);
     }
 
     /// Drops what waits and the way to the socket.
     pub(crate) fn discard(&self) {
+        let mut removed = Removed::default();
         let mut queue = self.lock();
-        queue.discard();
-        queue.sink = Sink::Driver;
-        self.relieve(queue);
+        removed.take_all(&mut queue);
+        removed.sink = std::mem::replace(&mut queue.sink, Sink::Driver);
+        removed.waiters = self.relieve(&mut queue);
+        drop(queue);
+        removed.let_go();
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+use engineio_proto::guard::lock;
 use engineio_proto::{CloseReason, Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
@@ -21,7 +22,6 @@ use crate::connections::Connections;
 use crate::layer::EngineLayer;
 use crate::limits::Limit;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
-use crate::lock;
 use crate::options::{Options, OptionsError};
 use crate::outbox::Bounds;
 use crate::proxies::TrustedProxies;

@@ -149,12 +149,8 @@ impl Socket {
         let outbox = &self.0.outbox;
         let mut cost = Cost::default();
         let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut cost);
-        if let Some(limit) = cost.limit {
-            let stripe = self.0.counters.stripe();
-            Counters::add_many(&stripe.queue_dropped, cost.dropped);
-            Counters::add_many(&stripe.volatile_dropped, cost.volatile);
-            // for each packet that was dropped, or for the session
-            self.0.counters.limited_many(limit, (cost.dropped + cost.volatile).max(1));
+        if cost.limit.is_some() {
+            self.pay(cost);
         }
         match push {
             Push::Dropped if volatile => Counters::add(&self.0.counters.stripe().volatile_dropped),
@@ -163,6 +159,22 @@ impl Socket {
         }
         self.see_to(todo);
         push
+    }
+
+    /// Counts what a full queue did, and lets go of what it removed.
+    #[cold]
+    fn pay(&self, cost: Cost) {
+        let Cost { dropped, volatile, limit, removed } = cost;
+        let stripe = self.0.counters.stripe();
+        Counters::add_many(&stripe.queue_dropped, dropped);
+        Counters::add_many(&stripe.volatile_dropped, volatile);
+        if let Some(limit) = limit {
+            // for each packet that was dropped, or for the session
+            self.0.counters.limited_many(limit, (dropped + volatile).max(1));
+        }
+        if let Some(removed) = removed {
+            batch::let_go(removed);
+        }
     }
 
     pub(crate) fn see_to(&self, todo: Todo) {

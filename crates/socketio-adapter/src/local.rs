@@ -7,9 +7,10 @@
 //! made under it. Members are dropped after it was released.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use engineio_proto::Outgoing;
+use engineio_proto::guard::{Held, lock};
 
 use crate::adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
 use crate::options::BroadcastOptions;
@@ -42,8 +43,8 @@ impl LocalAdapter {
 
     /// A `deliver` that panics poisons the lock, but cannot leave the rooms half changed: they are
     /// only read while members are called.
-    fn rooms(&self) -> MutexGuard<'_, Rooms<Arc<dyn Member>>> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rooms(&self) -> Held<MutexGuard<'_, Rooms<Arc<dyn Member>>>> {
+        lock(&self.rooms)
     }
 }
 

@@ -89,6 +89,7 @@ impl RedisAdapter {
             queued: self.parts.links.pending(),
             received: self.node.received(),
             malformed: self.node.malformed(),
+            refused_answers: self.node.refused_answers(),
             is_ready: self.parts.links.is_ready(),
             ..Stats::default()
         };
@@ -147,6 +148,7 @@ pub struct Builder {
     limits: Limits,
     max_rooms_per_socket: Option<usize>,
     max_message_bytes: Option<usize>,
+    max_client_answers: Option<usize>,
     settings: Settings,
     on_event: Option<OnEvent>,
 }
@@ -161,6 +163,7 @@ impl Builder {
             limits: Limits { messages: 10_000, bytes: 16 << 20 },
             max_rooms_per_socket: None,
             max_message_bytes: None,
+            max_client_answers: None,
             settings: Settings::default(),
             on_event: None,
         }
@@ -215,6 +218,13 @@ impl Builder {
         self
     }
 
+    /// How many answers of clients of other nodes one emission keeps (100,000). Those beyond are
+    /// counted, and their clients silent.
+    pub fn max_client_answers(mut self, answers: usize) -> Self {
+        self.max_client_answers = Some(answers);
+        self
+    }
+
     /// Which certificates are trusted, those of the operating system, and which is shown to Redis, none.
     /// For addresses `rediss://`.
     #[cfg(feature = "tls")]
@@ -254,6 +264,9 @@ impl Builder {
         }
         if let Some(bytes) = self.max_message_bytes {
             node = node.max_message_bytes(bytes);
+        }
+        if let Some(answers) = self.max_client_answers {
+            node = node.max_client_answers(answers);
         }
         plan.runtime.spawn(announce(
             Arc::downgrade(&parts.links),

@@ -21,6 +21,8 @@ pub struct Stats {
     pub received: u64,
     /// What came on channels of the cluster and was no message of it.
     pub malformed: u64,
+    /// Answers of clients of other nodes that were one too many for their emission.
+    pub refused_answers: u64,
     /// Messages of other nodes that were dropped because they came faster than this one could deliver
     /// them, until 32 MiB or 200,000 messages waited.
     pub overrun: u64,

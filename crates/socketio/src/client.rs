@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use engineio::Request;
+use engineio_proto::guard::{Held, lock};
 use socketio_parser::Revision;
 
-use crate::lock;
 use crate::socket::Socket;
 
 /// A client's connection; a handle, cheap to clone.
@@ -182,7 +182,7 @@ impl Client {
         state.ack_deadline = None;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> Held<MutexGuard<'_, State>> {
         lock(&self.0.state)
     }
 }

@@ -56,8 +56,6 @@ mod socket;
 mod stats;
 mod task;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 pub use ack::EmitWithAck;
 pub use builder::{BuildError, Builder};
 pub use bundle::ClientFiles;
@@ -107,9 +105,3 @@ pub mod all_limits {}
 
 #[doc = include_str!("docs/from-node.md")]
 pub mod from_node {}
-
-/// Locks a mutex; what a panicking holder left behind is whole, as all sections here are short
-/// and call no code of the user.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -78,7 +78,9 @@ pub(crate) async fn run_event(
     Ok(event)
 }
 
-/// Appends to a shared list.
-pub(crate) fn append<T: Clone>(chain: &mut Chain<T>, item: T) {
-    *chain = chain.iter().cloned().chain([item]).collect();
+/// Appends to a shared list. What is let go of under the caller's lock is the list alone: what was in
+/// it is in the new one.
+pub(crate) fn append<T: Clone>(chain: &mut Option<Chain<T>>, item: T) {
+    let before = chain.iter().flat_map(|chain| chain.iter().cloned());
+    *chain = Some(before.chain([item]).collect());
 }

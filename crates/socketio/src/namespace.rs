@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio::{Before, HEADROOM, Outgoing, SlowConsumer};
+use engineio_proto::guard::lock;
 use serde::Serialize;
 use socketio_adapter::{
     Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, SocketId,
@@ -23,7 +24,6 @@ use crate::error::{ConnectError, EmitError};
 use crate::events::{Found, Listeners};
 use crate::handler::{Handler, erase};
 use crate::limits::{Limit, LimitCounters, Limits};
-use crate::lock;
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::operator::BroadcastOperator;
 use crate::registry::{Maker, Registry};
@@ -107,11 +107,13 @@ impl Hooks {
     }
 
     pub(crate) fn on<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
-        lock(&self.listeners).add(event.into(), false, erase(handler));
+        let handler = erase(handler);
+        lock(&self.listeners).add(event.into(), false, handler);
     }
 
     pub(crate) fn on_event<M: 'static>(&self, event: Cow<'static, str>, handler: impl Handler<M>) {
-        lock(&self.events).add(event, false, erase(handler));
+        let handler = erase(handler);
+        lock(&self.events).add(event, false, handler);
         self.has_events.store(true, Ordering::Release);
     }
 
@@ -121,8 +123,8 @@ impl Hooks {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<ConnectError>,
     {
-        let mut chain = lock(&self.middleware);
-        append(chain.get_or_insert_with(|| Arc::new([])), connect_middleware(middleware));
+        let middleware = connect_middleware(middleware);
+        append(&mut *lock(&self.middleware), middleware);
     }
 }
 

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as ByAddress;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
+use engineio_proto::guard::{self, Held};
 use socketio_adapter::AdapterFactory;
 use socketio_parser::IndexMap;
 
@@ -221,7 +222,7 @@ impl Registry {
         let rule = Rule { decide: Arc::new(rule.into_rule()), hooks: Arc::clone(&hooks) };
         let decide = Arc::clone(&rule.decide);
         {
-            let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+            let mut rules = guard::write(&self.rules);
             *rules = rules.iter().cloned().chain([rule]).collect();
         }
         if let dynamic::Rule::ByName(allows) = &*decide {
@@ -240,7 +241,7 @@ impl Registry {
     }
 
     fn rules(&self) -> Arc<[Rule]> {
-        Arc::clone(&*self.rules.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&*guard::read(&self.rules))
     }
 
     /// The namespace of this name, if there is one.
@@ -272,12 +273,12 @@ impl Registry {
         drop(gone);
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Table> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> Held<RwLockReadGuard<'_, Table>> {
+        guard::read(&self.table)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Table> {
-        self.table.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> Held<RwLockWriteGuard<'_, Table>> {
+        guard::write(&self.table)
     }
 }
 

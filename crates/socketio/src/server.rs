@@ -15,6 +15,7 @@ use engineio::{
     Addresses, Application, Attached, Closing, Connect, Draining, EngineService, Listener,
     NotFound, Origins, Protocol, SlowConsumer,
 };
+use engineio_proto::guard::lock;
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
@@ -28,7 +29,6 @@ use crate::dynamic::{NamespaceRule, ParentNamespace};
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
 use crate::limits::{Limit, Limits};
-use crate::lock;
 use crate::namespace::{Namespace, Shared};
 use crate::operator::BroadcastOperator;
 use crate::registry::Registry;

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use engineio_proto::guard::lock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::Reply;
 use socketio_parser::{Args, ArgsError, Value};
 
 use crate::error::EmitError;
-use crate::lock;
 
 /// An event that another server of the cluster sent, see
 /// [`Namespace::on_server_event`](crate::Namespace::on_server_event). A handle, cheap to clone.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use engineio::{Gate, Outgoing, Push, Request, SlowConsumer};
+use engineio_proto::guard::lock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
@@ -23,7 +24,6 @@ use crate::error::{BoxError, EmitError};
 use crate::events::Listeners;
 use crate::handshake::{Credentials, Handshake};
 use crate::limits::Limit;
-use crate::lock;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};

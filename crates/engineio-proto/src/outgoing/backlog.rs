@@ -35,8 +35,9 @@ impl Outgoing {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
+impl Inner {
+    /// It is counted no more.
+    pub(super) fn leave_backlog(&self) {
         if let Some(backlog) = self.backlog.get() {
             backlog.0.fetch_sub(self.size(), Relaxed);
         }

@@ -2,6 +2,7 @@
 
 use engineio_proto::{Outgoing, SlowConsumer};
 
+use super::Removed;
 use super::queue::Queue;
 use crate::backlog::Backlog;
 use crate::limits::Limit;
@@ -40,7 +41,7 @@ impl Bounds {
 }
 
 /// What a full queue did for a pushed packet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Cost {
     /// Older packets that had to go.
     pub(crate) dropped: u64,
@@ -48,6 +49,14 @@ pub(crate) struct Cost {
     pub(crate) volatile: u64,
     /// The bound that acted.
     pub(crate) limit: Option<Limit>,
+    /// What is to be dropped and woken without a lock; only if `limit` is there.
+    pub(crate) removed: Option<Box<Removed>>,
+}
+
+impl Cost {
+    pub(super) fn removed(&mut self) -> &mut Removed {
+        self.removed.get_or_insert_default()
+    }
 }
 
 impl Queue {
@@ -83,6 +92,7 @@ impl Queue {
             self.bytes -= old.size();
             self.count -= 1;
             cost.volatile += 1;
+            cost.removed().packets.push_back(old);
         }
         self.exceeds(packet, bounds).is_none()
     }
@@ -101,7 +111,8 @@ impl Queue {
                 Some(old) if bounds.may_drop(old) => {
                     self.bytes -= old.size();
                     self.count -= 1;
-                    self.packets.remove(at);
+                    let old = self.packets.remove(at);
+                    cost.removed().packets.extend(old);
                     // too low does no harm, too high would
                     self.counted = self.counted.saturating_sub(1);
                     cost.dropped += 1;

@@ -91,14 +91,15 @@ impl Queue {
         self.end == End::Discarded
     }
 
-    pub(super) fn discard(&mut self) {
+    /// Ends it; what it had, for whoever drops it without the lock.
+    #[must_use]
+    pub(super) fn discard(&mut self) -> (VecDeque<Outgoing>, Encoding) {
         self.end = End::Discarded;
         self.ready = false;
-        self.encoding = Encoding::Plain;
-        self.packets = VecDeque::new();
         self.counted = 0;
         self.bytes = 0;
         self.count = 0;
+        self.take()
     }
 
     pub(super) fn put(&mut self, packet: Outgoing, batch: bool, backlog: &Backlog) -> Todo {
@@ -142,17 +143,18 @@ impl Queue {
         (std::mem::take(&mut self.packets), std::mem::take(&mut self.encoding))
     }
 
+    /// Takes back what was not written. A queue that ended meanwhile leaves it with the writer.
     pub(super) fn put_back(
         &mut self,
-        mut rest: VecDeque<Outgoing>,
-        encoding: Encoding,
+        rest: &mut VecDeque<Outgoing>,
+        encoding: &mut Encoding,
         offset: usize,
         written: &Written,
     ) {
         if self.is_discarded() {
             return;
         }
-        self.encoding = encoding;
+        self.encoding = std::mem::take(encoding);
         self.bytes -= written.bytes;
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;
@@ -166,11 +168,11 @@ impl Queue {
         self.offset = offset;
         if !rest.is_empty() {
             rest.append(&mut self.packets);
-            self.packets = rest;
+            self.packets = std::mem::take(rest);
         } else if self.packets.is_empty() {
             // Most batches are small: keep their room, not that of a burst.
             if rest.capacity() <= KEEP {
-                self.packets = rest;
+                self.packets = std::mem::take(rest);
             }
             self.ready = true;
         }

@@ -40,6 +40,7 @@ pub struct ClusterNode {
     request_timeout: Duration,
     max_rooms_per_socket: usize,
     max_message_bytes: usize,
+    max_client_answers: usize,
     counters: Arc<Counters>,
 }
 
@@ -55,6 +56,7 @@ impl ClusterNode {
             request_timeout: Duration::from_secs(5),
             max_rooms_per_socket: crate::local::MAX_ROOMS_PER_SOCKET,
             max_message_bytes: MAX_MESSAGE_BYTES,
+            max_client_answers: MAX_CLIENT_ANSWERS,
             counters: Arc::default(),
         }
     }
@@ -80,6 +82,14 @@ impl ClusterNode {
         self
     }
 
+    /// Sets how many answers of clients of other nodes one emission keeps (100,000). Those beyond are
+    /// counted, and their clients silent.
+    #[must_use]
+    pub const fn max_client_answers(mut self, answers: usize) -> Self {
+        self.max_client_answers = answers;
+        self
+    }
+
     /// The adapter of a namespace.
     ///
     /// # Panics
@@ -101,7 +111,7 @@ impl ClusterNode {
             local: Arc::clone(&local),
             node: OnceLock::new(),
             receiver: Arc::new(Listening(this.clone())),
-            requests: Arc::new(Requests::default()),
+            requests: Arc::new(Requests::new(self.max_client_answers)),
             request_timeout: self.request_timeout,
             max_message_bytes: self.max_message_bytes,
             counters: Arc::clone(&self.counters),
@@ -137,6 +147,12 @@ impl ClusterNode {
     #[must_use]
     pub fn malformed(&self) -> u64 {
         self.counters.malformed.load(Ordering::Relaxed)
+    }
+
+    /// Answers of clients of other nodes that were one too many for their emission, of all namespaces.
+    #[must_use]
+    pub fn refused_answers(&self) -> u64 {
+        self.counters.refused_answers.load(Ordering::Relaxed)
     }
 }
 
@@ -274,6 +290,9 @@ fn random(len: usize, alphabet: &[u8]) -> String {
 
 /// The answer of a node about tens of thousands of sockets, each with its handshake.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+/// More clients than one emission asks on purpose; as many answers take some 10 MB and what is in them.
+const MAX_CLIENT_ANSWERS: usize = 100_000;
 
 // reference: uid2 0.x
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

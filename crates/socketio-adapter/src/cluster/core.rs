@@ -5,9 +5,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
+use engineio_proto::guard::lock;
 use tokio::runtime::Handle;
 
 use super::bus::{Bus, Receiver};
@@ -25,6 +26,8 @@ pub(crate) struct Counters {
     pub(crate) malformed: AtomicU64,
     /// Messages of other nodes that were acted on.
     pub(crate) received: AtomicU64,
+    /// Answers of clients of other nodes that were not kept.
+    pub(crate) refused_answers: AtomicU64,
 }
 
 pub(crate) struct Core {
@@ -129,7 +132,11 @@ impl Core {
                     node.custom_request(data, reply);
                 }
             }
-            Incoming::Answer { id, node, answer } => self.requests.answer(&id, node, answer),
+            Incoming::Answer { id, node, answer } => {
+                if !self.requests.answer(&id, node, answer) {
+                    self.counters.refused_answers.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
     }
 
@@ -157,24 +164,27 @@ impl Core {
         let timeout = timeout.min(MAX_ASK);
         let this = self.this.clone();
         let to = from.clone();
-        // answers wait until the number of those asked is told, which comes first
-        let told = Arc::new(Mutex::new(Some(Vec::new())));
-        let waiting = Arc::clone(&told);
+        // Answers wait until the number of those asked is told, which comes first. There is one of
+        // each client at most.
+        let early = Arc::new(Mutex::new(Some(Vec::new())));
+        let waiting = Arc::clone(&early);
         let answered: Answered = Arc::new(move |value| {
-            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            match &mut *waiting {
-                Some(early) => early.push(value),
-                None => {
-                    if let Some(this) = this.upgrade() {
-                        this.answer(&to, Answer::Client(value));
-                    }
+            let now = match &mut *lock(&waiting) {
+                Some(early) => {
+                    early.push(value);
+                    None
                 }
+                None => Some(value),
+            };
+            // published without the lock
+            if let Some((value, this)) = now.zip(this.upgrade()) {
+                this.answer(&to, Answer::Client(value));
             }
         });
         let count = node.ask(&event.name, event.args, options, timeout, answered);
         self.answer(from, Answer::ClientCount(count));
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        for value in told.take().into_iter().flatten() {
+        let early = lock(&early).take();
+        for value in early.into_iter().flatten() {
             self.answer(from, Answer::Client(value));
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! Each knows how many answers it waits for and is woken when they are there; the time limit is the
 //! waiting task's business. Answers come from the network: those to no request of ours, of another
-//! kind than asked for, or beyond the number expected are dropped.
+//! kind than asked for, or beyond the number expected are dropped; of clients' answers only so many
+//! are kept, however many the nodes tell of.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use engineio_proto::guard::{Held, lock};
 use socketio_parser::Value;
 use tokio::sync::Notify;
 
@@ -16,10 +18,11 @@ use super::message::Answer;
 use crate::{Answered, Room, SocketDetails, SocketId};
 
 /// The open requests of a node in a namespace, by id.
-#[derive(Default)]
 pub(crate) struct Requests {
     open: Mutex<HashMap<String, Open>>,
     sequence: AtomicU64,
+    /// Answers of clients that one request takes.
+    max_client_answers: usize,
 }
 
 /// What came until now.
@@ -90,6 +93,10 @@ impl Open {
 }
 
 impl Requests {
+    pub(crate) fn new(max_client_answers: usize) -> Self {
+        Self { open: Mutex::default(), sequence: AtomicU64::new(0), max_client_answers }
+    }
+
     /// An id that no other request has, of any node: the node's name and a number.
     pub(crate) fn next_id(&self, uid: &str) -> String {
         format!("{uid}{:x}", self.sequence.fetch_add(1, Ordering::Relaxed))
@@ -112,41 +119,48 @@ impl Requests {
             on_client,
             changed: Arc::clone(&changed),
         };
-        self.lock().insert(id.clone(), open);
+        let before = self.lock().insert(id.clone(), open);
+        debug_assert!(before.is_none(), "no two requests have one id");
         Waiting { requests: Arc::clone(self), id, changed }
     }
 
-    /// An answer came.
-    pub(crate) fn answer(&self, id: &str, node: Option<String>, answer: Answer) {
-        let on_client = {
+    /// An answer came. False: it is one of a client too many.
+    pub(crate) fn answer(&self, id: &str, node: Option<String>, answer: Answer) -> bool {
+        let (mut is_taken, mut told) = (true, None);
+        let changed = {
             let mut requests = self.lock();
-            let Some(open) = requests.get_mut(id) else { return };
-            match answer {
+            let Some(open) = requests.get_mut(id) else { return true };
+            let is_new = match answer {
                 Answer::Client(value) if open.wants == Wants::Clients => {
+                    is_taken = open.collected.client_answers < self.max_client_answers;
+                    // one that is not kept was given all the same: it is not waited for
                     open.collected.client_answers += 1;
-                    open.changed.notify_one();
-                    open.on_client.clone().map(|answered| (answered, value))
+                    told = open.on_client.clone().filter(|_| is_taken).map(|told| (told, value));
+                    true
                 }
                 answer => {
                     // what one node says twice counts once, where nodes say who they are
                     let is_new = node.is_none_or(|node| open.nodes.insert(node));
                     let has_room = open.expected.is_none_or(|n| open.collected.answered < n);
-                    if is_new && has_room && open.take(answer) {
-                        open.collected.answered += 1;
-                        open.changed.notify_one();
-                    }
-                    None
+                    let is_taken = is_new && has_room && open.take(answer);
+                    open.collected.answered += usize::from(is_taken);
+                    is_taken
                 }
-            }
+            };
+            is_new.then(|| Arc::clone(&open.changed))
         };
-        // code of others, without the lock
-        if let Some((answered, value)) = on_client {
-            answered(value);
+        // code of others, and who waits, without the lock; the answer before the end of the wait
+        if let Some((told, value)) = told {
+            told(value);
         }
+        if let Some(changed) = changed {
+            changed.notify_one();
+        }
+        is_taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<MutexGuard<'_, HashMap<String, Open>>> {
+        lock(&self.open)
     }
 }
 
@@ -169,6 +183,7 @@ impl Waiting {
         if let Some(open) = self.requests.lock().get_mut(&self.id) {
             open.expected = Some(nodes);
         }
+        // the lock is free again: who waits is woken by it
         self.changed.notify_one();
     }
 

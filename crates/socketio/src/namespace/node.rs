@@ -12,12 +12,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use engineio::{HEADROOM, Outgoing};
+use engineio_proto::guard::lock;
 use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, SocketDetails, SocketId};
 use socketio_parser::{Args, Spread, Value};
 
 use super::Inner;
 use crate::ack::Waiter;
-use crate::lock;
 use crate::server_event::ServerEvent;
 use crate::socket::{Socket, outgoing};
 

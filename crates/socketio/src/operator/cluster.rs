@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
+use engineio_proto::guard::lock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
@@ -14,7 +15,6 @@ use tokio::sync::mpsc;
 use super::BroadcastOperator;
 use crate::ack::{self, Waiter};
 use crate::error::{AckError, EmitError};
-use crate::lock;
 use crate::namespace::details;
 use crate::remote::RemoteSocket;
 
@@ -76,8 +76,9 @@ impl BroadcastOperator {
                 Err(error) => (ClientAnswers::default(), Some(error)),
             },
         };
-        let remote: Vec<_> =
-            std::mem::take(&mut *lock(&from_others)).into_iter().map(read).collect();
+        let from_others = std::mem::take(&mut *lock(&from_others));
+        // reading is code of the user's type: the lock is free again
+        let remote: Vec<_> = from_others.into_iter().map(read).collect();
         let silent = outcome.asked.saturating_sub(remote.len());
         Ok(ClientsAnswered { local, remote, silent, missing: outcome.missing, error })
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use engineio_proto::guard::lock;
+
 use super::Socket;
-use crate::lock;
 
 /// Values of any types that belong to a socket, one of each; see [`Socket::extensions`].
 #[derive(Debug)]

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
+use engineio_proto::guard::lock;
 use socketio_parser::Value;
 
 use super::{ANY, Socket};
 use crate::error::ConnectError;
 use crate::events::{Found, ListenerId};
 use crate::handler::{Handler, erase};
-use crate::lock;
 use crate::middleware::{Event, append, event_middleware};
 
 impl Socket {
@@ -167,8 +167,7 @@ impl Socket {
         E: Into<ConnectError>,
     {
         let middleware = event_middleware(middleware);
-        let chain = &self.extras().middleware;
-        append(lock(chain).get_or_insert_with(|| Arc::new([])), middleware);
+        append(&mut *lock(&self.extras().middleware), middleware);
         self.captured();
     }
 

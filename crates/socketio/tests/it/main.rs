@@ -16,6 +16,7 @@ mod hostile;
 mod hosts;
 mod hyper;
 mod limits;
+mod locks;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod middleware;

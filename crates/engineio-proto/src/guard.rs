@@ -1,0 +1,240 @@
+//! Where our crates meet code of others: locks that are counted, panics that are caught, a log that
+//! does not throw. Not for users.
+//!
+//! Code of others is what a user gave us (handlers, callbacks, wakers, what they captured, and the
+//! destructors of all that), what an adapter of another's does, and what a subscriber of `tracing`
+//! does. Two rules hold for it:
+//!
+//! - It never runs while a lock of ours is held, for it may come back to us for the same lock. In
+//!   debug builds each thread counts the locks that it holds, and [`call`] fails if there is one.
+//! - Its panic ends what it was called for, and leaves what is ours whole. A panic may carry a value
+//!   whose destructor panics in its turn: it is dropped here, where that does no harm.
+//!
+//! This crate itself takes no lock; it is only the one that all others have in common.
+
+use std::any::Any;
+use std::mem::{forget, needs_drop};
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::task::Waker;
+
+// ---- locks ------------------------------------------------------------------------------------
+
+/// A lock that is held. In debug builds it counts.
+#[derive(Debug)]
+pub struct Held<G> {
+    guard: G,
+    #[cfg(debug_assertions)]
+    _counted: counted::Counted,
+}
+
+/// Locks a mutex; what a panicking holder left behind is whole, as all sections are short and call
+/// no code of others.
+#[inline]
+pub fn lock<T>(mutex: &Mutex<T>) -> Held<MutexGuard<'_, T>> {
+    Held::new(mutex.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Locks for reading, as [`lock`].
+#[inline]
+pub fn read<T>(lock: &RwLock<T>) -> Held<RwLockReadGuard<'_, T>> {
+    Held::new(lock.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Locks for writing, as [`lock`].
+#[inline]
+pub fn write<T>(lock: &RwLock<T>) -> Held<RwLockWriteGuard<'_, T>> {
+    Held::new(lock.write().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl<G> Held<G> {
+    #[inline]
+    fn new(guard: G) -> Self {
+        Self {
+            guard,
+            #[cfg(debug_assertions)]
+            _counted: counted::Counted::new(),
+        }
+    }
+}
+
+impl<G: Deref> Deref for Held<G> {
+    type Target = G::Target;
+
+    #[inline]
+    fn deref(&self) -> &G::Target {
+        &self.guard
+    }
+}
+
+impl<G: DerefMut> DerefMut for Held<G> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut G::Target {
+        &mut self.guard
+    }
+}
+
+/// Fails, in debug builds, if this thread holds a lock of ours: code of others is about to run.
+#[inline]
+#[track_caller]
+pub fn assert_no_lock() {
+    #[cfg(debug_assertions)]
+    counted::assert_none();
+}
+
+#[cfg(debug_assertions)]
+mod counted {
+    use std::cell::Cell;
+    use std::thread::panicking;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// One of the locks that this thread holds.
+    #[derive(Debug)]
+    pub(super) struct Counted(());
+
+    impl Counted {
+        pub(super) fn new() -> Self {
+            // a thread that ends has nothing left that it could count with
+            let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+            Self(())
+        }
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            let _ = COUNT.try_with(|count| count.set(count.get() - 1));
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn assert_none() {
+        let count = COUNT.try_with(Cell::get).unwrap_or(0);
+        // a second panic of a thread would end the process, and hide the first
+        assert!(count == 0 || panicking(), "code of others is reached under {count} of our locks");
+    }
+}
+
+// ---- panics -----------------------------------------------------------------------------------
+
+/// Code of others panicked. What it panicked with is dropped; the panic hook has shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panicked;
+
+/// Calls code of others.
+///
+/// # Errors
+/// If it panicked.
+#[inline]
+#[track_caller]
+pub fn call<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
+    assert_no_lock();
+    catch_unwind(AssertUnwindSafe(f)).map_err(let_go_of_payload)
+}
+
+/// Drops what is or may be of others; its panic ends nothing.
+#[inline]
+#[track_caller]
+pub fn let_go<T>(value: T) {
+    if needs_drop::<T>() {
+        let _ = call(|| drop(value));
+    }
+}
+
+/// Drops all of them, each by itself: of two destructors that panic at the same time the process
+/// would end.
+#[track_caller]
+pub fn let_go_each<T>(values: impl IntoIterator<Item = T>) {
+    values.into_iter().for_each(let_go);
+}
+
+/// Wakes whoever waits: code of whoever polls.
+#[track_caller]
+pub fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        let _ = call(|| waker.wake());
+    }
+}
+
+#[cold]
+fn let_go_of_payload(payload: Box<dyn Any + Send>) -> Panicked {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // it may be another of the same kind, and so on for ever
+        forget(another);
+    }
+    Panicked
+}
+
+// ---- the log ----------------------------------------------------------------------------------
+
+/// Logs as the macro of `tracing` whose name comes first (`log!(debug: "text")`), but a subscriber
+/// that panics, as one does that cannot write, does so here and nowhere else. It costs what that
+/// macro costs while nobody looks at its level.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! log {
+    (error: $($event:tt)+) => { $crate::log!(@ ERROR error $($event)+) };
+    (warn: $($event:tt)+) => { $crate::log!(@ WARN warn $($event)+) };
+    (debug: $($event:tt)+) => { $crate::log!(@ DEBUG debug $($event)+) };
+    (@ $level:ident $name:ident $($event:tt)+) => {
+        if ::tracing::Level::$level <= ::tracing::level_filters::STATIC_MAX_LEVEL
+            && ::tracing::Level::$level <= ::tracing::level_filters::LevelFilter::current()
+        {
+            // said nowhere: there is no log
+            let _ = $crate::guard::call(|| ::tracing::$name!($($event)+));
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::*;
+
+    /// Panics whenever it is dropped, and so does what it panics with.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any(Self);
+        }
+    }
+
+    #[test]
+    fn what_is_panicked_with_is_dropped_where_it_does_no_harm() {
+        assert_eq!(call(|| panic_any(Bomb)), Err::<(), _>(Panicked));
+        assert_eq!(call(|| 7), Ok(7));
+        let_go(Bomb);
+        let_go_each([Bomb, Bomb]);
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    fn code_of_others_is_not_called_under_a_lock() {
+        let (mutex, table) = (Mutex::new(0), RwLock::new(0));
+        let is_refused = || catch_unwind(|| call(|| ())).is_err();
+        let (held, read) = (lock(&mutex), read(&table));
+        assert!(is_refused());
+        drop(held);
+        assert!(is_refused());
+        drop(read);
+        assert!(!is_refused());
+        let written = write(&table);
+        assert!(is_refused());
+        drop(written);
+        let held = lock(&mutex);
+        // on other threads as they are
+        assert!(!std::thread::scope(|scope| scope.spawn(is_refused).join().unwrap()));
+        // what a panic leaves behind is free, and counted no more
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _held = held;
+            panic_any(1);
+        }));
+        assert!(panicked.is_err() && !is_refused());
+        *lock(&mutex) += 1;
+    }
+}
