@@ -42,6 +42,7 @@ pub struct Builder {
     limits: Limits,
     state: http::Extensions,
     connect_timeout: Duration,
+    root_first: bool,
 }
 
 impl Default for Builder {
@@ -57,6 +58,7 @@ impl Default for Builder {
             limits: Limits::default(),
             state: http::Extensions::new(),
             connect_timeout: Duration::from_secs(45),
+            root_first: true,
         }
     }
 }
@@ -184,6 +186,17 @@ impl Builder {
         self
     }
 
+    /// Whether clients 1.x and 2.x must be in `/` before they get into any other namespace (true),
+    /// as in Socket.IO 2.0, where authentication is often the middleware of `/` alone. What they ask
+    /// for while the middleware of `/` runs waits for it, and is refused with it; while they are
+    /// not in `/`, they are refused other namespaces. False: namespaces are independent of each
+    /// other, as they always are for clients 3.x and later, and are for all clients of a server 3.x
+    /// or later.
+    pub fn root_first(mut self, root_first: bool) -> Self {
+        self.root_first = root_first;
+        self
+    }
+
     /// Bytes of the largest message and the largest request body (1,000,000).
     pub fn max_http_buffer_size(mut self, bytes: usize) -> Self {
         self.engine.max_http_buffer_size = bytes;
@@ -294,7 +307,8 @@ impl Builder {
     /// # Errors
     /// [`BuildError`] names the first option that makes no sense.
     pub fn build(self) -> Result<Server, BuildError> {
-        let Self { engine, adapter, files, parser, limits, state, connect_timeout } = self;
+        let Self { engine, adapter, files, parser, limits, state, connect_timeout, root_first } =
+            self;
         if connect_timeout.is_zero() {
             return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
         }
@@ -335,6 +349,7 @@ impl Builder {
             limits,
             state,
             connect_timeout,
+            root_first,
         }))
     }
 }

@@ -111,6 +111,12 @@ impl Registry {
         }
     }
 
+    /// Whether a client may find a namespace of this name.
+    pub(crate) fn may_have(&self, name: &str) -> bool {
+        let decided = self.get(name).is_some_and(|namespace| namespace.is_decided());
+        decided || !matches!(self.verdict(name), Verdict::Refused)
+    }
+
     /// Asks the rules that want to see the client.
     ///
     /// # Errors

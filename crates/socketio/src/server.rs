@@ -56,6 +56,7 @@ struct Inner {
     parser: Parser,
     packet_limits: Arc<socketio_parser::Limits>,
     connect_timeout: Duration,
+    root_first: bool,
     counters: Arc<Counters>,
     rate_listeners: Mutex<Vec<RateListener>>,
 }
@@ -72,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) state: http::Extensions,
     pub(crate) connect_timeout: Duration,
+    pub(crate) root_first: bool,
 }
 
 impl Server {
@@ -89,7 +91,8 @@ impl Server {
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { engine, adapter, files, parser, limits, state, connect_timeout } = parts;
+        let Parts { engine, adapter, files, parser, limits, state, connect_timeout, root_first } =
+            parts;
         let packet_limits = Arc::new(limits.packet.clone());
         let shared = Shared {
             encoder: parser.encoder(),
@@ -109,6 +112,7 @@ impl Server {
             parser,
             packet_limits,
             connect_timeout,
+            root_first,
             counters: Arc::default(),
             rate_listeners: Mutex::default(),
         }));
@@ -431,6 +435,10 @@ impl Server {
 
     pub(crate) fn decoder(&self, revision: Revision) -> Decoder {
         self.0.parser.decoder(revision, Arc::clone(&self.0.packet_limits))
+    }
+
+    pub(crate) fn root_first(&self) -> bool {
+        self.0.root_first
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {

@@ -31,7 +31,7 @@ use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
-use crate::handshake::Wish;
+use crate::handshake::{Credentials, Wish};
 use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
@@ -69,6 +69,10 @@ struct Outside {
     /// Those whose rule or middleware runs, each with the number of the attempt.
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
+    /// Those that wait until the client is in `/`, with what it sent.
+    waiting: Vec<(Box<str>, Credentials)>,
+    /// Why the client is not in `/`.
+    root_refusal: Option<ConnectError>,
     /// Those that the server ended: what the client sent before it learned of that is dropped.
     left: Vec<Box<str>>,
 }
@@ -384,6 +388,10 @@ impl Task {
 impl Outside {
     fn is_connecting(&self, nsp: &str) -> bool {
         self.connecting.iter().any(|(_, name)| **name == *nsp)
+    }
+
+    fn is_on_its_way(&self, nsp: &str) -> bool {
+        self.is_connecting(nsp) || self.waiting.iter().any(|(name, _)| **name == *nsp)
     }
 
     fn was_left(&self, nsp: &str) -> bool {

@@ -33,7 +33,7 @@ impl Task {
             self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
         }
         let known = self.client.socket(nsp).is_some()
-            || self.outside.as_ref().is_some_and(|outside| outside.is_connecting(nsp));
+            || self.outside.as_ref().is_some_and(|outside| outside.is_on_its_way(nsp));
         if known {
             // reference: a second CONNECT closes 4.x connections; never a second socket
             if self.revision() == Revision::V5 {
@@ -52,10 +52,49 @@ impl Task {
             return self.refuse(nsp, &ConnectError::new("Too much auth"));
         }
         // Attempts that the client gave up count too, while their middleware runs.
-        if self.client.count() + self.joining.len() >= limits.max_namespaces {
+        let waiting = self.outside.as_ref().map_or(0, |outside| outside.waiting.len());
+        if self.client.count() + self.joining.len() + waiting >= limits.max_namespaces {
             self.server.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
+        if nsp != "/" && self.revision() == Revision::V4 && self.server.root_first() {
+            match self.behind_root(nsp) {
+                BehindRoot::Go => {}
+                BehindRoot::Wait => {
+                    let Outside { waiting, .. } = &mut **self.outside.get_or_insert_default();
+                    return waiting.push((nsp.into(), wish.read()));
+                }
+                BehindRoot::Refused(refusal) => return self.refuse(nsp, &refusal),
+            }
+        }
+        // Nothing is made of what the client sent before it is known where it leads.
+        self.join(nsp, || wish.read(), cx);
+    }
+
+    /// Whether a client of protocol 4 may join another namespace now: such clients are in `/`
+    /// before they are in any other, so that what the middleware of `/` refuses is refused
+    /// everything.
+    // reference: 2.0: what comes before `/` is connected waits for it, for ever if it is refused;
+    // an unknown namespace is answered at once
+    fn behind_root(&self, nsp: &str) -> BehindRoot {
+        if self.client.socket("/").is_some_and(|root| root.is_connected()) {
+            return BehindRoot::Go;
+        }
+        let Some(outside) = &self.outside else { return BehindRoot::Refused(not_in_root()) };
+        if !outside.is_connecting("/") {
+            let refusal = outside.root_refusal.clone();
+            return BehindRoot::Refused(refusal.unwrap_or_else(not_in_root));
+        }
+        let registry = self.server.registry();
+        match catch_unwind(AssertUnwindSafe(|| registry.may_have(nsp))) {
+            Ok(true) => BehindRoot::Wait,
+            // there is none, or a rule panicked, and panics again where that is told of
+            _ => BehindRoot::Go,
+        }
+    }
+
+    /// Goes into a wish to join that is within the limits.
+    fn join(&mut self, nsp: &str, credentials: impl FnOnce() -> Credentials, cx: &mut Context<'_>) {
         let address = self.client.conn().remote_addr();
         let maker = Maker(address.map(|address| self.server.engine().network_of(address.ip())));
         let found = catch_unwind(AssertUnwindSafe(|| self.server.registry().find(nsp, maker)));
@@ -67,8 +106,7 @@ impl Task {
         if let Some(outside) = &mut self.outside {
             outside.left.retain(|left| **left != *nsp);
         }
-        // Nothing was made of what the client sent up to here.
-        let credentials = wish.read();
+        let credentials = credentials();
         let found = match found {
             Found::Namespace(namespace) if namespace.middleware().is_none() => {
                 let socket = self.new_socket(namespace, credentials);
@@ -89,6 +127,31 @@ impl Task {
     pub(super) fn give_up(&mut self, nsp: &str) {
         if let Some(outside) = &mut self.outside {
             outside.connecting.retain(|(_, name)| **name != *nsp);
+            outside.waiting.retain(|(name, _)| **name != *nsp);
+        }
+        if nsp == "/" {
+            self.refuse_waiting(&not_in_root());
+        }
+    }
+
+    /// The client does not get into `/`, nor do its other wishes get further.
+    fn refuse_waiting(&mut self, refusal: &ConnectError) {
+        let Some(outside) = &mut self.outside else { return };
+        for (nsp, _) in std::mem::take(&mut outside.waiting) {
+            self.refuse(&nsp, refusal);
+        }
+    }
+
+    /// The client is in `/`: what waited for that goes on.
+    fn join_waiting(&mut self, root: &Socket, cx: &mut Context<'_>) {
+        let Some(outside) = &mut self.outside else { return };
+        outside.root_refusal = None;
+        for (nsp, credentials) in std::mem::take(&mut outside.waiting) {
+            match root.is_connected() && !self.ended {
+                true => self.join(&nsp, || credentials, cx),
+                // its handlers did not want to keep it
+                false => self.refuse(&nsp, &not_in_root()),
+            }
         }
     }
 
@@ -160,16 +223,34 @@ impl Task {
             let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
             self.call_all(namespace.listeners(event), &mut context, cx);
         }
+        if namespace.name() == "/" {
+            self.join_waiting(socket, cx);
+        }
     }
 
     /// Tells the client that it may not join.
     // reference: refusal by middleware
-    fn refuse(&self, nsp: &str, refusal: &ConnectError) {
+    fn refuse(&mut self, nsp: &str, refusal: &ConnectError) {
         Counters::add(&self.server.counters().connect_errors);
         let (message, data) = (refusal.message(), refusal.value());
         let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
         let _ = self.client.conn().push(outgoing(packet), false);
+        if nsp == "/" && self.revision() == Revision::V4 && self.server.root_first() {
+            self.outside.get_or_insert_default().root_refusal = Some(refusal.clone());
+            self.refuse_waiting(refusal);
+        }
     }
+}
+
+/// What `/` means for a wish to join another namespace.
+enum BehindRoot {
+    Go,
+    Wait,
+    Refused(ConnectError),
+}
+
+fn not_in_root() -> ConnectError {
+    ConnectError::new("Not connected to /")
 }
 
 impl Outside {

@@ -27,6 +27,7 @@ mod order;
 mod panics;
 mod parser;
 mod rooms;
+mod root_first;
 mod server;
 #[cfg(all(unix, feature = "signal"))]
 mod signals;

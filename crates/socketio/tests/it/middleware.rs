@@ -104,11 +104,11 @@ async fn namespace_use_refuses() {
     }
 }
 
-/// If `/` refuses an old client, other namespaces do not.
+/// If `/` refuses a client, other namespaces do not, where `/` is not to come first.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_by_the_root_is_its_own() {
     for eio in BOTH {
-        let io = Server::new();
+        let io = Server::builder().root_first(false).build().unwrap();
         io.use_fn(async |_: Socket| Err::<(), _>("closed"));
         let mut sockets = arrivals(&io.of("/chat"));
         let mut peer = Peer::open(&connector(&io), eio).await;
