@@ -60,4 +60,4 @@ function freePort() {
     const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); });
   });
 }
-module.exports = { Servers };
+module.exports = { Servers, freePort };

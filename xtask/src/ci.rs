@@ -15,7 +15,10 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     let mut report = Report::default();
     report.check("format", || {
         run(cargo().args(["fmt", "--all", "--check"]))?;
-        run(cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+        for apart in ["fuzz/Cargo.toml", "conformance/clients/rust/Cargo.toml"] {
+            run(cargo().args(["fmt", "--manifest-path", apart, "--check"]))?;
+        }
+        Ok(())
     });
     report.check("file lengths", checks::file_lengths);
     report.check("sans-IO", checks::sans_io);

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::command::{Result, cargo, program, release_binary, root, run, tally};
+use crate::command::{Result, program, release_binary, root, tally};
+use crate::fixture;
 use crate::report::{Report, Tally};
 use crate::setup;
 
@@ -15,7 +16,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn cluster(arguments: &[String]) -> Result<Tally> {
     setup::cluster()?;
     setup::redis()?;
-    run(cargo().args(["build", "--release", "--package", "conformance-server"]))?;
+    fixture::build()?;
     let server = release_binary("conformance-server")?.display().to_string();
     tally(
         program("node")

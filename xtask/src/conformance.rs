@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::command::{Result, cargo, program, release_binary, root, run, tally};
+use crate::command::{Result, program, release_binary, root, tally};
+use crate::fixture;
 use crate::report::{Report, Tally};
 use crate::setup;
 
@@ -16,7 +17,7 @@ pub(crate) fn conformance(arguments: &[String]) -> Result<Tally> {
     setup::conformance()?;
     // Some cases ask the server for them.
     setup::client_files()?;
-    run(cargo().args(["build", "--release", "--package", "conformance-server"]))?;
+    fixture::build()?;
     // run.js hands it to a shell.
     let server = format!("'{}'", release_binary("conformance-server")?.display());
     tally(

@@ -15,13 +15,16 @@ mod browser;
 mod chaos;
 mod checks;
 mod ci;
+mod clients;
 mod cluster;
 mod command;
 mod conformance;
 mod demo;
+mod fixture;
 mod fuzz;
 mod instructions;
 mod items;
+mod proxies;
 mod report;
 mod setup;
 mod test;
@@ -43,6 +46,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "setup" => setup::command(rest),
         "demo" => demo::command(rest),
         "conformance" => conformance::command(rest),
+        "clients" => clients::command(rest),
+        "proxies" => proxies::command(rest),
         "abuse" => abuse::command(rest),
         "instructions" => instructions::command(rest),
         "autobahn" => autobahn::command(rest),
@@ -65,11 +70,15 @@ const HELP: &str = "\
 cargo xtask COMMAND [ARGUMENTS]
 
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
-  test [--skip-browser]    every test: Rust, conformance, cluster, browser; ends with the totals
+  test [--skip-browser]    every test: Rust, conformance, clients, proxies, cluster, browser; ends
+                           with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
                            to conformance/run.js (--only TEXT, --client NAME, --verbose, ...)
+  clients                  clients of Python (python-socketio 4 and 5) and Rust (rust_socketio)
+  proxies [ARGUMENTS]      our server behind nginx; the arguments go to conformance/proxies/run.js
+                           (--only TEXT, --verbose)
   abuse [ARGUMENTS]        bad input and limits against our server, some minutes; the arguments go
                            to conformance/abuse/run.js (--only REGEX, --slow, ...)
   instructions [ARGUMENTS] instructions of the hot paths, under valgrind, against the baseline
@@ -88,6 +97,7 @@ cargo xtask COMMAND [ARGUMENTS]
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
-with npm; the cluster run needs `redis-server` 7 as well; the browser run needs Chromium; fuzzing
-needs a C++ compiler, the Autobahn test suite Python 2.7 with pip.
+with npm; the cluster run needs `redis-server` 7 as well; the proxies run nginx; the clients run Python
+3.11 or later, with OpenSSL's headers for Rust's; the browser run Chromium; fuzzing needs a C++
+compiler, the Autobahn test suite Python 2.7 with pip.
 ";

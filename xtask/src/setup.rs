@@ -2,11 +2,12 @@
 //! there; else it gets them and gives their name, for the list at the end.
 //!
 //! npm packages come at the versions and with the hashes of the committed lock files, and none of
-//! their install scripts run. Nothing is installed outside the repository but Debian's Chromium
-//! and Redis, and these only for root: a contributor's own machine is left alone.
+//! their install scripts run; PyPI's come into environments below `target`, with hashes, too. Nothing is
+//! installed outside the repository but Debian's Chromium, nginx and Redis, and these only for root: a
+//! contributor's own machine is left alone.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::command::{Result, find, output_of, program, root, run};
@@ -36,7 +37,8 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 
 /// All parts, and at the end the list of what was installed.
 pub(crate) fn everything(browser: Browser) -> Result<()> {
-    let mut parts = vec![client_files()?, conformance()?, cluster()?, redis()?];
+    let mut parts =
+        vec![client_files()?, conformance()?, python()?, nginx()?, cluster()?, redis()?];
     if browser == Browser::Use {
         parts.push(driver()?);
         parts.push(chromium()?);
@@ -121,24 +123,76 @@ pub(crate) fn redis() -> Result<Option<String>> {
     if find("redis-server").is_some() || std::env::var_os("REDIS_SERVER").is_some() {
         return Ok(None);
     }
-    if !can_install() {
-        return Err(
-            "Redis is missing: install it so that `redis-server` is on the PATH (on Debian \
-                    `apt-get install redis-server`), or set REDIS_SERVER"
-                .into(),
-        );
+    debian(&["redis-server"], "Redis", "so that `redis-server` is on the PATH, or set REDIS_SERVER")
+}
+
+/// The proxy of the proxies run.
+pub(crate) fn nginx() -> Result<Option<String>> {
+    if nginx_program().is_some() {
+        return Ok(None);
+    }
+    debian(&["nginx"], "nginx", "so that `nginx` is on the PATH")
+}
+
+/// Debian's is where the programs of administrators are, which may be on nobody else's path.
+pub(crate) fn nginx_program() -> Option<PathBuf> {
+    find("nginx").or_else(|| Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| path.is_file()))
+}
+
+/// Installs packages of Debian, or says what is missing: only root may install.
+fn debian(packages: &[&str], what: &str, how: &str) -> Result<Option<String>> {
+    let is_root = || output_of(program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let names = packages.join(" ");
+    if find("apt-get").is_none() || !is_root() {
+        return Err(format!(
+            "{what} is missing: install it {how} (on Debian `apt-get install {names}`)"
+        )
+        .into());
     }
     run(program("apt-get").args(["--quiet", "update"]))?;
     run(program("apt-get")
-        .args(["--quiet", "--yes", "--no-install-recommends", "install", "redis-server"])
+        .args(["--quiet", "--yes", "--no-install-recommends", "install"])
+        .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    Ok(Some("Debian's package redis-server".into()))
+    Ok(Some(format!("of Debian: {names}")))
 }
 
-/// Whether packages of Debian can be installed: only by root.
-fn can_install() -> bool {
-    let is_root = || output_of(program("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    find("apt-get").is_some() && is_root()
+/// The versions of python-socketio that the clients run has, each in an environment of its own: both are
+/// the module `socketio`.
+pub(crate) const PYTHON_CLIENTS: [&str; 2] = ["4", "5"];
+
+/// The Python that has one version of python-socketio.
+pub(crate) fn python_of(version: &str) -> PathBuf {
+    python_folder(version).join("bin/python")
+}
+
+fn python_folder(version: &str) -> PathBuf {
+    root().join("target/clients").join(format!("python-socketio-{version}"))
+}
+
+/// The Python clients of the clients run.
+pub(crate) fn python() -> Result<Option<String>> {
+    let mut installed = None;
+    for version in PYTHON_CLIENTS {
+        let folder = python_folder(version);
+        let list = format!("conformance/clients/python/requirements-{version}.txt");
+        let lock = fs::read(root().join(&list))?;
+        let stamp = folder.join("installed-requirements.txt");
+        if fs::read(&stamp).is_ok_and(|stamp| stamp == lock) {
+            continue;
+        }
+        if find("python3").is_none() {
+            return Err("Python is missing: install version 3.11 or later, with venv".into());
+        }
+        // Nothing of other versions stays behind.
+        run(program("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        run(program(python_of(version))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--require-hashes", "--requirement", &list]))?;
+        fs::write(stamp, lock)?;
+        installed = Some("python-socketio 4 and 5, for the clients run".into());
+    }
+    Ok(installed)
 }
 
 /// The library that drives the browser.
@@ -151,20 +205,9 @@ pub(crate) fn chromium() -> Result<Option<String>> {
     if find("chromium").is_some() {
         return Ok(None);
     }
-    if !can_install() {
-        return Err(
-            "Chromium is missing: install it so that `chromium` is on the PATH (on Debian \
-                    `apt-get install chromium`), or give --skip-browser"
-                .into(),
-        );
-    }
-    run(program("apt-get").args(["--quiet", "update"]))?;
-    run(program("apt-get")
-        .args(["--quiet", "--yes", "--no-install-recommends", "install"])
-        // Without any font the screenshots show no text.
-        .args(["chromium", "fonts-liberation"])
-        .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    Ok(Some("Debian's packages chromium and fonts-liberation".into()))
+    // Without any font the screenshots show no text.
+    let packages = ["chromium", "fonts-liberation"];
+    debian(&packages, "Chromium", "so that `chromium` is on the PATH, or give --skip-browser")
 }
 
 /// Installs the packages of a folder's lock file, unless they are there.

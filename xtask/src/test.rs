@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use crate::browser::browser;
+use crate::clients::clients;
 use crate::cluster::cluster;
 use crate::command::{Result, cargo, tally};
 use crate::conformance::conformance;
 use crate::fuzz;
+use crate::proxies::proxies;
 use crate::report::Report;
 use crate::setup::{self, Browser};
 
@@ -23,6 +25,8 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
     report.tests("fuzz seeds", fuzz::replay);
     report.tests("conformance", || conformance(&[]));
+    report.tests("clients", clients);
+    report.tests("proxies", || proxies(&[]));
     report.tests("cluster", || cluster(&[]));
     if with == Browser::Use {
         report.tests("browser", browser);
