@@ -71,6 +71,7 @@ function common(nsp, socket) {
 
   // echo and acks
   socket.on('echo', (...args) => socket.emit('echo', ...args));
+  socket.on('7', (...args) => socket.emit('seven', ...args));
   socket.on('echo-ack', (...args) => { const ack = args.pop(); ack(...args); });
   socket.on('ack-twice', (x, ack) => { ack('first', x); ack('second', x); socket.emit('acked-twice'); });
   socket.on('ack-later', (ms, ack) => setTimeout(() => ack('late'), ms));
@@ -144,6 +145,7 @@ function common(nsp, socket) {
   // ending
   socket.on('kick', (close) => socket.disconnect(close));
   socket.on('kick-after-emit', (close) => { socket.emit('bye', 1); socket.disconnect(close); socket.emit('after', 2); });
+  socket.on('kick-later', (ms) => setTimeout(() => { socket.emit('bye', 1); socket.disconnect(true); }, ms));
 }
 
 // ---------------------------------------------------------------- namespaces

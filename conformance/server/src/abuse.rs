@@ -138,6 +138,19 @@ fn app(socket: &Socket) {
     socket.on("panic-disconnect", |socket: Socket| {
         socket.on_disconnect(panics);
     });
+    // from now on the disconnect handler panics, with a payload whose drop panics
+    socket.on("bomb-disconnect", |socket: Socket| {
+        socket.on_disconnect(|| -> () { std::panic::panic_any(Bomb) });
+    });
+    // the same in the callback of an acknowledgement that never comes
+    socket.on("bomb-callback", |socket: Socket| {
+        let asking = socket.emit_with_ack("q", 0);
+        asking.callback(|_: Result<Spread<Value>, AckError>| std::panic::panic_any(Bomb));
+    });
+    // keeps its arguments for a while
+    socket.on("keep", async |Data((ms, _kept)): Data<(u64, Value)>| {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    });
     socket.on("sleep", async |socket: Socket, Data((ms, x)): Data<(u64, Value)>| {
         tokio::time::sleep(Duration::from_millis(ms)).await;
         socket.emit("slept", (x,))
@@ -146,6 +159,17 @@ fn app(socket: &Socket) {
 
 fn panics() {
     panic!("a handler panics on purpose");
+}
+
+/// What panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("a drop panics on purpose");
+        }
+    }
 }
 
 /// The routes beside the Socket.IO path.

@@ -100,6 +100,7 @@ fn reports(io: &Server, socket: &Socket) {
 fn echoes(socket: &Socket) {
     socket.on("echo", |socket: Socket, args: Args| socket.emit("echo", args));
     socket.on("echo-ack", |args: Args, ack: Ack| ack.send(args));
+    socket.on("7", |socket: Socket, args: Args| socket.emit("seven", args));
     socket.on("ack-twice", |socket: Socket, args: Args, ack: Ack| {
         let x = args.0.into_iter().next().unwrap_or_default();
         ack.send(("first", &x))?;
@@ -340,5 +341,10 @@ fn ending(socket: &Socket) {
         socket.disconnect(close.unwrap_or(false));
         // goes nowhere
         let _ = socket.emit("after", 2);
+    });
+    socket.on("kick-later", async |socket: Socket, Data(ms): Data<u64>| {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        let _ = socket.emit("bye", 1);
+        socket.disconnect(true);
     });
 }

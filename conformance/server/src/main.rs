@@ -6,6 +6,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "handlers own their arguments")]
 
 mod abuse;
+mod api;
 mod bench;
 mod cluster;
 mod common;
@@ -14,6 +15,7 @@ mod outside;
 mod profiles;
 mod suites;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
             ("--adapter", value @ Some(_)) => cluster.adapter = value,
             ("--key", value @ Some(_)) => cluster.key = value,
             ("--dialect", value @ Some(_)) => cluster.dialect = value,
+            // One of the suites' options that this program does not offer: they skip then.
+            (option, Some(_)) if option.starts_with("--") => return ExitCode::from(3),
             _ => return usage(),
         }
     }
@@ -46,7 +50,8 @@ fn main() -> ExitCode {
     // one line each, whatever the environment says about backtraces
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.payload().downcast_ref::<&str>().unwrap_or(&"no text");
-        eprintln!("panic: {text}");
+        // A log that nobody reads any more must not make of a panic an abort.
+        let _ = writeln!(std::io::stderr(), "panic: {text}");
     }));
     if profile == "cluster" || profile == "bench-cluster" {
         return cluster::main(port, &cluster, profile == "bench-cluster");
@@ -102,6 +107,12 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
             if profile == "closable" {
                 closable(&io);
             }
+            io.attach_service(listener, io.fallback(Outside))?;
+            Box::new(move || io.close())
+        }
+        Chosen::Api(builder) => {
+            let io = builder.build()?;
+            api::add(&io);
             io.attach_service(listener, io.fallback(Outside))?;
             Box::new(move || io.close())
         }

@@ -15,6 +15,8 @@ pub(crate) enum Chosen {
     Fixture(Builder),
     /// The server of the abuse suite; with the handlers of `abuse-app`, or without.
     Abuse(Builder, bool),
+    /// Handlers with types, and a rule for namespaces.
+    Api(Builder),
     /// The ordinary API under load.
     Bench(Builder),
     /// The server of the official suite of Socket.IO protocol 5.
@@ -72,6 +74,8 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
             options.max_http_buffer_size = 1_000_000;
             return Ok(Chosen::Engine(options));
         }
+        "api" => return Ok(Chosen::Api(base)),
+        "api-msgpack" => return Ok(Chosen::Api(base.parser(Parser::msgpack()))),
         "bench" | "bench-axum" => return Ok(Chosen::Bench(bench(base))),
         "bench-deflate" => {
             return Ok(Chosen::Bench(bench(base).per_message_deflate(Deflate::default())));
