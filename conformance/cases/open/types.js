@@ -22,12 +22,12 @@ async function packed(w, event, value) {
   return f === null ? null : notepack.decode(f).data[0];
 }
 
-// event, its answers to: a text, bytes, bytes that are UTF-8, bytes of nothing, a text of nothing, null, a number, a list of numbers
-const VALUES = ['hello', Buffer.from([255, 1]), Buffer.from('hello'), Buffer.alloc(0), '', null, 7, [1, 2]];
+// event, its answers to: a text, bytes, bytes that are UTF-8, bytes of nothing, a text of nothing, null, a number
+const VALUES = ['hello', Buffer.from([255, 1]), Buffer.from('hello'), Buffer.alloc(0), '', null, 7];
 const ANSWERS = {
-  text: ['delivered', null, null, null, 'delivered', null, null, null],
-  binary: [null, 'delivered', 'delivered', 'delivered', null, null, null, null],
-  'binary-first': ['text:5', 'binary:2', 'binary:5', 'binary:0', 'text:0', null, null, null],
+  text: ['delivered', null, null, null, 'delivered', null, null],
+  binary: [null, 'delivered', 'delivered', 'delivered', null, null, null],
+  'binary-first': ['text:5', 'binary:2', 'binary:5', 'binary:0', 'text:0', null, null],
 };
 
 const told = (ask) => async (t, w) => {

@@ -258,8 +258,8 @@ if MAJOR > 4:
     CASES["msgpack"] = msgpack
     CASES["leaves with msgpack"] = leaves_with_msgpack
 
-# Cases of what the server does not do: packets per poll, and a DISCONNECT whose data is nil.
-HELD_BACK = {("a burst of 50", "polling"), ("leaves with msgpack", "polling")}
+# Cases of what the server does not do: packets per poll.
+HELD_BACK = {("a burst of 50", "polling")}
 
 
 def main():
