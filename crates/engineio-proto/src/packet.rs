@@ -185,15 +185,31 @@ impl<'a> Packet<'a> {
             kind = PacketType::from_digit(first).ok_or(DecodeError::UnknownType(first))?;
             rest = &rest[1..];
         }
-        let bytes = BASE64.decode(rest).map_err(|_| DecodeError::Base64)?;
+        let bytes = BASE64.decode(rest).or_else(|_| decode_loose_base64(rest))?;
         Ok(Self { kind, data: Message::Binary(bytes.into()) })
     }
 }
 
-/// Standard alphabet; clients pad, but a missing pad loses nothing.
+/// Base64 as some clients write it: in lines, with one at the end (the Java client), or in the
+/// alphabet for URLs. Anything else is not passed over: bytes would be lost.
+// reference: reads all of that
+#[cold]
+fn decode_loose_base64(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let standard = digits.map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    });
+    BASE64.decode(standard.collect::<Vec<_>>()).map_err(|_| DecodeError::Base64)
+}
+
+/// Standard alphabet; clients pad, but a missing pad loses nothing, nor do bits that no byte has.
 pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 #[cfg(test)]
@@ -249,6 +265,10 @@ mod tests {
         text(Protocol::V4, "bAQI", Ok((PacketType::Message, bytes(&[1, 2])))); // no padding
         text(Protocol::V4, "b", Ok((PacketType::Message, bytes(&[])))); // no byte at all
         text(Protocol::V4, "b!!!!", Err(DecodeError::Base64));
+        text(Protocol::V4, "bAQ\r\nI D\n", Ok((PacketType::Message, bytes(&[1, 2, 3])))); // lines
+        text(Protocol::V3, "b4+/-_\n", Ok((PacketType::Message, bytes(&[0xfb, 0xff, 0xbf]))));
+        text(Protocol::V4, "bAQJ=", Ok((PacketType::Message, bytes(&[1, 2])))); // a bit too many
+        text(Protocol::V4, "bAQ.ID", Err(DecodeError::Base64));
         text(Protocol::V3, "b4AQID", Ok((PacketType::Message, bytes(&[1, 2, 3]))));
         text(Protocol::V3, "b4", Ok((PacketType::Message, bytes(&[]))));
         text(Protocol::V3, "b", Err(DecodeError::EmptyPacket));
