@@ -5,13 +5,17 @@
 //!   │ Open │ ─────────────────────────────────────────────────────────────────▶ │ Closed │
 //!   └──────┘                                                                     └────────┘
 //!
-//!   upgrade, while Open on polling:
-//!
-//!        ┌──────┐ on_probe_open  ┌────────┐ `2probe` ┌────────┐ `5`  ┌───────────┐
+//!   upgrade, on polling:
+//!                                    ┌─────────────── `5` ───────────────┐
+//!        ┌──────┐ on_probe_open  ┌───┴────┐ `2probe` ┌────────┐ `5`  ┌───▼───────┐
 //!        │ None │ ─────────────▶ │ Opened │ ───────▶ │ Probed │ ───▶ │ WebSocket │
-//!        └──────┘ ◀───────────── └────────┘          └────────┘      └───────────┘
-//!                 anything else, end of the probe, `upgrade_timeout`
+//!        └──────┘ ◀───────────── └────────┘          └─▲────┬─┘      └───────────┘
+//!                 anything else, end of the probe,     └────┘ `2probe`
+//!                 `upgrade_timeout`
 //! ```
+//!
+//! An upgrade goes on when the session is Closed: its client may have stopped polling by then, and
+//! reads what waits on its WebSocket only. The driver refuses the probe if nothing is to be read.
 //!
 //! Every input has exactly one consequence, so the methods return it instead of queueing outputs;
 //! the driver acts on it before it feeds the next input. The session sees packet types only:
@@ -25,6 +29,9 @@ use crate::packet::{Message, Packet, PacketType, Protocol, TransportKind};
 /// While a probe waits for the client's `5`, a parked poll is released this often, so that the
 /// client's polling comes to rest. The reference's period.
 const RELEASE_POLL: Duration = Duration::from_millis(100);
+
+/// Probes on one WebSocket that are answered. One is enough; a client that goes on asks for work.
+const MAX_PROBES: u8 = 16;
 
 /// The times of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +63,8 @@ pub struct Session {
     open: bool,
     heartbeat: Heartbeat,
     upgrade: Upgrade,
+    /// Those that were answered.
+    probes: u8,
     /// Since when the peer's time stands still, as it is not read: the begin of the pause, or of
     /// the wait that began in it.
     paused_at: Option<Instant>,
@@ -135,7 +144,8 @@ impl Session {
             Protocol::V4 => Heartbeat::Rest { ping_at: now + times.ping_interval },
         };
         let upgrade = Upgrade::None;
-        Self { protocol, transport, open: true, heartbeat, upgrade, paused_at: None, times }
+        let (open, probes, paused_at) = (true, 0, None);
+        Self { protocol, transport, open, heartbeat, upgrade, probes, paused_at, times }
     }
 
     /// Takes a packet that arrived on the session's transport.
@@ -168,24 +178,30 @@ impl Session {
     /// A WebSocket with this session's id was opened. False: it is to be closed, for there is one
     /// already, or the session does not poll.
     pub fn on_probe_open(&mut self, now: Instant) -> bool {
-        let free = matches!(self.upgrade, Upgrade::None);
-        if !free || !self.open || self.transport != TransportKind::Polling {
+        if self.is_upgrading() || self.transport != TransportKind::Polling {
             return false;
         }
         self.upgrade = Upgrade::Opened { until: now + self.times.upgrade_timeout };
+        self.probes = 0;
         true
     }
 
     /// Takes a packet that arrived on the probing WebSocket.
-    // Engine.IO v4: Upgrade. A `5` counts after the probe only; 4.8.4 takes it without, too.
+    // Engine.IO v4: Upgrade
+    // reference: each probe is answered, and a `5` counts without any
     pub fn on_probe_packet(&mut self, now: Instant, packet: &Packet<'_>) -> ProbeStep {
-        let probe = packet.kind == PacketType::Ping && packet.data == Message::Text("probe");
+        let is_probe = packet.kind == PacketType::Ping && packet.data == Message::Text("probe");
         match self.upgrade {
-            Upgrade::Opened { until } if probe => {
+            Upgrade::Opened { until } | Upgrade::Probed { until, .. }
+                if is_probe && self.probes < MAX_PROBES =>
+            {
+                self.probes += 1;
                 self.upgrade = Upgrade::Probed { until, release_at: now + RELEASE_POLL };
                 ProbeStep::Answer
             }
-            Upgrade::Probed { .. } if packet.kind == PacketType::Upgrade => {
+            Upgrade::Opened { .. } | Upgrade::Probed { .. }
+                if packet.kind == PacketType::Upgrade =>
+            {
                 self.upgrade = Upgrade::None;
                 self.transport = TransportKind::WebSocket;
                 self.on_life(now);
@@ -198,7 +214,7 @@ impl Session {
         }
     }
 
-    /// The probing WebSocket ended by itself.
+    /// The probing WebSocket ended by itself, or was refused by the driver.
     pub fn on_probe_end(&mut self) {
         self.upgrade = Upgrade::None;
     }
@@ -223,16 +239,13 @@ impl Session {
     /// The session ends for a reason that is not in its protocol state.
     pub fn close(&mut self) {
         self.open = false;
-        self.upgrade = Upgrade::None;
     }
 
     /// The nearest deadline, if there is one.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        if !self.open {
-            return None;
-        }
         let heartbeat = match self.heartbeat {
+            _ if !self.open => None,
             Heartbeat::Listen { until } | Heartbeat::Await { until, .. } => {
                 self.paused_at.is_none().then_some(until)
             }
@@ -260,11 +273,19 @@ impl Session {
         }
     }
 
+    /// Whether the next thing that time has to say is that somebody is given up: the peer, or its
+    /// probe.
+    #[must_use]
+    pub fn would_give_up(&self, now: Instant) -> bool {
+        let probe = match self.upgrade {
+            Upgrade::None => false,
+            Upgrade::Opened { until } | Upgrade::Probed { until, .. } => until <= now,
+        };
+        probe || (self.open && self.is_overdue(now))
+    }
+
     /// Takes the time; to be called again until it says [`Due::Nothing`].
     pub fn on_deadline(&mut self, now: Instant) -> Due {
-        if !self.open {
-            return Due::Nothing;
-        }
         match &mut self.upgrade {
             Upgrade::Opened { until } | Upgrade::Probed { until, .. } if *until <= now => {
                 self.upgrade = Upgrade::None;
@@ -275,6 +296,9 @@ impl Session {
                 return Due::ReleasePoll;
             }
             _ => {}
+        }
+        if !self.open {
+            return Due::Nothing;
         }
         match self.heartbeat {
             Heartbeat::Rest { ping_at } if ping_at <= now => {
@@ -351,203 +375,4 @@ impl Session {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::packet::PacketType as P;
-
-    /// A session on a clock that only the test moves, in milliseconds since the opening.
-    struct Conversation {
-        start: Instant,
-        session: Session,
-    }
-
-    impl Conversation {
-        fn new(protocol: Protocol, transport: TransportKind) -> Self {
-            let times = Times {
-                ping_interval: Duration::from_millis(300),
-                ping_timeout: Duration::from_millis(200),
-                upgrade_timeout: Duration::from_millis(1000),
-            };
-            let start = Instant::now();
-            Self { start, session: Session::new(start, protocol, transport, times) }
-        }
-
-        fn at(&self, ms: u64) -> Instant {
-            self.start + Duration::from_millis(ms)
-        }
-
-        #[track_caller]
-        fn packet(&mut self, ms: u64, kind: PacketType, expected: Step) {
-            let now = self.at(ms);
-            assert_eq!(self.session.on_packet(now, kind), expected, "{kind:?} at {ms}");
-        }
-
-        #[track_caller]
-        fn probe(&mut self, ms: u64, text: &str, expected: ProbeStep) {
-            let now = self.at(ms);
-            let packet = Packet::from_text(Protocol::V4, text).unwrap();
-            assert_eq!(self.session.on_probe_packet(now, &packet), expected, "{text} at {ms}");
-        }
-
-        #[track_caller]
-        fn due(&mut self, ms: u64, expected: Due) {
-            let now = self.at(ms);
-            assert_eq!(self.session.on_deadline(now), expected, "at {ms}");
-        }
-
-        #[track_caller]
-        fn deadline(&self, expected: Option<u64>) {
-            let ms = self.session.deadline().map(|at| (at - self.start).as_millis() as u64);
-            assert_eq!(ms, expected);
-        }
-    }
-
-    #[test]
-    fn the_server_pings_in_protocol_4() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-        c.deadline(Some(300));
-        c.due(299, Due::Nothing);
-        c.due(300, Due::SendPing);
-        c.deadline(Some(500));
-        c.packet(350, P::Pong, Step::Nothing);
-        c.deadline(Some(650)); // an interval after the pong
-        c.packet(400, P::Pong, Step::Nothing); // nobody asked
-        c.deadline(Some(650));
-        c.due(650, Due::SendPing);
-        c.due(849, Due::Nothing);
-        c.due(850, Due::Close(CloseReason::PingTimeout));
-        c.deadline(None);
-    }
-
-    #[test]
-    fn the_wait_for_a_pong_counts_from_when_the_ping_was_due() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-        c.due(302, Due::SendPing);
-        c.deadline(Some(500));
-        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-        c.due(1000, Due::SendPing); // very late: half the time is left
-        c.deadline(Some(1100));
-    }
-
-    #[test]
-    fn another_packet_prolongs_the_wait_for_a_pong_once() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-        c.due(300, Due::SendPing);
-        c.packet(400, P::Message, Step::Deliver);
-        c.deadline(Some(600));
-        c.packet(550, P::Message, Step::Deliver);
-        c.deadline(Some(600));
-        c.due(600, Due::Close(CloseReason::PingTimeout));
-    }
-
-    #[test]
-    fn the_client_pings_in_protocol_3_and_anything_is_life() {
-        let mut c = Conversation::new(Protocol::V3, TransportKind::WebSocket);
-        c.deadline(Some(500));
-        c.packet(100, P::Ping, Step::SendPong);
-        c.deadline(Some(600));
-        c.packet(200, P::Message, Step::Deliver);
-        c.deadline(Some(700));
-        c.due(699, Due::Nothing);
-        c.due(700, Due::Close(CloseReason::PingTimeout));
-    }
-
-    #[test]
-    fn a_heartbeat_in_the_wrong_direction_ends_the_session() {
-        let error = Step::Close(CloseReason::TransportError);
-        Conversation::new(Protocol::V4, TransportKind::WebSocket).packet(1, P::Ping, error);
-        Conversation::new(Protocol::V3, TransportKind::WebSocket).packet(1, P::Pong, error);
-    }
-
-    #[test]
-    fn nothing_is_delivered_after_a_close_packet() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-        c.packet(1, P::Close, Step::Close(CloseReason::TransportClose));
-        c.packet(1, P::Message, Step::Nothing);
-        assert!(!c.session.is_open());
-    }
-
-    #[test]
-    fn types_without_meaning_from_a_client_are_ignored() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-        for kind in [P::Open, P::Upgrade, P::Noop] {
-            c.packet(1, kind, Step::Nothing);
-        }
-        c.packet(1, P::Message, Step::Deliver);
-    }
-
-    #[test]
-    fn an_upgrade_is_probed_then_switched() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-        assert!(c.session.on_probe_open(c.at(0)));
-        assert!(!c.session.on_probe_open(c.at(1)), "one probe at a time");
-        c.probe(10, "2probe", ProbeStep::Answer);
-        c.due(109, Due::Nothing);
-        c.due(110, Due::ReleasePoll);
-        c.due(110, Due::Nothing);
-        c.due(210, Due::ReleasePoll);
-        c.probe(220, "5", ProbeStep::Switch);
-        assert_eq!(c.session.transport(), TransportKind::WebSocket);
-        assert!(!c.session.on_probe_open(c.at(230)), "no way back");
-        c.deadline(Some(300));
-    }
-
-    #[test]
-    fn a_bad_probe_leaves_the_session_alone() {
-        for bad in ["5", "2", "2prob", "42[\"e\"]", "1"] {
-            let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-            assert!(c.session.on_probe_open(c.at(0)));
-            c.probe(1, bad, ProbeStep::Refuse);
-            assert!(c.session.is_open());
-            assert!(c.session.on_probe_open(c.at(2)), "another may follow");
-        }
-    }
-
-    #[test]
-    fn a_probe_that_is_not_decided_times_out() {
-        let mut c = Conversation::new(Protocol::V3, TransportKind::Polling);
-        assert!(c.session.on_probe_open(c.at(0)));
-        c.packet(600, P::Ping, Step::SendPong); // alive by polling
-        c.deadline(Some(1000));
-        c.due(1000, Due::RefuseProbe);
-        c.deadline(Some(1100));
-        assert_eq!(c.session.transport(), TransportKind::Polling);
-    }
-
-    #[test]
-    fn a_session_that_is_not_read_does_not_time_out() {
-        let mut c = Conversation::new(Protocol::V3, TransportKind::WebSocket);
-        c.session.on_reading(c.at(100), false);
-        c.deadline(None);
-        c.due(10_000, Due::Nothing);
-        c.session.on_reading(c.at(10_100), true);
-        c.deadline(Some(10_500)); // what was left at 100
-    }
-
-    #[test]
-    fn a_wait_that_begins_in_a_pause_is_not_prolonged_by_what_was_before() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-        c.session.on_reading(c.at(100), false);
-        c.due(300, Due::SendPing);
-        c.deadline(None);
-        c.session.on_reading(c.at(450), true);
-        c.deadline(Some(650)); // the 200 of a ping at 300, and the 150 in which no pong was read
-        // a packet of the buffer that was at hand
-        let mut c = Conversation::new(Protocol::V3, TransportKind::WebSocket);
-        c.session.on_reading(c.at(100), false);
-        c.packet(200, P::Message, Step::Deliver);
-        c.session.on_reading(c.at(250), true);
-        c.deadline(Some(750));
-    }
-
-    #[test]
-    fn a_closed_session_is_deaf() {
-        let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-        assert!(c.session.on_probe_open(c.at(0)));
-        c.session.close();
-        c.packet(20, P::Message, Step::Nothing);
-        c.probe(20, "2probe", ProbeStep::Refuse);
-        c.due(10_000, Due::Nothing);
-        c.deadline(None);
-    }
-}
+mod tests;

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use engineio_proto::guard::lock;
 use hyper::rt::{Sleep, Timer};
 
+use crate::patience;
+
 /// The timer of one connection, for hyper.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Alarm(Arc<Mutex<Option<Armed>>>);
@@ -28,6 +30,8 @@ struct Armed {
 /// A wait until a deadline.
 struct Until {
     deadline: tokio::time::Instant,
+    /// It passed while the process stood still, and was put off.
+    was_late: bool,
     alarm: Alarm,
 }
 
@@ -37,7 +41,7 @@ impl Timer for Alarm {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Until { deadline: deadline.into(), alarm: self.clone() })
+        Box::pin(Until { deadline: deadline.into(), was_late: false, alarm: self.clone() })
     }
 
     fn now(&self) -> Instant {
@@ -49,14 +53,22 @@ impl Future for Until {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { deadline, alarm } = self.get_mut();
+        let Self { deadline, was_late, alarm } = self.get_mut();
         // Taken out while it is polled, as that clones and drops wakers. There is one wait at a time.
         let taken = lock(&alarm.0).take();
         let mut armed = taken.unwrap_or_else(|| Armed {
             sleep: Box::pin(tokio::time::sleep_until(*deadline)),
             waker: None,
         });
-        let polled = armed.poll(*deadline, cx);
+        let mut polled = armed.poll(*deadline, cx);
+        if polled.is_ready() && !*was_late {
+            let now = tokio::time::Instant::now();
+            if let Some(grace) = patience::grace(deadline.into_std(), now.into_std()) {
+                *was_late = true;
+                *deadline = now + grace;
+                polled = armed.poll(*deadline, cx);
+            }
+        }
         let other = lock(&alarm.0).replace(armed);
         drop(other);
         polled
@@ -106,7 +118,9 @@ mod tests {
         assert!(woken.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
         advance(4 * SECOND).await;
         assert_eq!(elapsed(alarm.sleep(5 * SECOND)).await, 5 * SECOND);
-        assert!(woken.as_mut().poll(&mut Context::from_waker(waker)).is_ready());
+        // four seconds too late: put off, once
+        assert!(woken.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        assert_eq!(elapsed(woken).await, 2 * SECOND);
         let mut given_up = alarm.sleep(5 * SECOND);
         assert!(given_up.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
         assert_eq!(elapsed(alarm.sleep(SECOND)).await, SECOND);

@@ -34,6 +34,7 @@ use crate::batch::{self, Batch};
 use crate::limits::Limit;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
+use crate::patience;
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
 use crate::stats::Counters;
@@ -62,6 +63,9 @@ pub(crate) struct Driver {
     timer: Pin<Box<Sleep>>,
     /// The timer wakes this task when it fires.
     ticking: bool,
+    /// The process stood still: what came meanwhile is read, and nobody is given up before the timer
+    /// fires again.
+    patient: bool,
     /// Messages delivered in this turn.
     delivered: u32,
     /// The peer is not read, since then, for the application or the peer itself is not ready.
@@ -126,6 +130,7 @@ impl Driver {
             stage: Stage::New,
             timer: Box::pin(tokio::time::sleep_until(deadline.into())),
             ticking: false,
+            patient: false,
             delivered: 0,
             unread_since: None,
             stalled: None,
@@ -158,6 +163,7 @@ impl Driver {
             self.flush(now, cx);
         }
         let now = now();
+        self.be_patient(now);
         self.take_mail(now, cx);
         if self.engine.bounds.backlog.is_over() {
             self.engine.cut_longest_queues();
@@ -165,12 +171,15 @@ impl Driver {
         if self.socket.shared().outbox.overflowed() {
             self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
         }
-        let mut more = false;
-        if self.stage == Stage::Open {
-            more = self.read(now, cx);
-            self.count_delivered();
-            self.with_application(now, cx, |application, cx| application.poll(cx));
-        }
+        let more = match self.stage {
+            Stage::Open => {
+                let more = self.read(now, cx);
+                self.count_delivered();
+                self.with_application(now, cx, |application, cx| application.poll(cx));
+                more
+            }
+            _ => self.read_probe(now, cx),
+        };
         self.on_time(now, cx);
         self.flush(now, cx);
         self.say_farewell(now, cx);
@@ -183,7 +192,7 @@ impl Driver {
         if more || (held_back && self.is_ready(now, cx)) {
             cx.waker().wake_by_ref();
         }
-        self.arm(cx);
+        self.arm(now, cx);
         Poll::Pending
     }
 
@@ -237,7 +246,7 @@ impl Driver {
     fn on_mail(&mut self, now: Instant, mail: Mail, cx: &mut Context<'_>) {
         match mail {
             // Too late: the session is over, and nobody has looked at the clock yet.
-            Mail::Poll(poll) if self.session.is_overdue(now) => drop(poll),
+            Mail::Poll(poll) if self.is_overdue(now) => drop(poll),
             Mail::Poll(poll) => match &mut self.transport {
                 Transport::Polling(polling) => polling.park(poll),
                 // It crossed the upgrade, or the end: dropped, which answers it.
@@ -249,7 +258,7 @@ impl Driver {
             },
             Mail::Post(post) => post.finish_all(&self.socket),
             Mail::Probe(probe) => {
-                if self.session.on_probe_open(now) {
+                if self.may_upgrade() && self.session.on_probe_open(now) {
                     self.probe = Some(probe);
                 } else {
                     self.socket.shared().mailbox.probe_ended();
@@ -267,8 +276,32 @@ impl Driver {
 
     // ---- time -------------------------------------------------------------------------------
 
+    /// Nobody is given up for a while, if the timer should have fired long ago.
+    fn be_patient(&mut self, now: Instant) {
+        if self.patient {
+            return;
+        }
+        if let Some(grace) = patience::grace(self.timer.deadline().into_std(), now) {
+            self.timer.as_mut().reset((now + grace).into());
+            self.ticking = false;
+            self.patient = true;
+        }
+    }
+
+    fn is_patient(&self, now: Instant) -> bool {
+        self.patient && now < self.timer.deadline().into_std()
+    }
+
+    /// Whether the peer's time is over, though nobody has said so yet.
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.session.is_overdue(now) && !self.is_patient(now)
+    }
+
     fn on_time(&mut self, now: Instant, cx: &mut Context<'_>) {
-        loop {
+        let is_patient = self.is_patient(now);
+        self.patient = is_patient;
+        // a ping that is due is no judgement
+        while !(is_patient && self.session.would_give_up(now)) {
             match self.session.on_deadline(now) {
                 Due::Nothing => break,
                 Due::SendPing => {
@@ -277,15 +310,12 @@ impl Driver {
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {
                     self.engine.counters.limited(Limit::UpgradeTimeout);
-                    self.socket.shared().mailbox.probe_ended();
-                    if let Some(probe) = self.probe.take() {
-                        probe.refuse(cx);
-                    }
+                    self.refuse_probe(cx);
                 }
                 Due::Close(reason) => self.end(now, reason, None, cx),
             }
         }
-        if self.stage != Stage::Open {
+        if self.stage != Stage::Open || is_patient {
             return;
         }
         let options = &self.engine.options;
@@ -313,7 +343,9 @@ impl Driver {
     fn deadline(&self) -> Option<Instant> {
         let options = &self.engine.options;
         match self.stage {
-            Stage::Farewell(farewell) => return Some(farewell.until),
+            Stage::Farewell(farewell) => {
+                return earliest(self.session.deadline(), Some(farewell.until));
+            }
             Stage::Over => return None,
             Stage::New | Stage::Open => {}
         }
@@ -333,10 +365,14 @@ impl Driver {
     }
 
     /// Arms the timer if the deadline is nearer than it is armed for, or it has fired.
-    fn arm(&mut self, cx: &mut Context<'_>) {
+    fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
         let Some(deadline) = self.deadline() else { return };
+        // what was read has put off all there was to be patient with
+        let is_over = self.patient && now < deadline;
+        self.patient &= !is_over;
         let deadline = deadline.into();
-        if deadline < self.timer.deadline() || self.timer.is_elapsed() {
+        let is_nearer = deadline < self.timer.deadline() || self.timer.is_elapsed();
+        if is_over || (is_nearer && !self.patient) {
             self.timer.as_mut().reset(deadline);
             self.ticking = false;
         }

@@ -14,18 +14,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 use crate::connections::ConnectionPlace;
 use crate::heads::{HeadError, Heads};
 use crate::options::Options;
+use crate::patience::Wait;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct Guarded<Io> {
     io: Io,
     timeout: Duration,
     /// Runs while a write waits.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Wait>,
     heads: Heads,
     max_head: (usize, usize),
     refused: Option<HeadError>,
@@ -69,8 +69,8 @@ impl<Io> Guarded<Io> {
             return written;
         }
         let timeout = self.timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        let stalled = self.stalled.get_or_insert_with(|| Wait::new(timeout));
+        Pin::new(stalled).poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

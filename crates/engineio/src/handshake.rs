@@ -30,7 +30,7 @@ use crate::server::{Engine, NotInserted};
 use crate::socket::Socket;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
-use crate::{TARGET, answers, id};
+use crate::{TARGET, answers, id, patience};
 
 /// Why a request is not answered as it wished.
 enum Refusal {
@@ -377,7 +377,7 @@ async fn upgraded(
     agreement: Option<Agreement>,
 ) -> Option<Box<WebSocket>> {
     let options = &engine.options;
-    let upgraded = tokio::time::timeout(options.upgrade_timeout, upgrade).await;
+    let upgraded = patience::timeout(options.upgrade_timeout, upgrade).await;
     let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
     let upgraded = upgraded.ok()?.ok()?;
     let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);

@@ -63,6 +63,7 @@ mod metrics;
 mod options;
 mod origins;
 mod outbox;
+mod patience;
 mod proxies;
 mod rate;
 mod refusal;

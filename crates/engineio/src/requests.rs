@@ -13,7 +13,6 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::sync::oneshot;
 
-use crate::answers;
 use crate::compression::Coding;
 use crate::cors::AllowedOrigin;
 use crate::limits::Limit;
@@ -22,6 +21,7 @@ use crate::options::Options;
 use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
+use crate::{answers, patience};
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ where
         match poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await {
             task::Poll::Ready(read) => Some(read),
             task::Poll::Pending => tokio::select! {
-                read = tokio::time::timeout(engine.options.body_timeout, reading) => read.ok(),
+                read = patience::timeout(engine.options.body_timeout, reading) => read.ok(),
                 _ = socket.shared().mailbox.ended() => {
                     // the session is over, and the rest of the body of no use
                     let answer = answers::refused(&HandshakeError::UnknownSession);

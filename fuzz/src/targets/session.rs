@@ -40,7 +40,6 @@ pub fn session(input: &[u8]) {
             3 if low == 31 => {
                 session.close();
                 model.open = false;
-                model.probing = None;
             }
             3 if low & 4 == 0 => {
                 session.on_probe_end();
@@ -103,6 +102,7 @@ const INTERVAL: u64 = 300;
 const TIMEOUT: u64 = 200;
 const UPGRADE: u64 = 1000;
 const RELEASE: u64 = 100;
+const PROBES: u32 = 16;
 
 /// What a session shall do, in milliseconds and without states: a time that is not there is none.
 struct Model {
@@ -119,6 +119,8 @@ struct Model {
     paused: Option<u64>,
     /// When a probe is given up, and, once it was answered, when a poll is to be released.
     probing: Option<(u64, Option<u64>)>,
+    /// How many of its questions were answered.
+    probes: u32,
 }
 
 impl Model {
@@ -133,6 +135,7 @@ impl Model {
             prolonged: false,
             paused: None,
             probing: None,
+            probes: 0,
         }
     }
 
@@ -156,7 +159,6 @@ impl Model {
             _ => return Step::Nothing,
         };
         self.open = false;
-        self.probing = None;
         Step::Close(reason)
     }
 
@@ -179,8 +181,9 @@ impl Model {
     }
 
     fn probe_open(&mut self, now: u64) -> bool {
-        let may = self.open && self.transport == TransportKind::Polling && self.probing.is_none();
+        let may = self.transport == TransportKind::Polling && self.probing.is_none();
         if may {
+            self.probes = 0;
             self.probing = Some((now + UPGRADE, None));
         }
         may
@@ -188,11 +191,12 @@ impl Model {
 
     fn probe(&mut self, now: u64, text: &str) -> ProbeStep {
         match (self.probing.take(), text) {
-            (Some((until, None)), "2probe") => {
+            (Some((until, _)), "2probe") if self.probes < PROBES => {
+                self.probes += 1;
                 self.probing = Some((until, Some(now + RELEASE)));
                 ProbeStep::Answer
             }
-            (Some((_, Some(_))), "5" | "5x") => {
+            (Some(_), "5" | "5x") => {
                 self.transport = TransportKind::WebSocket;
                 self.life(now);
                 ProbeStep::Switch
@@ -212,9 +216,6 @@ impl Model {
     }
 
     fn due(&mut self, now: u64) -> Due {
-        if !self.open {
-            return Due::Nothing;
-        }
         match self.probing {
             Some((until, _)) if until <= now => {
                 self.probing = None;
@@ -226,6 +227,9 @@ impl Model {
             }
             _ => {}
         }
+        if !self.open {
+            return Due::Nothing;
+        }
         if self.ping_at.is_some_and(|at| at <= now) {
             let at = self.ping_at.take().unwrap_or_default();
             self.wait(now, (at + TIMEOUT).max(now + TIMEOUT / 2));
@@ -234,18 +238,15 @@ impl Model {
         }
         if self.paused.is_none() && self.patience.is_some_and(|until| until <= now) {
             self.open = false;
-            self.probing = None;
             return Due::Close(CloseReason::PingTimeout);
         }
         Due::Nothing
     }
 
     fn deadline(&self) -> Option<u64> {
-        if !self.open {
-            return None;
-        }
-        let patience = self.patience.filter(|_| self.paused.is_none());
+        let ping_at = self.ping_at.filter(|_| self.open);
+        let patience = self.patience.filter(|_| self.open && self.paused.is_none());
         let (until, release) = self.probing.unzip();
-        [self.ping_at, patience, until, release.flatten()].into_iter().flatten().min()
+        [ping_at, patience, until, release.flatten()].into_iter().flatten().min()
     }
 }

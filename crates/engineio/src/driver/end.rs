@@ -4,9 +4,10 @@
 //!   Open ──end──▶ Farewell ──▶ Over
 //!                  polling: a parked poll is answered with a last packet; for an orderly close
 //!                           the next poll is waited for, at the end of the server only if
-//!                           something waits for it
+//!                           something waits for it; an upgrade goes on meanwhile, for its client
+//!                           may poll no more
 //!                  websocket: what waits and a close frame are written, then the peer's end is
-//!                           waited for
+//!                           waited for, if there is a peer
 //!                  at the latest after `close_timeout`
 //! ```
 
@@ -34,6 +35,8 @@ pub(super) struct Farewell {
     pub(super) wait: bool,
     /// The WebSocket's end is not waited for: the peer closed first.
     pub(super) answered: bool,
+    /// The peer has been silent for too long: it is told, and nothing is waited for.
+    silent: bool,
 }
 
 impl Driver {
@@ -78,21 +81,22 @@ impl Driver {
     ) {
         if self.stage != Stage::Open {
             // a client that has nothing to fetch is not waited for any more
+            let is_owed = self.is_owed_something();
             if let Stage::Farewell(farewell) = &mut self.stage {
-                farewell.wait &= reason != CloseReason::ServerShuttingDown
-                    || self.socket.shared().outbox.bytes() > 0;
+                farewell.wait &= reason != CloseReason::ServerShuttingDown || is_owed;
             }
             return;
         }
         tracing::debug!(sid = self.socket.id(), %reason, ?detail, "closed");
-        // Only an orderly end is worth waiting for: not one that a client caused who broke the
-        // protocol or never joined. Nor one of the whole server, unless something was promised to
-        // the client, or there is time.
+        // Only an orderly end is worth waiting for, also one that the layer above gave to a client
+        // which broke its protocol; not one for what this level cannot read. Nor one of the whole
+        // server, unless something is owed to the client, or there is time.
+        // reference: so do its servers
         let wait = self.session.transport() == TransportKind::Polling
             && match reason {
-                CloseReason::ForcedClose => true,
+                CloseReason::ForcedClose | CloseReason::ForcedServerClose => true,
                 CloseReason::ServerShuttingDown => {
-                    !self.engine.is_closing() || self.socket.shared().outbox.bytes() > 0
+                    !self.engine.is_closing() || self.is_owed_something()
                 }
                 _ => false,
             };
@@ -105,6 +109,7 @@ impl Driver {
             },
             wait,
             answered: false,
+            silent: reason == CloseReason::PingTimeout,
         });
         self.session.close();
         self.socket.set_closing();
@@ -119,8 +124,8 @@ impl Driver {
                 tracing::error!(sid = self.socket.id(), "the application of a session panicked");
             }
         }
-        if let Some(probe) = self.probe.take() {
-            probe.refuse(cx);
+        if !wait {
+            self.refuse_probe(cx);
         }
         let shared = self.socket.shared();
         if detail == Some(Detail::SlowConsumer) {
@@ -141,12 +146,33 @@ impl Driver {
         }
     }
 
+    /// Whether the client has still something to fetch, or is just on its way to the other
+    /// transport, where it polls no more.
+    fn is_owed_something(&self) -> bool {
+        self.socket.shared().outbox.bytes() > 0 || self.probe.is_some()
+    }
+
+    /// Whether a WebSocket may take the session over: while it is open, and as long as its client
+    /// is waited for.
+    pub(super) fn may_upgrade(&self) -> bool {
+        match self.stage {
+            Stage::New | Stage::Open => true,
+            Stage::Farewell(farewell) => farewell.wait,
+            Stage::Over => false,
+        }
+    }
+
     /// Tells the peer of an ended session, or waits until it can be told.
     pub(super) fn say_farewell(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let Stage::Farewell(Farewell { until, last, wait, answered }) = self.stage else { return };
+        let Stage::Farewell(Farewell { until, last, wait, answered, silent }) = self.stage else {
+            return;
+        };
+        let is_patient = self.is_patient(now);
         let outbox = &self.socket.shared().outbox;
         let over = match &mut self.transport {
-            _ if until <= now => {
+            // what could be written at once is
+            Transport::WebSocket(_) if silent => true,
+            _ if until <= now && !is_patient => {
                 self.engine.counters.limited(Limit::CloseTimeout);
                 true
             }
@@ -168,6 +194,7 @@ impl Driver {
             Transport::Gone => true,
         };
         if over {
+            self.refuse_probe(cx);
             self.stage = Stage::Over;
         }
     }

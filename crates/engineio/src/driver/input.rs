@@ -280,7 +280,7 @@ impl Driver {
     // ---- upgrade ----------------------------------------------------------------------------
 
     /// Reads the probing WebSocket, if there is one. True: there may be more.
-    fn read_probe(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+    pub(super) fn read_probe(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let Some(mut probe) = self.probe.take() else { return false };
         match self.probe_frames(now, &mut probe, cx) {
             Probed::Waits(more) => {
@@ -295,10 +295,18 @@ impl Driver {
             }
             Probed::Ended => {}
         }
-        self.session.on_probe_end();
-        self.socket.shared().mailbox.probe_ended();
-        probe.refuse(cx);
+        self.probe = Some(probe);
+        self.refuse_probe(cx);
         false
+    }
+
+    /// Closes the probing WebSocket, if there is one; the session goes on by polling.
+    pub(super) fn refuse_probe(&mut self, cx: &mut Context<'_>) {
+        self.session.on_probe_end();
+        if let Some(probe) = self.probe.take() {
+            self.socket.shared().mailbox.probe_ended();
+            probe.refuse(cx);
+        }
     }
 
     fn probe_frames(
@@ -319,8 +327,14 @@ impl Driver {
                 let packet = match messages.next() {
                     Ok(None) => return Probed::Waits(true),
                     Ok(Some(Event::Text(text))) => Packet::from_text(self.session.protocol(), text),
-                    // A client has no reason to ping a WebSocket that only probes: no answer.
-                    Ok(Some(Event::Ping(_) | Event::Pong)) => continue,
+                    // RFC 6455 5.5.3: a client that does not take its answers gets that to the last
+                    Ok(Some(Event::Ping(payload))) => {
+                        if out.len() < MAX_PROBE_ANSWERS {
+                            frame::write_frame(frame::Opcode::Pong, payload, out);
+                        }
+                        continue;
+                    }
+                    Ok(Some(Event::Pong)) => continue,
                     Ok(Some(Event::Binary(_) | Event::Close(_))) | Err(_) => return Probed::Ended,
                 };
                 let step = packet.map(|packet| self.session.on_probe_packet(now, &packet));
@@ -365,11 +379,18 @@ impl Driver {
         }
         self.transport = Transport::WebSocket(websocket);
         self.socket.set_transport(TransportKind::WebSocket);
+        if self.stage != Stage::Open {
+            // reference: the session ends behind what waited, with a close frame
+            outbox.close(Some(Outgoing::control_frame(close::frame(None, ""))));
+        }
         Counters::add(&self.socket.counters().upgraded);
         tracing::Span::current().record("transport", TransportKind::WebSocket.as_str());
         tracing::debug!(sid = self.socket.id(), "upgraded");
     }
 }
+
+/// Bytes of answers that may wait to be written to a WebSocket that probes, more or less.
+const MAX_PROBE_ANSWERS: usize = 1024;
 
 /// Bytes of messages that a connection with compression delivers in one turn, more or less: what was
 /// read may inflate to a thousand times its size.

@@ -1,6 +1,6 @@
 //! Heartbeats, on a clock that the tests move.
 
-use engineio::Options;
+use engineio::{Limit, Options};
 use testkit::{Eio, Polling, WebSocket, open_websocket};
 
 use crate::host::{Host, advance, ms, s};
@@ -103,6 +103,28 @@ async fn a_client_that_comes_no_more_is_forgotten() {
     advance(s(2)).await;
     host.expect(&["open", "open", "close: ping timeout", "close: ping timeout"]);
     host.expect_no_sessions().await;
+    host.end().await;
+}
+
+/// Who has been silent for so long will not answer a close frame either.
+#[tokio::test(start_paused = true)]
+async fn after_a_ping_timeout_nobody_is_waited_for() {
+    let host = Host::echo(fast());
+    let mut four = open(&host, Eio::V4).await;
+    let mut three = open(&host, Eio::V3).await;
+    Polling::open(&host.net, Eio::V4, "").await;
+    // a peer that reads nothing, either
+    let stalled = open(&host, Eio::V4).await;
+    host.socket().send(engineio::Message::Binary(vec![7; 1_000_000].into())).unwrap();
+    advance(ms(550)).await;
+    host.expect(&[["open"; 4], ["close: ping timeout"; 4]].concat());
+    assert_eq!(host.stats().sessions, 0);
+    assert_eq!(host.stats().limits.get(Limit::CloseTimeout), 0);
+    // but it is said to a peer that was only too busy
+    four.expect_text("2").await;
+    four.expect_close().await;
+    three.expect_close().await;
+    drop(stalled);
     host.end().await;
 }
 

@@ -24,5 +24,6 @@ mod rates;
 mod reading;
 mod refusals;
 mod slow_consumer;
+mod stalled;
 mod upgrade;
 mod websocket;

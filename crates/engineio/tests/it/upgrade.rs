@@ -1,8 +1,8 @@
 //! The change from polling to WebSocket.
 
-use engineio::{Options, TransportKind};
+use engineio::{CloseReason, Options, TransportKind};
 use serde_json::json;
-use testkit::{Eio, Frame, Packet, Polling, WebSocket, frame};
+use testkit::{Eio, Frame, Packet, Polling, WebSocket, frame, settle};
 
 use crate::host::{Host, Road, advance, ms, s};
 
@@ -131,10 +131,173 @@ async fn a_waiting_poll_is_released_by_the_probe_and_every_100_ms() {
     host.end().await;
 }
 
+roads! {
+    /// As elephant.io and the .NET client do it.
+    async fn a_client_need_not_probe(road: Road) {
+        let host = Host::echo_on(road, Options::default()).await;
+        for eio in [Eio::V4, Eio::V3] {
+            let mut client = Polling::open(&host.net, eio, "").await;
+            host.say("waits");
+            let mut websocket = probe(&host, &client).await;
+            websocket.send_text("5").await;
+            websocket.send_text("4hi").await;
+            websocket.expect_text("4waits").await;
+            websocket.expect_text("4hi").await;
+            assert_eq!(host.socket().transport(), TransportKind::WebSocket);
+            assert_eq!(client.poll_response().await.status, 400);
+        }
+        assert_eq!(host.stats().upgraded, 2);
+        host.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_probe_of_a_websocket_is_answered() {
+    let host = Host::echo(Options::default());
+    let client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut websocket = probe(&host, &client).await;
+    websocket.send_raw(&frame(true, 1, PLAIN, b"2probe").repeat(2)).await;
+    websocket.expect_text("3probe").await;
+    websocket.expect_text("3probe").await;
+    websocket.send_text("2probe").await;
+    websocket.expect_text("3probe").await;
+    websocket.send_text("5").await;
+    websocket.send_text("4up").await;
+    websocket.expect_text("4up").await;
+    drop(websocket);
+    host.end().await;
+}
+
+// RFC 6455 5.5.2
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_before_the_upgrade() {
+    let host = Host::echo(Options::default());
+    let client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut websocket = probe(&host, &client).await;
+    websocket.send_raw(&frame(true, 9, PLAIN, b"there?")).await;
+    assert_eq!(websocket.next().await, Frame::Pong(b"there?".to_vec().into()));
+    websocket.send_text("2probe").await;
+    websocket.expect_text("3probe").await;
+    // as many as a client that does not read is given, and no memory for more
+    websocket.send_raw(&frame(true, 9, PLAIN, &[b'x'; 125]).repeat(100)).await;
+    websocket.send_text("5").await;
+    websocket.send_text("4up").await;
+    let mut pongs = 0;
+    while let Frame::Pong(_) = websocket.next().await {
+        pongs += 1;
+    }
+    assert!((1..=100).contains(&pongs), "{pongs}");
+    drop(websocket);
+    host.end().await;
+}
+
+roads! {
+    /// Its client polls no more: what waits goes over the WebSocket, and then the end.
+    async fn a_session_that_is_ended_while_its_client_upgrades(road: Road) {
+        for (eio, end) in [
+            (Eio::V4, CloseReason::ForcedClose),
+            (Eio::V3, CloseReason::ForcedClose),
+            (Eio::V4, CloseReason::ForcedServerClose),
+            (Eio::V4, CloseReason::ServerShuttingDown),
+        ] {
+            for probes in [true, false] {
+                let host = Host::echo_on(road, Options::default()).await;
+                let client = Polling::open(&host.net, eio, "").await;
+                let mut websocket = probe(&host, &client).await;
+                if probes {
+                    websocket.send_text("2probe").await;
+                    websocket.expect_text("3probe").await;
+                }
+                host.say("last");
+                host.socket().close_with(end);
+                let told = host.log.closed().await;
+                assert_eq!(told, ["open".to_owned(), format!("close: {end}")]);
+                websocket.send_text("5").await;
+                websocket.expect_text("4last").await;
+                assert_eq!(websocket.expect_close().await, None);
+                websocket.send_close(None).await;
+                websocket.expect_eof().await;
+                host.expect_no_sessions().await;
+                host.end().await;
+            }
+        }
+    }
+}
+
+/// It may as well go on to poll, or come with its WebSocket only now.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_ended_is_read_as_its_client_likes() {
+    let host = Host::echo(Options::default());
+    let mut client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut websocket = probe(&host, &client).await;
+    websocket.send_text("2probe").await;
+    websocket.expect_text("3probe").await;
+    host.say("last");
+    host.socket().close();
+    assert_eq!(client.poll().await, ["4last"]);
+    assert_eq!(client.poll().await, ["1"]);
+    websocket.expect_close().await;
+    host.expect_no_sessions().await;
+
+    let client = Polling::open(&host.net, Eio::V4, "").await;
+    host.say("last");
+    host.socket().close();
+    settle().await;
+    let mut websocket = probe(&host, &client).await;
+    websocket.send_text("2probe").await;
+    websocket.expect_text("3probe").await;
+    websocket.send_text("5").await;
+    websocket.expect_text("4last").await;
+    websocket.expect_close().await;
+    drop(websocket);
+    host.end().await;
+}
+
+/// A probe that breaks, or is not decided, leaves what waits to the next poll.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_ended_outlives_its_probe() {
+    for breaks in [true, false] {
+        let host = Host::echo(Options::default());
+        let mut client = Polling::open(&host.net, Eio::V4, "").await;
+        let mut websocket = probe(&host, &client).await;
+        websocket.send_text("2probe").await;
+        websocket.expect_text("3probe").await;
+        host.say("last");
+        host.socket().close();
+        if breaks {
+            drop(websocket);
+            settle().await;
+        } else {
+            advance(s(11)).await;
+            websocket.expect_close().await;
+        }
+        assert_eq!(client.poll().await, ["4last"]);
+        assert_eq!(client.poll().await, ["1"]);
+        host.expect_no_sessions().await;
+        host.end().await;
+    }
+}
+
+/// Nothing waits: but a client that has stopped polling would not notice.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_closes_tells_a_client_that_upgrades() {
+    let host = Host::echo(Options::default());
+    let client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut websocket = probe(&host, &client).await;
+    websocket.send_text("2probe").await;
+    websocket.expect_text("3probe").await;
+    let closing = host.server.close();
+    websocket.expect_silence(ms(50)).await;
+    websocket.send_text("5").await;
+    assert_eq!(websocket.expect_close().await, None);
+    websocket.send_close(None).await;
+    closing.await;
+    host.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_probe_is_refused() {
     for frames in [
-        frame(true, 1, PLAIN, b"5"), // the rule: only after the probe
         frame(true, 1, PLAIN, b"42[\"e\",1]"),
         frame(true, 1, PLAIN, b"2prob"),
         frame(true, 1, PLAIN, b"2"),
@@ -143,7 +306,6 @@ async fn what_is_no_probe_is_refused() {
         frame(true, 2, PLAIN, b"2probe"),
         frame(true, 1, None, b"2probe"),
         frame(true, 8, PLAIN, b""),
-        frame(true, 1, PLAIN, b"2probe").repeat(2),
         [frame(true, 1, PLAIN, b"2probe"), frame(true, 1, PLAIN, b"4x")].concat(),
     ] {
         let host = Host::echo(Options::default());

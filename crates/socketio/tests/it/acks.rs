@@ -38,6 +38,30 @@ async fn socket_emit_with_ack() {
     }
 }
 
+/// A process that stood still reads what was answered in time before it gives up.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_not_read_in_time_counts() {
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let socket = sockets.next().await;
+        let log = Log::default();
+        for id in 0..2 {
+            let logged = log.clone();
+            let asking = socket.emit_with_ack::<u32>("ask", ()).timeout(Duration::from_secs(5));
+            asking.callback(move |answer| logged.add(format!("{answer:?}")));
+            peer.expect(&format!(r#"42{id}["ask"]"#)).await;
+        }
+        testkit::settle().await;
+        tokio::time::advance(Duration::from_secs(9)).await;
+        peer.send("430[7]").await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(log.take().await, ["Ok(7)", "Err(Timeout)"]);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
 /// Answers with binary, of another type, and none at all.
 #[tokio::test(start_paused = true)]
 async fn answers_of_all_kinds() {
@@ -129,7 +153,7 @@ async fn ack_timeout() {
             }
         }
         if eio == Eio::V3 {
-            tokio::time::advance(Duration::from_secs(2)).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
             assert_eq!(log.take().await, ["3: Err(Timeout)"]);
         }
         assert_eq!(io.stats().pending_acks, 0);

@@ -105,6 +105,31 @@ async fn socket_disconnect_close_over_polling() {
     }
 }
 
+/// What was emitted before a client broke the protocol goes with its next poll, and then the end.
+#[tokio::test(start_paused = true)]
+async fn a_violation_over_polling_is_an_orderly_end() {
+    for (packets, reason) in [
+        (vec!["40", "40"], "forced server close"),
+        (vec!["40", r#"42/a,["not joined"]"#], "forced server close"),
+        (vec!["40", "4x"], "forced close"),
+        (vec![r#"42["before CONNECT"]"#], ""),
+    ] {
+        let (io, log) = watched();
+        io.on_connection(|socket: Socket| drop(socket.emit("welcome", ())));
+        let mut polling = Polling::open(&connector(&io), Eio::V4, "").await;
+        polling.post(packets.clone()).await;
+        if !reason.is_empty() {
+            let answers = polling.poll().await;
+            assert_eq!(answers.len(), 2, "{packets:?}: {answers:?}");
+            assert_eq!(answers[1], r#"42["welcome"]"#, "{packets:?}");
+            assert_eq!(log.take().await, ends(&["/"], reason), "{packets:?}");
+        }
+        assert_eq!(polling.poll().await, ["1"], "{packets:?}");
+        assert_eq!(polling.poll_response().await.json()["code"], 1);
+        nothing_left(&io).await;
+    }
+}
+
 /// In its connection handler, before anything else: one CONNECT, one DISCONNECT, all events.
 #[tokio::test(start_paused = true)]
 async fn disconnect_in_the_connection_handler() {
