@@ -108,7 +108,7 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// The peer broke the WebSocket protocol or one of its limits.
+/// The peer broke the WebSocket protocol, one of its limits, or the protocol of a layer above.
 // RFC 6455 7.4.1
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -141,6 +141,12 @@ impl Violation {
     #[must_use]
     pub const fn size(message: &'static str) -> Self {
         Self { code: 1009, message }
+    }
+
+    /// 1011: not the peer but this side failed.
+    #[must_use]
+    pub const fn internal(message: &'static str) -> Self {
+        Self { code: 1011, message }
     }
 
     /// The code for the close frame.

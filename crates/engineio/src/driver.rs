@@ -23,7 +23,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use engineio_proto::{CloseReason, Due, Outgoing, PacketType, Session, TransportKind, handshake};
+use engineio_proto::{
+    CloseReason, Due, Outgoing, PacketType, Session, TransportKind, Violation, handshake,
+};
 use tokio::time::Sleep;
 use tracing::Instrument as _;
 
@@ -265,7 +267,10 @@ impl Driver {
                     probe.refuse(cx);
                 }
             }
-            Mail::Close(reason, detail) => self.end(now, reason, detail, cx),
+            Mail::Close(reason, detail, None) => self.end(now, reason, detail, cx),
+            Mail::Close(reason, detail, Some(violation)) => {
+                self.end_for(now, reason, detail, violation, cx);
+            }
             Mail::CutOff => {
                 Counters::add(&self.engine.counters.cut_off);
                 self.end(now, CloseReason::ServerShuttingDown, None, cx);
@@ -321,7 +326,8 @@ impl Driver {
         let options = &self.engine.options;
         if self.unread_since.is_some_and(|since| since + options.max_read_pause <= now) {
             let detail = Some(Detail::NotRead);
-            return self.end(now, CloseReason::TransportError, detail, cx);
+            let violation = Violation::policy(Limit::ReadPause.option());
+            return self.end_for(now, CloseReason::TransportError, detail, violation, cx);
         }
         if self.stalled.is_some_and(|(since, _)| since + options.write_timeout <= now) {
             let written = self.socket.shared().outbox.written();

@@ -88,7 +88,7 @@ pub use cors::Cors;
 pub use deflate::Deflate;
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
-    CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind,
+    CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
 };
 pub use functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SyncForm,

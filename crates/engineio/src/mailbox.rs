@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engineio_proto::CloseReason;
 use engineio_proto::guard::lock;
 use engineio_proto::payload::{self, ContentType};
+use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
 use crate::socket::{Detail, Socket};
@@ -26,7 +26,7 @@ pub(crate) enum Mail {
     /// A WebSocket with the session's id was opened.
     Probe(Box<WebSocket>),
     /// The session is to end.
-    Close(CloseReason, Option<Detail>),
+    Close(CloseReason, Option<Detail>, Option<Violation>),
     /// The session's task is to end at once, whether the peer knows or not.
     CutOff,
 }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
-use engineio_proto::{CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind};
+use engineio_proto::{
+    CloseReason, HEADROOM, Message, Outgoing, Protocol, TransportKind, Violation,
+};
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
@@ -215,9 +217,19 @@ impl Socket {
         self.close_for(reason, None);
     }
 
+    /// Ends the session for what the peer did: as [`Socket::close_with`], but a WebSocket is told
+    /// in its close frame, which is empty for other ends.
+    pub fn close_for_violation(&self, reason: CloseReason, violation: Violation) {
+        self.close_mail(Mail::Close(reason, None, Some(violation)));
+    }
+
     pub(crate) fn close_for(&self, reason: CloseReason, detail: Option<Detail>) {
+        self.close_mail(Mail::Close(reason, detail, None));
+    }
+
+    fn close_mail(&self, mail: Mail) {
         self.set_closing();
-        if self.0.mailbox.put(Mail::Close(reason, detail)) {
+        if self.0.mailbox.put(mail) {
             self.wake();
         }
     }

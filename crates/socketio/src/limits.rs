@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use engineio::Violation;
 use socketio_parser::DecodeError;
 
 /// Bounds per connection and per server beyond those of the engine. All are finite by default.
@@ -128,6 +129,14 @@ impl Limit {
             DecodeError::EventNameTooLong { .. } => Self::EventLen,
             _ => return None,
         })
+    }
+
+    /// What a WebSocket is closed with for it: the name of the option says more than a code.
+    pub(crate) const fn violation(self) -> Violation {
+        match self {
+            Self::PacketBytes => Violation::size(self.option()),
+            _ => Violation::policy(self.option()),
+        }
     }
 }
 

@@ -22,7 +22,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use engineio::{Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message};
+use engineio::{
+    Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message, Violation,
+};
 use futures_util::FutureExt as _;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
 
@@ -143,7 +145,7 @@ impl Task {
                     self.raise_error(&socket, text.into(), cx);
                 }
                 (Revision::V4, _) => {}
-                _ => self.close(CloseReason::ForcedServerClose),
+                _ => self.refuse_packet("an ERROR packet is the server's"),
             },
             Decoded::Ignored => {}
         }
@@ -163,25 +165,40 @@ impl Task {
         let was_left = self.outside.as_ref().is_some_and(|outside| outside.was_left(nsp));
         let crossed = was_left || self.client.socket(nsp).is_some();
         if self.revision() == Revision::V5 && !crossed {
-            self.close(CloseReason::ForcedServerClose);
+            self.refuse_packet("a packet for a namespace that is not joined");
         }
     }
 
     /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
     fn on_error(&mut self, error: &DecodeError, cx: &mut Context<'_>) {
         Counters::add(&self.server.counters().invalid_packets);
-        if let Some(limit) = Limit::broken_by(error) {
-            self.server.limited(limit);
-        }
+        let violation = match Limit::broken_by(error) {
+            Some(limit) => {
+                self.server.limited(limit);
+                limit.violation()
+            }
+            None => Violation::policy("no Socket.IO packet"),
+        };
         for socket in self.client.sockets() {
             self.raise_error(&socket, error.clone().into(), cx);
         }
-        self.close(CloseReason::ForcedClose);
+        self.close(CloseReason::ForcedClose, violation);
     }
 
-    fn close(&mut self, reason: CloseReason) {
+    /// A packet that does not fit the state of the connection.
+    fn refuse_packet(&mut self, why: &'static str) {
+        self.close(CloseReason::ForcedServerClose, Violation::policy(why));
+    }
+
+    fn close_for_panic(&mut self) {
+        Counters::add(&self.server.counters().handler_panics);
+        self.close(CloseReason::ForcedServerClose, Violation::internal("internal error"));
+    }
+
+    /// Ends the connection; a WebSocket is told why.
+    fn close(&mut self, reason: CloseReason, why: Violation) {
         self.ended = true;
-        self.client.conn().close_with(reason);
+        self.client.conn().close_for_violation(reason, why);
     }
 
     // ---- events -----------------------------------------------------------------------------
@@ -313,8 +330,7 @@ impl Task {
             Ok(Ended::Middleware(socket, id, result)) => self.on_checked(&socket, id, result, cx),
             Err(_) => {
                 tracing::error!("an async handler panicked");
-                Counters::add(&self.server.counters().handler_panics);
-                self.close(CloseReason::ForcedServerClose);
+                self.close_for_panic();
             }
         }
     }
@@ -333,8 +349,7 @@ impl Task {
 
     fn on_panic(&mut self, socket: &Socket, name: &str) {
         tracing::error!(id = %socket.id(), event = ?name.get(..64).unwrap_or(name), "a handler panicked");
-        Counters::add(&self.server.counters().handler_panics);
-        self.close(CloseReason::ForcedServerClose);
+        self.close_for_panic();
     }
 
     // ---- ending -----------------------------------------------------------------------------
@@ -468,7 +483,7 @@ impl Application for Task {
         if self.connect_by.is_some_and(|by| by <= now) {
             self.connect_by = None;
             self.server.limited(Limit::ConnectTimeout);
-            self.close(CloseReason::ForcedServerClose);
+            self.close(CloseReason::ForcedServerClose, Limit::ConnectTimeout.violation());
         }
         self.client.take_ack_deadline();
         for socket in self.client.sockets() {

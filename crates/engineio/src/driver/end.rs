@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use engineio_proto::websocket::{Event, close};
-use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind};
+use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation};
 
 use super::{Driver, Stage, Transport};
 use crate::application::Application;
@@ -42,7 +42,9 @@ pub(super) struct Farewell {
 impl Driver {
     pub(super) fn on_panic(&mut self, now: Instant, cx: &mut Context<'_>) {
         tracing::error!(sid = self.socket.id(), "the application of a session panicked");
-        self.end(now, CloseReason::ForcedServerClose, Some(Detail::Panic), cx);
+        let violation = Violation::internal("internal error");
+        let detail = Some(Detail::Panic);
+        self.end_for(now, CloseReason::ForcedServerClose, detail, violation, cx);
     }
 
     /// Calls the application; its panic ends this session only.
@@ -69,6 +71,19 @@ impl Driver {
     ) {
         // reference: a close frame without a code
         self.end_with(now, reason, detail, close::frame(None, ""), cx);
+    }
+
+    /// [`Driver::end`] for what the peer did, which a WebSocket is told in its close frame.
+    pub(super) fn end_for(
+        &mut self,
+        now: Instant,
+        reason: CloseReason,
+        detail: Option<Detail>,
+        violation: Violation,
+        cx: &mut Context<'_>,
+    ) {
+        let frame = close::frame(Some(violation.code()), violation.message());
+        self.end_with(now, reason, detail, frame, cx);
     }
 
     pub(super) fn end_with(

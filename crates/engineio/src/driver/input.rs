@@ -205,7 +205,8 @@ impl Driver {
                     Ok(packet) => self.on_packet(now, packet, cx),
                     Err(error) => {
                         tracing::debug!(sid = self.socket.id(), %error, "undecodable packet");
-                        self.end(now, CloseReason::ParseError, None, cx);
+                        let violation = Violation::policy("no Engine.IO packet");
+                        self.end_for(now, CloseReason::ParseError, None, violation, cx);
                     }
                 }
                 let is_ready = self.may_deliver(now, cx);
@@ -231,6 +232,10 @@ impl Driver {
             Step::Nothing => {}
             Step::SendPong => {
                 let _ = self.socket.push(Outgoing::packet(PacketType::Pong, ""), false);
+            }
+            Step::Close(reason @ CloseReason::TransportError) => {
+                let violation = Violation::policy("heartbeat in the wrong direction");
+                self.end_for(now, reason, None, violation, cx);
             }
             Step::Close(reason) => self.end(now, reason, None, cx),
         }
@@ -263,12 +268,15 @@ impl Driver {
         let (detail, message) = match violation.code() {
             1009 => {
                 let limit = options.max_http_buffer_size;
-                (Detail::TooLarge, format!("message larger than {limit} bytes").into())
+                let option = Limit::HttpBufferSize.option();
+                let message = format!("{option}: message larger than {limit} bytes");
+                (Detail::TooLarge, message.into())
             }
             code @ 1008 => {
                 self.engine.counters.limited(Limit::FramesPerMessage);
                 let limit = options.max_frames_per_message;
-                let message = format!("message of more than {limit} frames");
+                let option = Limit::FramesPerMessage.option();
+                let message = format!("{option}: message of more than {limit} frames");
                 (Detail::WebSocket(code), message.into())
             }
             code => (Detail::WebSocket(code), Cow::Borrowed(violation.message())),

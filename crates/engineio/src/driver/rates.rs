@@ -7,7 +7,7 @@
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use engineio_proto::CloseReason;
+use engineio_proto::{CloseReason, Violation};
 
 use super::Driver;
 use crate::addresses::Place;
@@ -36,7 +36,8 @@ enum Verdict {
     Pause,
     /// The pause begins, for this limit; true: the client was at rest before.
     Begin(Limit, bool),
-    Cut,
+    /// It was too fast for this limit, for too long.
+    Cut(Limit),
 }
 
 impl Rates {
@@ -82,7 +83,7 @@ impl Rates {
             return Verdict::Read;
         };
         if self.over_since.is_some_and(|since| since + grace <= now) {
-            return Verdict::Cut;
+            return Verdict::Cut(limit);
         }
         // no clock is asked to add more than a year
         self.pause = Some(now + wait.min(Duration::from_secs(60 * 60 * 24 * 365)));
@@ -144,9 +145,10 @@ impl Driver {
                     });
                 }
             }
-            Verdict::Cut => {
+            Verdict::Cut(limit) => {
                 let detail = Some(Detail::RateLimited);
-                self.end(now, CloseReason::TransportError, detail, cx);
+                let violation = Violation::policy(limit.option());
+                self.end_for(now, CloseReason::TransportError, detail, violation, cx);
             }
         }
         false

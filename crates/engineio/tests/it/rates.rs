@@ -2,7 +2,9 @@
 
 use engineio::{Limit, Options, Rate};
 use serde_json::json;
-use testkit::{Connector, Eio, Polling, Request, Response, WebSocket, open_websocket, request};
+use testkit::{
+    Connector, Eio, Frame, Polling, Request, Response, WebSocket, open_websocket, request,
+};
 
 use crate::host::{Host, advance, ms, s};
 
@@ -56,7 +58,7 @@ async fn a_fast_client_is_slowed_down_and_in_the_end_cut() {
     let (_, other) = events(&host);
     assert_eq!(other, ["close: transport error, RateLimited"]);
     assert_eq!(host.stats().limits.get(Limit::RateGrace), 1);
-    client.expect_close().await;
+    assert_eq!(client.next().await, Frame::Close(Some(1008), "max_message_rate".to_owned()));
     drop(client);
     host.end().await;
 }

@@ -131,7 +131,7 @@ async fn a_session_that_is_not_read_for_too_long_ends() {
     client.expect_text("2").await;
     advance(s(2)).await;
     host.expect(&["close: transport error, NotRead"]);
-    client.expect_close().await;
+    assert_eq!(client.next().await, Frame::Close(Some(1008), "max_read_pause".to_owned()));
     drop(client);
     host.end().await;
 }

@@ -56,7 +56,7 @@ roads! {
             assert_eq!(told, Some(code), "{input:02x?}");
             assert!(!reason.is_empty());
             if code == 1009 {
-                assert_eq!(reason, "message larger than 1000 bytes");
+                assert_eq!(reason, "max_http_buffer_size: message larger than 1000 bytes");
                 assert_eq!(host.stats().limits.get(Limit::HttpBufferSize), 1);
             }
             client.expect_eof().await;
@@ -86,7 +86,10 @@ async fn the_frames_of_a_message_are_bounded() {
     client.send_raw(&frame(false, 1, PLAIN, b"4")).await;
     client.send_raw(&more.repeat(5)).await;
     let (code, reason) = expect_close(&mut client).await;
-    assert_eq!((code, &*reason), (Some(1008), "message of more than 5 frames"));
+    assert_eq!(
+        (code, &*reason),
+        (Some(1008), "max_frames_per_message: message of more than 5 frames")
+    );
     assert_eq!(host.stats().limits.get(Limit::FramesPerMessage), 1);
     host.expect(&["open", "x", "close: transport error, WebSocket(1008)"]);
     drop(client);

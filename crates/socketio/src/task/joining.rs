@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Context;
 
-use engineio::{CloseReason, HEADROOM};
+use engineio::HEADROOM;
 use futures_util::FutureExt as _;
 use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Revision};
@@ -37,7 +37,7 @@ impl Task {
         if known {
             // reference: a second CONNECT closes 4.x connections; never a second socket
             if self.revision() == Revision::V5 {
-                self.close(CloseReason::ForcedServerClose);
+                self.refuse_packet("a second CONNECT");
             }
             return;
         }
@@ -186,8 +186,7 @@ impl Task {
 
     fn on_joining_panic(&mut self) {
         tracing::error!("a rule or a middleware of a namespace panicked");
-        Counters::add(&self.server.counters().handler_panics);
-        self.close(CloseReason::ForcedServerClose);
+        self.close_for_panic();
     }
 
     /// A socket was let in.

@@ -71,7 +71,9 @@ async fn check(eio: Eio, packets: &[&str], then: Then) {
         Nothing => "transport close",
         End(reason) => {
             let end = next(&mut peer).await;
-            assert!(matches!(end, Frame::Close(None, _)), "{what}: {end:?}");
+            // it is said why
+            let Frame::Close(Some(1008 | 1009), why) = &end else { panic!("{what}: {end:?}") };
+            assert!(!why.is_empty(), "{what}");
             reason
         }
     };
@@ -87,6 +89,44 @@ async fn check(eio: Eio, packets: &[&str], then: Then) {
     assert_eq!(end[1], format!("/ disconnect: {reason}, 0 rooms"), "{what}");
     assert_eq!(io.stats().handler_panics, 0, "{what}");
     leave_nothing(&io, [witness]).await;
+}
+
+/// What a WebSocket is closed for stands in its close frame; an ordinary end has an empty one.
+#[tokio::test(start_paused = true)]
+async fn the_close_frame_says_why() {
+    let limits = |limits: &mut socketio::Limits| {
+        limits.packet.max_packet_bytes = 400;
+        limits.packet.max_depth = 4;
+    };
+    let io = Server::builder().limits(limits).build().unwrap();
+    io.on_connection(|socket: Socket| {
+        socket.on("panic", || -> () { panic!("as asked for") });
+        socket.on("leave", |socket: Socket| drop(socket.disconnect(true)));
+    });
+    let server = connector(&io);
+    let large = format!(r#"42["e","{}"]"#, "x".repeat(400));
+    for (packet, code, why) in [
+        (r#"42["e",[[[[[]]]]]]"#, Some(1008), "max_depth"),
+        (&large, Some(1009), "max_packet_bytes"),
+        ("4x", Some(1008), "no Socket.IO packet"),
+        ("x", Some(1008), "no Engine.IO packet"),
+        ("2", Some(1008), "heartbeat in the wrong direction"),
+        ("40", Some(1008), "a second CONNECT"),
+        (r#"42/a,["e"]"#, Some(1008), "a packet for a namespace that is not joined"),
+        (r#"42["panic"]"#, Some(1011), "internal error"),
+        (r#"42["leave"]"#, None, ""),
+    ] {
+        let mut peer = Peer::join(&server, Eio::V4).await;
+        peer.send(packet).await;
+        if code.is_none() {
+            peer.expect("41").await;
+        }
+        assert_eq!(peer.ws.next().await, Frame::Close(code, why.to_owned()), "{packet}");
+    }
+    // who never joins
+    let io = Server::builder().connect_timeout(Duration::from_secs(3)).build().unwrap();
+    let mut peer = Peer::open(&connector(&io), Eio::V4).await;
+    assert_eq!(peer.ws.next().await, Frame::Close(Some(1008), "connect_timeout".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
