@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use engineio_proto::{CloseReason, Message};
 
+use crate::closing::Parting;
 use crate::limits::Limit;
 use crate::socket::{Detail, Socket};
 
@@ -49,6 +50,15 @@ pub trait Application: Send + 'static {
     /// The deadline has passed.
     fn on_deadline(&mut self, now: Instant, cx: &mut Context<'_>) {
         let _ = (now, cx);
+    }
+
+    /// The server closes. All its sessions are told before the first one is closed, so what is sent
+    /// now reaches the others. [`Application::on_close`] follows, with `server shutting down`.
+    ///
+    /// No connection is closed as long as `parting`, or a clone of it, exists, but for at most
+    /// `leave_timeout`: to be kept by what goes on behind this call.
+    fn on_server_close(&mut self, parting: Parting, cx: &mut Context<'_>) {
+        let _ = (parting, cx);
     }
 
     /// The session is over; called once, the last call.

@@ -271,6 +271,11 @@ impl Driver {
             Mail::Close(reason, detail, Some(violation)) => {
                 self.end_for(now, reason, detail, violation, cx);
             }
+            Mail::Part(parting) => {
+                self.with_application(now, cx, |application, cx| {
+                    application.on_server_close(parting, cx);
+                });
+            }
             Mail::CutOff => {
                 Counters::add(&self.engine.counters.cut_off);
                 self.end(now, CloseReason::ServerShuttingDown, None, cx);
@@ -323,6 +328,7 @@ impl Driver {
         if self.stage != Stage::Open || is_patient {
             return;
         }
+        self.engine.part_in_time(now);
         let options = &self.engine.options;
         if self.unread_since.is_some_and(|since| since + options.max_read_pause <= now) {
             let detail = Some(Detail::NotRead);
@@ -358,6 +364,9 @@ impl Driver {
         let of_application =
             self.application.as_ref().and_then(|application| application.deadline());
         let mut nearest = earliest(self.session.deadline(), of_application);
+        if self.engine.is_closing() {
+            nearest = earliest(nearest, self.engine.parts_by());
+        }
         if let Some(since) = self.unread_since {
             nearest = earliest(nearest, Some(since + options.max_read_pause));
         }

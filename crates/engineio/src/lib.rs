@@ -82,7 +82,7 @@ mod transport;
 pub use application::{Application, Context, IntoApplication};
 pub use batch::{Before, fan_out};
 pub use body::Body;
-pub use closing::{Closing, Draining};
+pub use closing::{Closing, Draining, Parting};
 pub use compression::Coding;
 pub use cors::Cors;
 pub use deflate::Deflate;

@@ -79,6 +79,8 @@ limits! {
     PingTimeout = "ping_timeout",
     /// How long a closed session waits for its peer to notice.
     CloseTimeout = "close_timeout",
+    /// How long a closing server waits for what its applications do when they are told.
+    LeaveTimeout = "leave_timeout",
 }
 
 impl From<Limit> for &'static str {

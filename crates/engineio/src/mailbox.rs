@@ -13,6 +13,7 @@ use engineio_proto::payload::{self, ContentType};
 use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
+use crate::closing::Parting;
 use crate::socket::{Detail, Socket};
 use crate::transport::websocket::WebSocket;
 
@@ -27,6 +28,8 @@ pub(crate) enum Mail {
     Probe(Box<WebSocket>),
     /// The session is to end.
     Close(CloseReason, Option<Detail>, Option<Violation>),
+    /// The server closes; the end of the session comes when all sessions were told.
+    Part(Parting),
     /// The session's task is to end at once, whether the peer knows or not.
     CutOff,
 }

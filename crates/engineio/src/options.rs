@@ -35,6 +35,9 @@ pub struct Options {
     /// How long a closed session waits for its peer to notice: the next poll, or the answer to a
     /// close frame (30 s).
     pub close_timeout: Duration,
+    /// How long a closing server's applications may take for what they do when they are
+    /// [told](crate::Application::on_server_close), until the first connection is closed (1 s).
+    pub leave_timeout: Duration,
     /// Bytes of the largest message and the largest request body (1,000,000).
     pub max_http_buffer_size: usize,
     /// Packets in one polling payload (500,000).
@@ -149,6 +152,7 @@ impl Default for Options {
             ping_timeout: times.ping_timeout,
             upgrade_timeout: times.upgrade_timeout,
             close_timeout: Duration::from_secs(30),
+            leave_timeout: Duration::from_secs(1),
             max_http_buffer_size: limits.max_payload,
             max_packets_per_payload: limits.max_packets_per_payload,
             max_frames_per_message: limits.max_frames_per_message,
@@ -246,6 +250,7 @@ impl Options {
             ("ping_timeout", self.ping_timeout),
             ("upgrade_timeout", self.upgrade_timeout),
             ("close_timeout", self.close_timeout),
+            ("leave_timeout", self.leave_timeout),
             ("write_timeout", self.write_timeout),
             ("max_read_pause", self.max_read_pause),
             ("rate_grace", self.rate_grace),

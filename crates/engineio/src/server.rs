@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use engineio_proto::guard::lock;
-use engineio_proto::{CloseReason, Message, TransportKind};
+use engineio_proto::{Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use crate::addresses::{Address, AddressTable};
 use crate::application::{Application, Context, IntoApplication};
-use crate::closing::{Closing, Draining};
+use crate::closing::{Closing, Draining, Told};
 use crate::connections::Connections;
 use crate::layer::EngineLayer;
 use crate::limits::Limit;
@@ -44,11 +44,13 @@ pub(crate) struct Engine {
     /// `None`: nothing is bounded by address.
     addresses: Option<AddressTable>,
     application: OnceLock<Box<dyn IntoApplication>>,
-    closing: AtomicBool,
+    pub(crate) closing: AtomicBool,
+    /// Set once the server closes.
+    pub(crate) told: OnceLock<Arc<Told>>,
     /// How many [`Draining`]s there are, also those that came to their end.
-    draining: AtomicUsize,
+    pub(crate) draining: AtomicUsize,
     /// Ways to drop the listeners.
-    listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    pub(crate) listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     pub(crate) phase: watch::Sender<Phase>,
     /// Told when the last session or the last connection of our own listeners ended.
     pub(crate) ended: Notify,
@@ -113,6 +115,7 @@ impl Server {
             sessions: Mutex::default(),
             application: OnceLock::new(),
             closing: AtomicBool::new(false),
+            told: OnceLock::new(),
             draining: AtomicUsize::new(0),
             listeners: Mutex::default(),
             phase: watch::Sender::new(Phase::Run),
@@ -219,17 +222,27 @@ impl Server {
         crate::addresses::network_of(address, self.0.options.ipv6_prefix)
     }
 
-    /// Ends the server: listening stops and all sessions end with `server shutting down`, at once.
-    /// What was sent before is still delivered; a client that polls has `close_timeout` to fetch
-    /// it. Then the connections of our own listeners end, each after the request that it serves.
+    /// Ends the server: listening stops and all sessions end with `server shutting down`, at once:
+    /// when the applications of all [were told](Application::on_server_close), so that what they
+    /// send then reaches the others. What was sent before is still delivered; a client that polls
+    /// has `close_timeout` to fetch it. Then the connections of our own listeners end, each after the request that it serves.
     ///
     /// The result can be awaited for the end of all connections,
     /// [bounded](Closing::within) if you like, or dropped. A second call is no error, and gives
     /// another way to wait.
     // seed: server.close
     pub fn close(&self) -> Closing {
-        self.0.close();
-        Closing::new(Arc::clone(&self.0))
+        Self::close_together([self], || {})
+    }
+
+    /// Ends several servers as one: no connection of any is closed before the applications of all
+    /// were told. `then` runs when their sessions are closed, within `leave_timeout`, wherever that
+    /// is found out: it must not block.
+    pub fn close_together<'a>(
+        servers: impl IntoIterator<Item = &'a Self>,
+        then: impl FnOnce() + Send + 'static,
+    ) -> Closing {
+        Closing::begin(servers.into_iter().map(|server| Arc::clone(&server.0)).collect(), then)
     }
 
     /// Moves the clients elsewhere before the server ends: each session is closed, with
@@ -293,25 +306,8 @@ impl Server {
 }
 
 impl Engine {
-    fn close(&self) {
-        self.closing.store(true, Ordering::Release);
-        self.advance(Phase::Linger);
-        let listeners = std::mem::take(&mut *lock(&self.listeners));
-        listeners.into_iter().for_each(|stop| stop());
-        // The mark was set before: who is not in the table now will not come into it.
-        let sessions: Vec<Socket> =
-            lock(&self.sessions).by_id.iter().map(|session| session.0.clone()).collect();
-        if sessions.is_empty() {
-            self.advance(Phase::Finish);
-        }
-        for session in sessions {
-            session.close_with(CloseReason::ServerShuttingDown);
-        }
-        self.ended.notify_waiters();
-    }
-
     /// Goes on to a later phase.
-    fn advance(&self, to: Phase) {
+    pub(crate) fn advance(&self, to: Phase) {
         self.phase.send_if_modified(|phase| {
             let is_later = to > *phase;
             *phase = to.max(*phase);
@@ -325,10 +321,6 @@ impl Engine {
         // under the lock: who is not in the table now will not come into it
         self.draining.fetch_add(1, Ordering::AcqRel);
         sessions.by_id.iter().map(|session| session.0.clone()).collect()
-    }
-
-    pub(crate) fn stop_draining(&self) {
-        self.draining.fetch_sub(1, Ordering::AcqRel);
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -407,12 +399,6 @@ impl Engine {
         self.ended.notify_waiters();
     }
 
-    /// Ends what is left of sessions and of our own connections at once.
-    pub(crate) fn cut_off(&self) {
-        self.advance(Phase::Abort);
-        self.all_sessions().iter().for_each(Socket::cut_off);
-    }
-
     /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
     pub(crate) fn cut_longest_queues(&self) {
         let backlog = &self.bounds.backlog;
@@ -442,7 +428,12 @@ impl Engine {
         }
     }
 
-    fn all_sessions(&self) -> Vec<Socket> {
+    /// Those that requests find.
+    pub(crate) fn open_sessions(&self) -> Vec<Socket> {
+        lock(&self.sessions).by_id.iter().map(|session| session.0.clone()).collect()
+    }
+
+    pub(crate) fn all_sessions(&self) -> Vec<Socket> {
         let sessions = lock(&self.sessions);
         let leaving = sessions.leaving.iter().map(|session| &session.0);
         sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()

@@ -12,6 +12,7 @@ use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
 use crate::batch;
+use crate::closing::Parting;
 use crate::gate::Gate;
 use crate::mailbox::{Mail, Mailbox};
 use crate::outbox::{Cost, Link, Outbox, Push, Todo, Wire};
@@ -243,6 +244,13 @@ impl Socket {
                     self.wake();
                 }
             }
+        }
+    }
+
+    /// Tells the session that the server closes.
+    pub(crate) fn part(&self, parting: Parting) {
+        if self.0.mailbox.put(Mail::Part(parting)) {
+            self.wake();
         }
     }
 

@@ -282,8 +282,11 @@ impl Server {
     }
 
     /// Ends the server: listening stops and all clients are disconnected with
-    /// `server shutting down`, at once; that of [bound](Server::bind) engines as well. What was
-    /// sent before is still delivered; a client that polls has `close_timeout` to fetch it.
+    /// `server shutting down`, at once; those of [bound](Server::bind) engines as well. The
+    /// `disconnecting` and `disconnect` handlers of all sockets run before the first connection is
+    /// closed, if they take no longer than `leave_timeout` (1 s): what they send to others is
+    /// delivered, also to other nodes. So is what was sent before; a client that polls has
+    /// `close_timeout` to fetch it.
     ///
     /// The result can be awaited for the end of all connections, [bounded](Closing::within) if you
     /// like, or dropped; handlers are not waited for, so a handler may await it.
@@ -296,10 +299,12 @@ impl Server {
     /// ```
     // seed: server.close
     pub fn close(&self) -> Closing {
-        // what is beyond this node ends without being waited for
-        self.0.registry.all().iter().for_each(|namespace| drop(namespace.adapter().close()));
         let bound = lock(&self.0.bound).clone();
-        bound.iter().fold(self.0.engine.close(), |all, engine| all.and(engine.close()))
+        let server = self.clone();
+        engineio::Server::close_together(std::iter::once(&self.0.engine).chain(&bound), move || {
+            // what is beyond this node ends without being waited for
+            server.0.registry.all().iter().for_each(|namespace| drop(namespace.adapter().close()));
+        })
     }
 
     /// Moves the clients elsewhere before the server ends: each connection is closed, with

@@ -1,11 +1,12 @@
 //! The seed's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
 mod extensions;
+mod leaving;
 mod listening;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};
 
 pub use extensions::Extensions;
+pub(crate) use leaving::Leaving;
 
 /// A client in a namespace; a handle, cheap to clone. It stays valid after the disconnection: what
 /// is sent then goes nowhere.
@@ -51,6 +53,8 @@ struct Inner {
     listeners: Mutex<Listeners>,
     /// What handlers captured was dropped: nothing is captured any more.
     cleared: AtomicBool,
+    /// How far the socket has left while the others still reach it, see [`Leaving`].
+    leaving: AtomicU8,
     acks: Mutex<Acks>,
     /// The rooms to be joined when the socket is let in; `None` from then on.
     early_rooms: Mutex<Option<Vec<Room>>>,
@@ -90,6 +94,7 @@ impl Socket {
             credentials: (!credentials.is_empty()).then(|| Box::new(credentials)),
             listeners: Mutex::default(),
             cleared: AtomicBool::new(false),
+            leaving: AtomicU8::new(0),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
             extras: OnceLock::new(),
@@ -283,7 +288,8 @@ impl Socket {
     // seed: socket.rooms
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
-        self.adapter().socket_rooms(&self.0.id)
+        let has_left = self.0.leaving.load(Ordering::Relaxed) == Leaving::Left as u8;
+        if has_left { Vec::new() } else { self.adapter().socket_rooms(&self.0.id) }
     }
 
     // ---- ending -----------------------------------------------------------------------------
@@ -353,7 +359,7 @@ impl Socket {
     /// Whether the client is connected to the namespace.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.0.gate.is_open()
+        self.0.gate.is_open() && self.0.leaving.load(Ordering::Relaxed) == 0
     }
 
     /// Sets the socket's data: any value that can be serialised, replacing the last.

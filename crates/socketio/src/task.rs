@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio::{
-    Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message, Violation,
+    Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message, Parting, Violation,
 };
 use futures_util::FutureExt as _;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
@@ -38,7 +38,7 @@ use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
-use crate::socket::{Socket, outgoing};
+use crate::socket::{Leaving, Socket, outgoing};
 use crate::stats::Counters;
 
 use futures::Futures;
@@ -75,6 +75,10 @@ struct Outside {
     waiting: Vec<(Box<str>, Credentials)>,
     /// Why the client is not in `/`.
     root_refusal: Option<ConnectError>,
+    /// Held while handlers are told that the server closes, and by those that do not finish.
+    parting: Option<Parting>,
+    /// The sockets whose handlers were told, and which others still reach.
+    parted: Vec<Socket>,
     /// Those that the server ended: what the client sent before it learned of that is dropped.
     left: Vec<Box<str>>,
 }
@@ -300,7 +304,12 @@ impl Task {
     }
 
     fn run_handler(&mut self, socket: Socket, future: Pending) {
-        self.run(async move { Ended::Handler(socket, future.await) });
+        let parting = self.outside.as_ref().and_then(|outside| outside.parting.clone());
+        self.run(async move {
+            let result = future.await;
+            drop(parting);
+            Ended::Handler(socket, result)
+        });
     }
 
     fn run(&mut self, future: impl Future<Output = Ended> + Send + 'static) {
@@ -376,6 +385,32 @@ impl Task {
             }
             left.push(namespace.name().into());
         }
+    }
+
+    /// The same when the server closes, but for what keeps the others from reaching it: that is done
+    /// when all sockets' handlers were told.
+    fn part_with(&mut self, socket: &Socket, cx: &mut Context<'_>) {
+        if !self.client.remove(socket) {
+            return;
+        }
+        let reason = DisconnectReason::engine(CloseReason::ServerShuttingDown, None);
+        self.latest = None;
+        self.server.counters().disconnected(reason);
+        self.outside.get_or_insert_default().parted.push(socket.clone());
+        socket.leave_by_steps(Leaving::Disconnecting);
+        self.tell(socket, "disconnecting", reason, cx);
+        socket.leave_by_steps(Leaving::Left);
+        socket.namespace().remove(socket);
+        socket.fail_acks();
+        self.tell(socket, "disconnect", reason, cx);
+    }
+
+    /// The rest of it.
+    fn forget(&self, socket: &Socket) {
+        self.client.conn().close_gate(socket.gate(), None);
+        socket.namespace().adapter().remove(socket.id());
+        socket.fail_acks();
+        socket.clear();
     }
 
     fn tell(
@@ -493,6 +528,21 @@ impl Application for Task {
         }
     }
 
+    fn on_server_close(&mut self, parting: Parting, cx: &mut Context<'_>) {
+        self.ended = true;
+        self.connect_by = None;
+        self.joining = Futures::new();
+        // what the server disconnected before the end has its own reason
+        self.obey(self.client.take_commands(), cx);
+        self.outside.get_or_insert_default().parting = Some(parting);
+        for socket in self.client.sockets() {
+            self.part_with(&socket, cx);
+        }
+        if let Some(outside) = &mut self.outside {
+            outside.parting = None;
+        }
+    }
+
     fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, cx: &mut Context<'_>) {
         self.ended = true;
         // what the server disconnected before the end has its own reason
@@ -501,7 +551,9 @@ impl Application for Task {
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);
         }
-        self.outside = None;
+        for socket in self.outside.take().map(|outside| outside.parted).into_iter().flatten() {
+            self.forget(&socket);
+        }
         let running = std::mem::replace(&mut self.running, Futures::new());
         self.server.detach(running.len(), async move {
             // their errors have nobody to be told to

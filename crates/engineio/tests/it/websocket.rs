@@ -166,7 +166,8 @@ async fn packets_that_are_none_end_the_session() {
         let host = Host::echo(Options::default());
         let mut client = open(&host, eio).await;
         client.send_raw(&input).await;
-        assert_eq!(expect_close(&mut client).await, (None, String::new()), "{input:02x?}");
+        let told = (Some(1008), "no Engine.IO packet".to_owned());
+        assert_eq!(expect_close(&mut client).await, told, "{input:02x?}");
         host.expect(&["open", "close: parse error"]);
         client.send_close(None).await;
         client.expect_eof().await;
@@ -184,7 +185,8 @@ async fn packets_of_the_wrong_direction() {
     }
     client.expect_text("4ok").await;
     client.send_text("2").await;
-    client.expect_close().await;
+    let told = (Some(1008), "heartbeat in the wrong direction".to_owned());
+    assert_eq!(expect_close(&mut client).await, told);
     host.expect(&["open", "ok", "close: transport error"]);
 
     let mut client = open(&host, Eio::V4).await;

@@ -101,7 +101,7 @@ async fn the_close_frame_says_why() {
     let io = Server::builder().limits(limits).build().unwrap();
     io.on_connection(|socket: Socket| {
         socket.on("panic", || -> () { panic!("as asked for") });
-        socket.on("leave", |socket: Socket| drop(socket.disconnect(true)));
+        socket.on("leave", |socket: Socket| socket.disconnect(true));
     });
     let server = connector(&io);
     let large = format!(r#"42["e","{}"]"#, "x".repeat(400));

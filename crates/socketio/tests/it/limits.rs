@@ -228,7 +228,7 @@ fn the_table_is_right() {
         )*};
     }
     times!(max_read_pause rate_grace write_timeout header_timeout body_timeout upgrade_timeout
-        ping_timeout close_timeout);
+        ping_timeout close_timeout leave_timeout);
     macro_rules! off {
         ($($option:ident)*) => {$(
             assert!(engine.$option.is_none());

@@ -5,6 +5,7 @@ mod acks;
 mod axum;
 mod broadcast;
 mod client;
+mod closing;
 mod cluster;
 mod connect;
 mod disconnect;
