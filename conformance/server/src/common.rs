@@ -182,7 +182,7 @@ fn who_am_i(socket: &Socket) {
         let address = handshake.address().map(|address| address.to_string());
         ack.send(object([
             ("query", query.into()),
-            ("auth", handshake.auth().cloned().unwrap_or_default()),
+            ("auth", handshake.auth().unwrap_or_default()),
             ("xdomain", handshake.is_xdomain().into()),
             ("secure", handshake.is_secure().into()),
             ("xtest", optional(handshake.header("x-test"))),

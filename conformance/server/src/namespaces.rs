@@ -55,8 +55,8 @@ fn with_common(io: &Server, name: &str, more: impl Fn(&Socket) + Send + Sync + '
 /// A credential: of the CONNECT auth, else of the handshake query.
 fn credential(socket: &Socket, name: &str) -> Option<String> {
     let handshake = socket.handshake();
-    let auth = handshake.auth().and_then(|auth| auth.get(name)).and_then(Value::as_str);
-    auth.map(str::to_owned).or_else(|| handshake.param(name).map(|value| value.into_owned()))
+    let auth = handshake.auth().and_then(|auth| Some(auth.get(name)?.as_str()?.to_owned()));
+    auth.or_else(|| handshake.param(name).map(|value| value.into_owned()))
 }
 
 fn both(namespace: &Namespace) {
@@ -152,7 +152,8 @@ fn packet_middleware(io: &Server) {
         socket.use_fn(async move |mut event: Event| -> Result<Event, ConnectError> {
             first(format!("1:{}", event.name));
             next.notify_waiters();
-            let argument = event.args.0.first().and_then(Value::as_str).unwrap_or_default();
+            let argument: Option<String> = event.data().unwrap_or_default();
+            let argument = argument.unwrap_or_default();
             match event.name.as_str() {
                 "deny" => return Err(format!("denied {argument}").into()),
                 "deny-data" => {
@@ -162,7 +163,7 @@ fn packet_middleware(io: &Server) {
                     return Err(ConnectError::new("x").data(&data));
                 }
                 "rewrite" => {
-                    if let Some(argument) = event.args.0.first_mut() {
+                    if let Some(argument) = event.args_mut().first_mut() {
                         *argument = "rewritten".into();
                     }
                 }

@@ -8,7 +8,7 @@ pub(crate) fn add(io: &Server) {
     for name in ["/", "/custom"] {
         io.of(name).on_connection(|socket: Socket| {
             let none = || Value::from(IndexMap::new());
-            let auth = socket.handshake().auth().cloned().unwrap_or_else(none);
+            let auth = socket.handshake().auth().unwrap_or_else(none);
             socket.on("message", |socket: Socket, args: Args| socket.emit("message-back", args));
             socket.on("message-with-ack", |args: Args, ack: Ack| ack.send(args));
             socket.emit("auth", auth)

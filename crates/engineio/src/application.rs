@@ -36,6 +36,14 @@ pub trait Application: Send + 'static {
         true
     }
 
+    /// Bytes of what the peer sent that are kept now; asked at the end of each turn, so it should
+    /// cost little. They count in [`Options::max_total_inbound_bytes`].
+    ///
+    /// [`Options::max_total_inbound_bytes`]: crate::Options::max_total_inbound_bytes
+    fn kept_bytes(&self) -> usize {
+        0
+    }
+
     /// The peer sends faster than it may, and is not read for a while, for this limit. Called when
     /// that begins; if the peer does not come to rest, its session ends after `rate_grace`.
     fn on_rate_limited(&mut self, limit: Limit, cx: &mut Context<'_>) {

@@ -170,6 +170,7 @@ impl Driver {
         if self.engine.bounds.backlog.is_over() {
             self.engine.cut_longest_queues();
         }
+        self.engine.cut_largest_holders();
         if self.socket.shared().outbox.overflowed() {
             self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
         }
@@ -188,6 +189,7 @@ impl Driver {
         if self.stage == Stage::Over {
             return Poll::Ready(());
         }
+        self.count_kept();
         // What was just written may have made room for what was held back, and the application
         // may have got ready since.
         let held_back = self.unread_since.is_some() && self.stage == Stage::Open;
@@ -196,6 +198,21 @@ impl Driver {
         }
         self.arm(now, cx);
         Poll::Pending
+    }
+
+    /// Counts what is kept from this turn to the next.
+    fn count_kept(&self) {
+        let of_transport = match &self.transport {
+            Transport::WebSocket(websocket) => websocket.kept_bytes(),
+            Transport::Polling(_) | Transport::Gone => 0,
+        };
+        let kept = self.socket.request().kept_bytes()
+            + of_transport
+            + self.probe.as_ref().map_or(0, |probe| probe.kept_bytes())
+            + self.post.as_ref().map_or(0, Post::kept_bytes)
+            + self.application.as_ref().map_or(0, |application| application.kept_bytes());
+        self.engine.inbound.set(&self.socket.shared().kept, kept);
+        self.engine.cut_largest_holders();
     }
 
     // ---- opening ----------------------------------------------------------------------------
@@ -492,6 +509,7 @@ impl Drop for Driver {
         self.socket.set_closing();
         self.socket.shared().mailbox.close();
         self.socket.shared().outbox.discard();
+        self.engine.inbound.set(&self.socket.shared().kept, 0);
         self.engine.session_gone(&self.socket);
     }
 }

@@ -48,12 +48,14 @@ mod connections;
 mod cors;
 mod deflate;
 mod driver;
+mod fair;
 mod functions;
 mod gate;
 mod guarded;
 mod handshake;
 mod heads;
 mod id;
+mod inbound;
 mod layer;
 mod limits;
 mod listen;
@@ -90,6 +92,7 @@ pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
 };
+pub use fair::whom_to_cut;
 pub use functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SyncForm,
 };

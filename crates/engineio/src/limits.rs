@@ -43,6 +43,8 @@ limits! {
     PendingPongs = "max_pending_pongs",
     /// Bytes that wait to be sent in the whole server: the longest queues cut.
     TotalOutboundBytes = "max_total_outbound_bytes",
+    /// Bytes kept of what clients sent, in the whole server: sessions ended for which most is kept.
+    TotalInboundBytes = "max_total_inbound_bytes",
     /// How long a client may take nothing while bytes wait for it.
     WriteTimeout = "write_timeout",
     /// How long the application may leave a client unread.

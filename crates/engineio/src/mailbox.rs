@@ -64,6 +64,11 @@ impl Post {
         (Self { packets, done: Some(done), next: None }, taken)
     }
 
+    /// Bytes that it keeps, and those that wait behind it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.packets.kept_bytes() + self.next.as_ref().map_or(0, |next| next.kept_bytes())
+    }
+
     /// Another one, behind this one. Only one can be, for it is answered when it has its turn.
     pub(crate) fn follow(&mut self, post: Self) {
         debug_assert!(self.done.is_none() && self.next.is_none(), "one POST at a time");

@@ -31,6 +31,7 @@ impl Stats {
         gauge!("engineio_queued_bytes").set(number(self.queued_bytes));
         gauge!("engineio_longest_queue_bytes").set(number(self.longest_queue));
         gauge!("engineio_outbound_bytes").set(number(self.outbound_bytes));
+        gauge!("engineio_inbound_bytes").set(number(self.inbound_bytes));
         gauge!("engineio_draining").set(f64::from(u8::from(self.draining)));
 
         counter!("engineio_sessions_opened_total").absolute(self.opened);
@@ -80,6 +81,7 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     ("engineio_queued_bytes", Unit::Bytes, "Bytes that wait to be sent to all clients"),
     ("engineio_longest_queue_bytes", Unit::Bytes, "Bytes that wait for the slowest client"),
     ("engineio_outbound_bytes", Unit::Bytes, "Bytes that wait for slow clients, each packet once"),
+    ("engineio_inbound_bytes", Unit::Bytes, "Bytes kept of what clients sent"),
     ("engineio_draining", Unit::Count, "1 while new sessions are refused, else 0"),
 ];
 

@@ -56,6 +56,12 @@ pub struct Options {
     /// that waits for many clients counts once, as it is in memory once. To be set to what the
     /// machine can spare.
     pub max_total_outbound_bytes: usize,
+    /// Bytes of what clients sent that may be kept in the whole server (1 GiB): messages and bodies
+    /// that have begun, packets that wait for handlers or attachments, what clients authenticated
+    /// with, heads of requests. Beyond, the sessions for which most is kept end until an eighth is
+    /// free again: of the address that has most, the largest first. To be set to what the machine
+    /// can spare.
+    pub max_total_inbound_bytes: usize,
     /// What happens to a client that does not take what it is sent ([`SlowConsumer::Disconnect`]).
     pub slow_consumer: SlowConsumer,
     /// How long a client may take nothing while bytes wait for it (30 s).
@@ -160,6 +166,7 @@ impl Default for Options {
             max_outbound_packets: 10_000,
             max_pending_pongs: 64,
             max_total_outbound_bytes: 1024 * 1024 * 1024,
+            max_total_inbound_bytes: 1024 * 1024 * 1024,
             slow_consumer: SlowConsumer::Disconnect,
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
@@ -220,6 +227,7 @@ impl Options {
             ("max_outbound_packets", self.max_outbound_packets),
             ("max_pending_pongs", self.max_pending_pongs),
             ("max_total_outbound_bytes", self.max_total_outbound_bytes),
+            ("max_total_inbound_bytes", self.max_total_inbound_bytes),
             ("max_connections", self.max_connections.unwrap_or(usize::MAX)),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
             ("max_sessions_per_address", self.max_sessions_per_address.unwrap_or(usize::MAX)),

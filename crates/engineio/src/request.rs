@@ -153,6 +153,11 @@ impl Request {
         self.0.issued
     }
 
+    /// Bytes that it keeps.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.0.head.len()
+    }
+
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.0.head.split(|byte| *byte == b'\n')
     }

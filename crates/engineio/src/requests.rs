@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::compression::Coding;
 use crate::cors::AllowedOrigin;
+use crate::inbound;
 use crate::limits::Limit;
 use crate::mailbox::{Mail, NotAdmitted, Poll, Post};
 use crate::options::Options;
@@ -115,9 +116,10 @@ where
     }
     let upload = Upload(Some(socket));
     let limit = engine.options.max_http_buffer_size;
+    let counted = inbound::Body::new(engine, socket);
     // most bodies come with their heads: no timer, and nobody to tell of the session's end
     let read = {
-        let mut reading = std::pin::pin!(body.read(limit));
+        let mut reading = std::pin::pin!(body.read(limit, |bytes| counted.has_grown(bytes)));
         match poll_fn(|cx| task::Poll::Ready(reading.as_mut().poll(cx))).await {
             task::Poll::Ready(read) => Some(read),
             task::Poll::Pending => tokio::select! {
@@ -149,6 +151,7 @@ where
         }
     };
     upload.finish();
+    drop(counted); // it is the driver's from here on
     let max_packets = engine.options.max_packets_per_payload;
     let packets = match asked.query.jsonp {
         None => payload::Decoder::new(form, body, max_packets),

@@ -44,7 +44,12 @@ impl<B: http_body::Body> RequestBody<B> {
     }
 
     /// Reads all of it; never holds more than the limit, and reserves nothing for an announcement.
-    pub(crate) async fn read(&mut self, limit: usize) -> Result<Bytes, Unread> {
+    /// `has_grown` is told how much is held, each time that more is to come.
+    pub(crate) async fn read(
+        &mut self,
+        limit: usize,
+        has_grown: impl Fn(usize),
+    ) -> Result<Bytes, Unread> {
         let Some(body) = &mut self.body else { return Ok(Bytes::new()) };
         if body.size_hint().lower() > limit as u64 {
             return Err(Unread::TooLarge);
@@ -71,6 +76,7 @@ impl<B: http_body::Body> RequestBody<B> {
             if body.is_end_stream() {
                 break;
             }
+            has_grown(first.len() + all.capacity());
         }
         self.body = None;
         Ok(if all.is_empty() { first } else { all.freeze() })

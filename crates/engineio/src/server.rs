@@ -1,7 +1,6 @@
 //! The engine: its sessions, and the end of them all.
 
 use std::borrow::Borrow;
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -19,8 +18,8 @@ use crate::addresses::{Address, AddressTable};
 use crate::application::{Application, Context, IntoApplication};
 use crate::closing::{Closing, Draining, Told};
 use crate::connections::Connections;
+use crate::inbound::Inbound;
 use crate::layer::EngineLayer;
-use crate::limits::Limit;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
 use crate::outbox::Bounds;
@@ -39,6 +38,7 @@ pub(crate) struct Engine {
     pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
     pub(crate) bounds: Arc<Bounds>,
+    pub(crate) inbound: Inbound,
     pub(crate) connections: Arc<Connections>,
     sessions: Mutex<Sessions>,
     /// `None`: nothing is bounded by address.
@@ -107,6 +107,7 @@ impl Server {
         let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
         Ok(Self(Arc::new(Engine {
             bounds: Arc::new(Bounds::new(&options)),
+            inbound: Inbound::new(options.max_total_inbound_bytes),
             connections: Arc::new(Connections::new(options.max_connections)),
             addresses: AddressTable::new(&options),
             options,
@@ -202,6 +203,7 @@ impl Server {
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
         stats.outbound_bytes = self.0.bounds.backlog.bytes();
+        stats.inbound_bytes = self.0.inbound.bytes();
         stats.connections = self.0.connections.served();
         // handles first: not all queues are to be waited for while nobody can connect
         stats.look_at(&self.0.all_sessions());
@@ -397,35 +399,6 @@ impl Engine {
         self.finish_after(is_last);
         self.counters.session_gone();
         self.ended.notify_waiters();
-    }
-
-    /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
-    pub(crate) fn cut_longest_queues(&self) {
-        let backlog = &self.bounds.backlog;
-        if !backlog.claim() {
-            return;
-        }
-        let sessions = self.all_sessions().into_iter();
-        let mut queues: Vec<_> = sessions.map(|socket| (socket.queued_bytes(), socket)).collect();
-        queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
-        // What others are writing just now, and packets that other queues share, are not freed at
-        // once: so no more is cut than would have been enough.
-        let mut excess = backlog.excess();
-        for (bytes, socket) in queues {
-            if bytes == 0 || excess == 0 || backlog.excess() == 0 {
-                break;
-            }
-            if socket.shared().outbox.cut() {
-                excess = excess.saturating_sub(bytes);
-                tracing::debug!(
-                    sid = socket.id(),
-                    bytes,
-                    "queue cut: too much waits in the server"
-                );
-                self.counters.limited(Limit::TotalOutboundBytes);
-                socket.wake();
-            }
-        }
     }
 
     /// Those that requests find.

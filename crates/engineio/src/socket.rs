@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use crate::batch;
 use crate::closing::Parting;
 use crate::gate::Gate;
+use crate::inbound::Kept;
 use crate::mailbox::{Mail, Mailbox};
 use crate::outbox::{Cost, Link, Outbox, Push, Todo, Wire};
 use crate::request::Request;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     state: AtomicU8,
     pub(crate) outbox: Outbox,
     pub(crate) mailbox: Mailbox,
+    pub(crate) kept: Kept,
     pub(crate) waker: AtomicWaker,
     counters: Arc<Counters>,
     runtime: Handle,
@@ -56,6 +58,9 @@ pub enum Detail {
     NotRead,
     /// The client sent faster than it may, for too long.
     RateLimited,
+    /// The server kept more of what clients sent than `max_total_inbound_bytes`, and most of it for
+    /// this client.
+    KeptTooMuch,
     /// The layer above panicked.
     Panic,
     /// The peer broke the WebSocket protocol; the close code that it was told.
@@ -95,6 +100,7 @@ impl Socket {
             state: AtomicU8::new(OPEN),
             outbox: Outbox::new(Arc::clone(&engine.bounds), Wire { protocol, base64 }),
             mailbox: Mailbox::default(),
+            kept: Kept::default(),
             waker: AtomicWaker::new(),
             counters: Arc::clone(&engine.counters),
             runtime: Handle::current(),
@@ -320,6 +326,13 @@ impl Socket {
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.0.outbox.bytes()
+    }
+
+    /// Bytes that are kept of what the client sent, see
+    /// [`Options::max_total_inbound_bytes`](crate::Options::max_total_inbound_bytes).
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.0.kept.bytes()
     }
 
     /// Whether the handle is of the same session as another.

@@ -48,6 +48,8 @@ macro_rules! stats {
             /// Bytes that wait in the queues of clients who do not take them; a packet that waits for
             /// many counts once.
             pub outbound_bytes: usize,
+            /// Bytes that are kept of what clients sent.
+            pub inbound_bytes: usize,
             /// How often each limit acted.
             pub limits: LimitCounts,
         }
@@ -99,6 +101,7 @@ macro_rules! stats {
                 }
                 self.connections += other.connections;
                 self.outbound_bytes += other.outbound_bytes;
+                self.inbound_bytes += other.inbound_bytes;
                 self.limits.add_all(&other.limits);
                 add_by(&mut self.closed, other.closed);
                 add_by(&mut self.refused_by_code, other.refused_by_code);

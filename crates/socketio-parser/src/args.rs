@@ -16,7 +16,7 @@ use crate::json::Tokens;
 use crate::msgpack;
 use crate::scan::{element_end, plain_placeholder};
 use crate::text::repair;
-use crate::{ArgsError, EncodeError, Value};
+use crate::{ArgsError, EncodeError, Value, weight};
 
 /// The arguments of one packet.
 ///
@@ -122,6 +122,41 @@ impl<'a> Args<'a> {
             Repr::Json { text, attachments, .. } => {
                 Elements::new(text).map(|json| value(json, attachments)).collect()
             }
+        }
+    }
+
+    /// The arguments as values that can be changed. As received they are read for it, and are values
+    /// from then on.
+    pub fn values_mut(&mut self) -> &mut Vec<Value> {
+        if !matches!(self.0, Repr::Values(_)) {
+            self.0 = Repr::Values(self.to_values());
+        }
+        match &mut self.0 {
+            Repr::Values(values) => values,
+            _ => unreachable!("made values above"),
+        }
+    }
+
+    /// Bytes of memory that the arguments take as [`Value`]s, as [`Args::to_values`] gives them: an
+    /// estimate, seldom too low. Takes one pass over them, and builds nothing.
+    ///
+    /// Most types take less. One that takes more for an element than a `Value` does, as a struct of
+    /// many optional members for `{}`, is not foreseen.
+    #[must_use]
+    pub fn value_bytes(&self) -> usize {
+        weight::of(&self.0)
+    }
+
+    /// Bytes that the arguments keep in the form that they have.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Json { text, attachments, .. } => {
+                text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+            }
+            #[cfg(feature = "msgpack")]
+            Repr::Msgpack { bytes, .. } => bytes.len(),
+            Repr::Values(_) => self.value_bytes(),
         }
     }
 

@@ -179,6 +179,11 @@ impl Reading {
         self.messages > 0
     }
 
+    /// Bytes of the packet that has begun.
+    pub(crate) const fn kept_bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn text(
         &mut self,
         text: &str,

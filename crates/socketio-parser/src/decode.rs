@@ -171,6 +171,17 @@ impl Decoder {
         }
     }
 
+    /// Bytes that are kept of a packet that has begun.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Json(pending) => pending.as_ref().map_or(0, |packet| packet.kept_bytes()),
+            #[cfg(feature = "msgpack")]
+            Kind::Msgpack => 0,
+            Kind::Custom(reading) => reading.kept_bytes(),
+        }
+    }
+
     /// Frees the latest packet, if it was made of several messages: it lives here, as what
     /// [`Decoder::binary`] gives borrows from it. The next message frees it, too.
     pub fn release(&mut self) {

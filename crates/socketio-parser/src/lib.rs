@@ -50,6 +50,7 @@ mod strict;
 mod text;
 mod value;
 mod value_de;
+mod weight;
 
 #[cfg(test)]
 mod tests;

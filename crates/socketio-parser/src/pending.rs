@@ -65,6 +65,11 @@ impl Pending {
         Ok(())
     }
 
+    /// Bytes that it keeps.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Whether no attachment is to come.
     pub(crate) fn is_complete(&self) -> bool {
         self.attachments.len() >= self.expected

@@ -244,6 +244,13 @@ impl Builder {
         self
     }
 
+    /// Bytes of what clients sent that may be kept in the whole server (1 GiB): beyond, the clients
+    /// for which most is kept are disconnected; see [`Options::max_total_inbound_bytes`].
+    pub fn max_total_inbound_bytes(mut self, bytes: usize) -> Self {
+        self.engine.max_total_inbound_bytes = bytes;
+        self
+    }
+
     /// What happens to a client that does not take what it is sent (it is disconnected).
     pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
         self.engine.slow_consumer = policy;

@@ -3,7 +3,7 @@
 //! The handle is what users see; the work is done by the connection's [`Task`](crate::task::Task).
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -26,6 +26,8 @@ struct Inner {
     has_commands: AtomicBool,
     /// There is a deadline: for the task, which asks each turn. Set under the lock.
     has_ack_deadline: AtomicBool,
+    /// Bytes of what it wanted to join its namespaces with.
+    kept_bytes: AtomicUsize,
 }
 
 struct State {
@@ -56,6 +58,7 @@ impl Client {
             }),
             has_commands: AtomicBool::new(false),
             has_ack_deadline: AtomicBool::new(false),
+            kept_bytes: AtomicUsize::new(0),
         }))
     }
 
@@ -180,6 +183,19 @@ impl Client {
         let mut state = self.state();
         self.0.has_ack_deadline.store(false, Ordering::Relaxed);
         state.ack_deadline = None;
+    }
+
+    /// So many bytes more are kept.
+    pub(crate) fn keep(&self, bytes: usize) {
+        self.0.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn release(&self, bytes: usize) {
+        self.0.kept_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.0.kept_bytes.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> Held<MutexGuard<'_, State>> {

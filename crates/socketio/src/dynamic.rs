@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
-use socketio_parser::Value;
+use serde::de::DeserializeOwned;
+use socketio_parser::{ArgsError, Value};
 
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
+use crate::handshake::Credentials;
 use crate::namespace::{Hooks, Namespace};
 use crate::registry::Registry;
 use crate::socket::Socket;
@@ -20,10 +22,28 @@ use crate::socket::Socket;
 pub struct Candidate {
     /// The name that the client asks for.
     pub name: String,
-    /// What the client sent with its wish, see [`Handshake::auth`](crate::Handshake::auth).
-    pub auth: Option<Value>,
     /// The client's connection.
     pub conn: engineio::Socket,
+    pub(crate) credentials: Option<Arc<Credentials>>,
+}
+
+impl Candidate {
+    /// What the client sent with its wish, see [`Handshake::auth`](crate::Handshake::auth).
+    #[must_use]
+    pub fn auth(&self) -> Option<Value> {
+        self.credentials.as_ref().map(|credentials| credentials.auth())
+    }
+
+    /// The same as a type, see [`Handshake::auth_as`](crate::Handshake::auth_as).
+    ///
+    /// # Errors
+    /// Why it is not of that type.
+    pub fn auth_as<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        match &self.credentials {
+            Some(credentials) => credentials.read(),
+            None => socketio_parser::from_value(Value::Null),
+        }
+    }
 }
 
 /// Decides which names are dynamic namespaces: what [`Server::of_matching`] takes.

@@ -22,6 +22,8 @@ pub struct EventContext<'a> {
     ack: Option<Ack>,
     /// The event was answered before any handler asked for an [`Ack`].
     answered: bool,
+    /// Bytes that the latest handler got, besides the arguments.
+    charged: usize,
 }
 
 /// What the event is about.
@@ -34,7 +36,7 @@ pub(crate) enum Cause<'a> {
 
 impl<'a> EventContext<'a> {
     pub(crate) fn new(socket: &'a Socket, name: &'a str, cause: Cause<'a>) -> Self {
-        Self { socket, name, cause, ack_id: None, ack: None, answered: false }
+        Self { socket, name, cause, ack_id: None, ack: None, answered: false, charged: 0 }
     }
 
     pub(crate) fn with_ack(mut self, id: Option<u64>) -> Self {
@@ -61,6 +63,23 @@ impl<'a> EventContext<'a> {
             Cause::Arguments(args) => Some(args),
             _ => None,
         }
+    }
+
+    /// Says that what an extractor makes takes so many bytes besides the arguments, which count in
+    /// any case: if the handler has to wait, they count in
+    /// [`Limits::max_pending_bytes`](crate::Limits::max_pending_bytes).
+    pub fn charge(&mut self, bytes: usize) {
+        self.charged = self.charged.saturating_add(bytes);
+    }
+
+    /// Another handler is called, which has got nothing yet.
+    pub(crate) fn begin(&mut self) {
+        self.charged = 0;
+    }
+
+    /// Bytes that the handler that was called may keep, an estimate.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.args().map_or(0, Args::value_bytes).saturating_add(self.charged)
     }
 
     /// The client's acknowledgement; all handlers of the event share it.

@@ -10,6 +10,7 @@ use socketio_parser::{IndexMap, Spread, Value};
 
 use crate::error::BoxError;
 use crate::event::{Ack, EventContext};
+use crate::handshake::Credentials;
 use crate::reason::Reason;
 use crate::socket::Socket;
 
@@ -169,10 +170,10 @@ pub struct Auth<T>(pub T);
 
 impl<T: DeserializeOwned> FromEvent for Auth<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
-        let auth = event.socket().auth().cloned().unwrap_or_default();
-        socketio_parser::from_value(auth)
-            .map(Auth)
-            .map_err(|error| ExtractError::new(event, format!("auth: {error}")))
+        let taken = event.socket().credentials().map_or(0, Credentials::value_bytes);
+        event.charge(taken);
+        let auth = event.socket().handshake().auth_as();
+        auth.map(Auth).map_err(|error| ExtractError::new(event, format!("auth: {error}")))
     }
 }
 
@@ -201,6 +202,7 @@ pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromEvent for Query<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+        event.charge(2 * event.socket().request().query().len());
         let handshake = event.socket().handshake();
         // of a parameter that is given twice, the last counts
         let pairs: IndexMap<Cow<'_, str>, Cow<'_, str>> = handshake.query().collect();

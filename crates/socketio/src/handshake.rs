@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use engineio::Request;
 use engineio_proto::handshake::pairs;
-use socketio_parser::{Args, IndexMap, Value};
+use serde::de::DeserializeOwned;
+use socketio_parser::{Args, ArgsError, IndexMap, One, Value};
 
+use crate::client::Client;
 use crate::socket::Socket;
 
 /// What a client sent with its wish to join, as it came: nothing is made of it before it is known
@@ -20,25 +23,80 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    pub(crate) fn read(self) -> Credentials {
-        let auth = match self.query {
-            Some(query) => Some(query_value(query)),
-            None => self.auth.and_then(|auth| auth.into_values().pop()),
+    /// What is to be kept of it; `None` if the client sent nothing.
+    pub(crate) fn keep(self, client: &Client) -> Option<Arc<Credentials>> {
+        let sent = match self.query {
+            Some(query) => Sent::Query(query.into()),
+            None => Sent::Auth(self.auth?.into_owned()),
         };
-        Credentials { auth, nsp_query: self.query.map(Into::into) }
+        let credentials = Credentials { sent, client: client.clone() };
+        client.keep(credentials.kept_bytes());
+        Some(Arc::new(credentials))
     }
 }
 
-/// What the client asked with, when it wanted to join.
-#[derive(Default)]
+/// What the client asked with, when it wanted to join: kept as it came, and read by who wants to
+/// know. A tree of values would take many times as much, for each namespace of each connection.
+#[derive(Debug)]
 pub(crate) struct Credentials {
-    pub(crate) auth: Option<Value>,
-    pub(crate) nsp_query: Option<Box<str>>,
+    sent: Sent,
+    /// Whose memory it is.
+    client: Client,
+}
+
+#[derive(Debug)]
+enum Sent {
+    /// One argument.
+    Auth(Args<'static>),
+    /// The parameters of a namespace, of clients before 3.x.
+    Query(Box<str>),
 }
 
 impl Credentials {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.auth.is_none() && self.nsp_query.is_none()
+    fn kept_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.sent {
+                Sent::Auth(auth) => auth.kept_bytes(),
+                Sent::Query(query) => query.len(),
+            }
+    }
+
+    pub(crate) fn query(&self) -> Option<&str> {
+        match &self.sent {
+            Sent::Auth(_) => None,
+            Sent::Query(query) => Some(query),
+        }
+    }
+
+    // reference: handshake.auth of EIO 3 clients, as 4.8.4
+    pub(crate) fn auth(&self) -> Value {
+        match &self.sent {
+            Sent::Auth(auth) => auth.to_values().pop().unwrap_or_default(),
+            Sent::Query(query) => pairs(query)
+                .map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        match &self.sent {
+            Sent::Auth(auth) => auth.deserialize::<One<T>>().map(|One(auth)| auth),
+            Sent::Query(_) => socketio_parser::from_value(self.auth()),
+        }
+    }
+
+    /// What it takes as a value, see [`Args::value_bytes`].
+    pub(crate) fn value_bytes(&self) -> usize {
+        match &self.sent {
+            Sent::Auth(auth) => auth.value_bytes(),
+            Sent::Query(query) => Args::from_values(vec![self.auth()]).value_bytes() + query.len(),
+        }
+    }
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        self.client.release(self.kept_bytes());
     }
 }
 
@@ -71,7 +129,7 @@ impl<'a> Handshake<'a> {
     /// with the namespace, which win. The engine's own (`EIO`, `transport`, ...) are among them.
     // reference: socket.handshake, as 2.5
     pub fn query(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
-        let own = self.socket.nsp_query().unwrap_or_default();
+        let own = self.socket.credentials().and_then(Credentials::query).unwrap_or_default();
         let overridden = move |name: &str| pairs(own).any(|(own, _)| own == name);
         let request = pairs(self.request().query()).filter(move |(name, _)| !overridden(name));
         request.chain(pairs(own))
@@ -84,10 +142,38 @@ impl<'a> Handshake<'a> {
     }
 
     /// What the client sent with its wish to join: `auth` of clients 3.x and later, the parameters
-    /// given with the namespace of clients before.
+    /// given with the namespace of clients before. It is kept as text and read by each call; a value
+    /// of your own to be looked at often is better put into
+    /// [`Socket::extensions`](crate::Socket::extensions).
     #[must_use]
-    pub fn auth(&self) -> Option<&'a Value> {
-        self.socket.auth()
+    pub fn auth(&self) -> Option<Value> {
+        self.socket.credentials().map(Credentials::auth)
+    }
+
+    /// The same as a type, read from the text; if the client sent nothing, from `null`.
+    ///
+    /// ```
+    /// # use socketio::{BoxError, Server, Socket};
+    /// #[derive(serde::Deserialize)]
+    /// struct Login {
+    ///     token: String,
+    /// }
+    ///
+    /// # fn example(io: Server) {
+    /// io.use_fn(async |socket: Socket| match socket.handshake().auth_as::<Login>() {
+    ///     Ok(login) if login.token == "sesame" => Ok(()),
+    ///     _ => Err("who are you?"),
+    /// });
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Why it is not of that type.
+    pub fn auth_as<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        match self.socket.credentials() {
+            Some(credentials) => credentials.read(),
+            None => socketio_parser::from_value(Value::Null),
+        }
     }
 
     /// The address of the client, if the HTTP server tells it: that of the TCP peer, or the one that
@@ -145,14 +231,8 @@ impl<'a> Handshake<'a> {
             ("issued", issued.into()),
             ("url", self.request().uri().into()),
             ("query", query.into()),
-            ("auth", self.auth().cloned().unwrap_or_else(|| IndexMap::new().into())),
+            ("auth", self.auth().unwrap_or_else(|| IndexMap::new().into())),
         ];
         members.into_iter().collect()
     }
-}
-
-/// The parameters of a namespace, as `auth`.
-// reference: handshake.auth of EIO 3 clients, as 4.8.4
-fn query_value(query: &str) -> Value {
-    pairs(query).map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect()
 }

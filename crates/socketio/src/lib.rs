@@ -33,6 +33,7 @@ mod ack;
 mod builder;
 mod bundle;
 mod client;
+mod detached;
 mod dynamic;
 mod error;
 mod event;
@@ -92,8 +93,8 @@ pub use socketio_adapter::{
     Room, SocketId,
 };
 pub use socketio_parser::{
-    Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet, PacketType,
-    Parser, Revision, Spread, Value,
+    ArgsError, Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet,
+    PacketType, Parser, Revision, Spread, Value,
 };
 pub use stats::Stats;
 

@@ -26,15 +26,20 @@ pub struct Limits {
     /// Handlers of one connection that may wait at a time (1,000): beyond, the connection is not
     /// read until some have finished. Those of one read are started in any case.
     pub max_pending_handlers: usize,
-    /// Bytes of the packets whose handlers of one connection wait (16 MiB), as above: handlers keep
-    /// the arguments that they were called with.
+    /// Bytes that the waiting handlers and middleware of one connection keep (16 MiB), as above. What
+    /// middleware keeps is the packet. What a handler keeps are the arguments that it was called
+    /// with, which count as what they take as [`Value`](crate::Value)s, whatever their type: a number
+    /// is 16 bytes, a text 40 and its own. The packet that goes beyond is the last one.
     pub max_pending_bytes: usize,
     /// Bytes of a CONNECT packet (65,536): what a client sends as `auth` is kept with its socket, and
     /// a connection may have many.
     pub max_auth_bytes: usize,
     /// Handlers that may go on after their connections ended, of the whole server (100,000):
-    /// beyond, the unfinished handlers of a connection are dropped with it.
+    /// beyond, those that an ended connection left behind are dropped until an eighth is free. Of the
+    /// address that has most, the largest such group goes first, and of equal ones the newest.
     pub max_detached_handlers: usize,
+    /// Bytes that these handlers keep, counted as above (64 MiB). Beyond, as above.
+    pub max_detached_bytes: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +55,7 @@ impl Default for Limits {
             max_pending_bytes: 16 * 1024 * 1024,
             max_auth_bytes: 65_536,
             max_detached_handlers: 100_000,
+            max_detached_bytes: 64 * 1024 * 1024,
         }
     }
 }
@@ -97,12 +103,14 @@ limits! {
     PendingAcks = "max_pending_acks",
     /// Handlers of one connection that wait: reading paused.
     PendingHandlers = "max_pending_handlers",
-    /// Bytes of the packets whose handlers wait: reading paused.
+    /// Bytes that the waiting handlers of one connection keep: reading paused.
     PendingBytes = "max_pending_bytes",
     /// Bytes of a CONNECT packet: refused.
     AuthBytes = "max_auth_bytes",
     /// Handlers that outlive their connections: dropped.
     DetachedHandlers = "max_detached_handlers",
+    /// Bytes that handlers keep that outlive their connections: dropped.
+    DetachedBytes = "max_detached_bytes",
     /// Arrays and objects inside each other.
     Depth = "max_depth",
     /// Arguments of one packet.

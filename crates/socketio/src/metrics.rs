@@ -19,8 +19,14 @@ impl Stats {
     /// to these numbers. They have no label that tells servers apart.
     pub fn publish(&self) {
         self.engine.publish();
-        let gauges =
-            [self.namespaces, self.sockets, self.rooms, self.pending_acks, self.detached_handlers];
+        let gauges = [
+            self.namespaces,
+            self.sockets,
+            self.rooms,
+            self.pending_acks,
+            self.detached_handlers,
+            self.detached_bytes,
+        ];
         for ((name, _), count) in GAUGES.iter().zip(gauges) {
             gauge!(*name).set(count as f64); // exact up to 2^53
         }
@@ -52,12 +58,13 @@ pub fn describe_metrics() {
 }
 
 /// In the order in which [`Stats::publish`] has them.
-const GAUGES: [(&str, &str); 5] = [
+const GAUGES: [(&str, &str); 6] = [
     ("socketio_namespaces", "Namespaces"),
     ("socketio_sockets", "Connected sockets of all namespaces"),
     ("socketio_rooms", "Rooms that somebody is in"),
     ("socketio_pending_acks", "Acknowledgements that clients owe"),
     ("socketio_detached_handlers", "Handlers that outlive their connections"),
+    ("socketio_detached_bytes", "Bytes that handlers keep that outlive their connections"),
 ];
 
 const COUNTERS: &[(&str, &str)] = &[
@@ -66,6 +73,6 @@ const COUNTERS: &[(&str, &str)] = &[
     ("socketio_connect_errors_total", "Sockets that were refused"),
     ("socketio_invalid_packets_total", "Connections ended for a packet that cannot be read"),
     ("socketio_handler_panics_total", "Panics of handlers and middleware"),
-    ("socketio_handlers_dropped_total", "Handlers dropped as too many outlived their connections"),
+    ("socketio_handlers_dropped_total", "Handlers of ended connections that were dropped"),
     ("socketio_limit_hits_total", "Times that a limit of the Socket.IO level acted, by its option"),
 ];

@@ -5,6 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+use socketio_parser::{ArgsError, Value};
+
 use crate::error::ConnectError;
 use crate::extract::Args;
 use crate::socket::Socket;
@@ -21,15 +24,43 @@ pub(crate) type EventMiddleware = Arc<dyn Fn(Event) -> MiddlewareFuture<Event> +
 /// concern the next run.
 pub(crate) type Chain<T> = Arc<[T]>;
 
-/// An incoming event, as a socket's middleware sees it. Both fields may be changed.
+/// An incoming event, as a socket's middleware sees it: its name and the arguments, without the
+/// client's callback. Both may be changed.
+///
+/// The arguments are kept as they came until somebody asks for values.
 // seed: socket.use
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
     /// The name.
     pub name: String,
-    /// The arguments, without the client's callback.
-    pub args: Args,
+    pub(crate) args: socketio_parser::Args<'static>,
+}
+
+impl Event {
+    /// The arguments as values.
+    #[must_use]
+    pub fn args(&self) -> Args {
+        Args(self.args.to_values())
+    }
+
+    /// The arguments as a type, like [`Data`](crate::Data) reads them.
+    ///
+    /// # Errors
+    /// Which argument does not fit, and why.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        self.args.deserialize()
+    }
+
+    /// The arguments as values that may be changed: what comes after it sees them so.
+    pub fn args_mut(&mut self) -> &mut Vec<Value> {
+        self.args.values_mut()
+    }
+
+    /// Bytes that wait with it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.name.len() + self.args.kept_bytes()
+    }
 }
 
 pub(crate) fn connect_middleware<F, Fut, E>(f: F) -> ConnectMiddleware

@@ -6,7 +6,7 @@ mod namespaces;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -20,11 +20,11 @@ use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tracing::Instrument as _;
 
 use crate::builder::{BuildError, Builder};
 use crate::bundle::Files;
 use crate::client::Client;
+use crate::detached::Detached;
 use crate::dynamic::{NamespaceRule, ParentNamespace};
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
@@ -58,6 +58,7 @@ struct Inner {
     connect_timeout: Duration,
     root_first: bool,
     counters: Arc<Counters>,
+    detached: Arc<Detached>,
     rate_listeners: Mutex<Vec<RateListener>>,
 }
 
@@ -94,6 +95,7 @@ impl Server {
         let Parts { engine, adapter, files, parser, limits, state, connect_timeout, root_first } =
             parts;
         let packet_limits = Arc::new(limits.packet.clone());
+        let detached = Arc::new(Detached::new(&limits));
         let shared = Shared {
             encoder: parser.encoder(),
             limits: Arc::new(limits),
@@ -114,6 +116,7 @@ impl Server {
             connect_timeout,
             root_first,
             counters: Arc::default(),
+            detached,
             rate_listeners: Mutex::default(),
         }));
         server.serve_engine(&server.0.engine);
@@ -179,7 +182,7 @@ impl Server {
     /// // a function of the name
     /// io.of_matching(|name: &str| name.len() == 37 && name.starts_with("/"));
     /// // or one that may take its time
-    /// io.of_matching(async |candidate: Candidate| candidate.auth.is_some());
+    /// io.of_matching(async |candidate: Candidate| candidate.auth().is_some());
     /// # }
     /// ```
     // reference: server.of with a regular expression or a function, 2.1 and later
@@ -418,6 +421,7 @@ impl Server {
         let bound = lock(&self.0.bound).clone();
         bound.iter().for_each(|bound| engine += bound.stats());
         let mut stats = self.0.counters.snapshot(engine);
+        (stats.detached_handlers, stats.detached_bytes) = self.0.detached.counts();
         stats.limits = stats.engine.limits.clone();
         stats.limits.extend(self.0.shared.counters.counts());
         stats.look_at(&self.0.registry.all());
@@ -459,26 +463,24 @@ impl Server {
         self.0.shared.counters.add(limit, 1);
     }
 
-    /// Lets the unfinished handlers of a connection that ended go on, in a task of their own.
-    pub(crate) fn detach(&self, count: usize, handlers: impl Future<Output = ()> + Send + 'static) {
-        if count == 0 {
+    /// Lets the unfinished handlers of a connection that ended go on, in a task of their own; so many
+    /// of them, which keep so many bytes.
+    pub(crate) fn detach(
+        &self,
+        address: Option<IpAddr>,
+        handlers: usize,
+        bytes: usize,
+        running: impl Future<Output = ()> + Send + 'static,
+    ) {
+        if handlers == 0 {
             return;
         }
-        let counters = Arc::clone(&self.0.counters);
-        let before = counters.detached_handlers.fetch_add(count, Ordering::Relaxed);
-        if before + count > self.limits().max_detached_handlers {
-            counters.detached_handlers.fetch_sub(count, Ordering::Relaxed);
-            counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);
-            self.0.shared.counters.add(Limit::DetachedHandlers, count as u64);
-            tracing::warn!(count, "too many handlers outlive their connections: dropped");
-            return;
+        let network = address.map(|address| self.engine().network_of(address));
+        for (limit, count) in self.0.detached.add(network, handlers, bytes, running) {
+            self.0.counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);
+            self.0.shared.counters.add(limit, count as u64);
+            engineio_proto::log!(warn: count, limit = limit.option(), "handlers of ended connections dropped");
         }
-        let running = async move {
-            handlers.await;
-            counters.detached_handlers.fetch_sub(count, Ordering::Relaxed);
-        };
-        // still in the span of their session
-        tokio::spawn(running.instrument(tracing::Span::current()));
     }
 }
 

@@ -49,7 +49,7 @@ struct Inner {
     /// its CONNECT nor after a DISCONNECT.
     gate: Gate,
     /// On the heap: most clients have none.
-    credentials: Option<Box<Credentials>>,
+    credentials: Option<Arc<Credentials>>,
     listeners: Mutex<Listeners>,
     /// What handlers captured was dropped: nothing is captured any more.
     cleared: AtomicBool,
@@ -83,7 +83,7 @@ impl Socket {
         id: SocketId,
         namespace: Namespace,
         client: Client,
-        credentials: Credentials,
+        credentials: Option<Arc<Credentials>>,
     ) -> Self {
         Self(Arc::new(Inner {
             id,
@@ -91,7 +91,7 @@ impl Socket {
             conn: client.conn().clone(),
             client,
             gate: Gate::new(),
-            credentials: (!credentials.is_empty()).then(|| Box::new(credentials)),
+            credentials,
             listeners: Mutex::default(),
             cleared: AtomicBool::new(false),
             leaving: AtomicU8::new(0),
@@ -411,12 +411,8 @@ impl Socket {
         self.namespace().adapter()
     }
 
-    pub(crate) fn auth(&self) -> Option<&Value> {
-        self.0.credentials.as_ref()?.auth.as_ref()
-    }
-
-    pub(crate) fn nsp_query(&self) -> Option<&str> {
-        self.0.credentials.as_ref()?.nsp_query.as_deref()
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.0.credentials.as_deref()
     }
 
     pub(crate) fn gate(&self) -> &Gate {

@@ -1,6 +1,6 @@
 //! What the server counts: relaxed atomics, and what is looked up when a snapshot is taken.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
@@ -26,7 +26,9 @@ pub struct Stats {
     pub pending_acks: usize,
     /// Handlers that go on now after their connections ended.
     pub detached_handlers: usize,
-    /// Handlers that were dropped with their connections, as too many went on already.
+    /// Bytes that these keep, an estimate.
+    pub detached_bytes: usize,
+    /// Handlers of ended connections that were dropped, as too many went on or kept too much.
     pub dropped_handlers: u64,
     /// Panics of handlers and middleware, each of which ended its connection.
     pub handler_panics: u64,
@@ -55,7 +57,6 @@ impl Stats {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) detached_handlers: AtomicUsize,
     pub(crate) dropped_handlers: AtomicU64,
     pub(crate) handler_panics: AtomicU64,
     pub(crate) connected: AtomicU64,
@@ -80,7 +81,6 @@ impl Counters {
         let load = |counter: &AtomicU64| counter.load(Relaxed);
         Stats {
             engine,
-            detached_handlers: self.detached_handlers.load(Relaxed),
             dropped_handlers: load(&self.dropped_handlers),
             handler_panics: load(&self.handler_panics),
             connected: load(&self.connected),

@@ -57,7 +57,7 @@ pub(crate) struct Task {
     running: Futures<std::thread::Result<Finished>>,
     /// Bytes of the packet that is handled, with its attachments.
     packet_bytes: usize,
-    /// Bytes of the packets that the running futures are about.
+    /// Bytes that the running futures keep of packets, as far as it can be told.
     pending_bytes: usize,
     /// By when a namespace must be joined; clients before 3.x join `/` by themselves.
     connect_by: Option<Instant>,
@@ -72,7 +72,7 @@ struct Outside {
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
     /// Those that wait until the client is in `/`, with what it sent.
-    waiting: Vec<(Box<str>, Credentials)>,
+    waiting: Vec<(Box<str>, Option<Arc<Credentials>>)>,
     /// Why the client is not in `/`.
     root_refusal: Option<ConnectError>,
     /// Held while handlers are told that the server closes, and by those that do not finish.
@@ -83,7 +83,7 @@ struct Outside {
     left: Vec<Box<str>>,
 }
 
-/// What a future of the running set was about, and the bytes of the packet that it came from.
+/// What a future of the running set was about, and the bytes that it kept.
 type Finished = (Ended, usize);
 
 enum Ended {
@@ -218,14 +218,15 @@ impl Task {
         let Some(chain) = socket.middleware() else {
             return self.dispatch(socket, name, id, &args, cx);
         };
-        let event = Event { name: name.to_owned(), args: crate::extract::Args(args.into_values()) };
+        let event = Event { name: name.to_owned(), args: args.into_owned() };
+        let kept = event.kept_bytes();
         let mut checking: MiddlewareFuture<Event> = Box::pin(run_event(chain, event));
         match catch_unwind(AssertUnwindSafe(|| checking.as_mut().poll(cx))) {
             Ok(Poll::Ready(result)) => self.on_checked(socket, id, result, cx),
             Ok(Poll::Pending) => {
                 let socket = socket.clone();
                 let checking = async move { Ended::Middleware(socket, id, checking.await) };
-                self.run(checking);
+                self.run(checking, kept);
             }
             Err(_) => self.on_panic(socket, "middleware"),
         }
@@ -241,8 +242,7 @@ impl Task {
     ) {
         match result {
             Ok(event) if socket.is_connected() => {
-                let args = Args::from_values(event.args.0);
-                self.dispatch(socket, &event.name, id, &args, cx);
+                self.dispatch(socket, &event.name, id, &event.args, cx);
             }
             Ok(_) => {}
             Err(refusal) => {
@@ -284,6 +284,7 @@ impl Task {
         context: &mut EventContext<'_>,
         cx: &mut Context<'_>,
     ) {
+        context.begin();
         let polled = catch_unwind(AssertUnwindSafe(|| match handler.call(context) {
             Outcome::Done(result) => Ok(result),
             Outcome::Pending(mut future) => match future.as_mut().poll(cx) {
@@ -298,22 +299,26 @@ impl Task {
                 tracing::debug!(%error, "a handler of `error` failed");
             }
             Ok(Ok(Err(error))) => self.raise_error(socket, error, cx),
-            Ok(Err(future)) => self.run_handler(socket.clone(), future),
+            Ok(Err(future)) => {
+                let kept = context.kept_bytes();
+                self.run_handler(socket.clone(), future, kept);
+            }
             Err(_) => self.on_panic(socket, context.name()),
         }
     }
 
-    fn run_handler(&mut self, socket: Socket, future: Pending) {
+    fn run_handler(&mut self, socket: Socket, future: Pending, kept: usize) {
         let parting = self.outside.as_ref().and_then(|outside| outside.parting.clone());
-        self.run(async move {
+        let running = async move {
             let result = future.await;
             drop(parting);
             Ended::Handler(socket, result)
-        });
+        };
+        self.run(running, kept);
     }
 
-    fn run(&mut self, future: impl Future<Output = Ended> + Send + 'static) {
-        let bytes = self.packet_bytes;
+    /// Keeps a future that is not finished, and `bytes` of a packet with it.
+    fn run(&mut self, future: impl Future<Output = Ended> + Send + 'static, bytes: usize) {
         let future = async move { (future.await, bytes) };
         let limits = self.server.limits();
         let was_below = self.pending_bytes < limits.max_pending_bytes;
@@ -330,7 +335,6 @@ impl Task {
     fn on_finished(&mut self, finished: std::thread::Result<Finished>, cx: &mut Context<'_>) {
         let ended = finished.map(|(ended, bytes)| {
             self.pending_bytes -= bytes;
-            self.packet_bytes = bytes; // of what the end of it starts
             ended
         });
         match ended {
@@ -491,7 +495,6 @@ impl Application for Task {
         self.poll_joining(cx);
         while let Some(finished) = self.running.poll_next(cx) {
             self.on_finished(finished, cx);
-            self.packet_bytes = 0;
         }
     }
 
@@ -499,6 +502,11 @@ impl Application for Task {
         let limits = self.server.limits();
         self.running.len() < limits.max_pending_handlers
             && self.pending_bytes < limits.max_pending_bytes
+    }
+
+    fn kept_bytes(&self) -> usize {
+        let unfinished = self.decoder.as_ref().map_or(0, Decoder::kept_bytes);
+        unfinished + self.pending_bytes + self.client.kept_bytes()
     }
 
     fn on_rate_limited(&mut self, limit: EngineLimit, _: &mut Context<'_>) {
@@ -555,9 +563,8 @@ impl Application for Task {
             self.forget(&socket);
         }
         let running = std::mem::replace(&mut self.running, Futures::new());
-        self.server.detach(running.len(), async move {
-            // their errors have nobody to be told to
-            running.finish().await;
-        });
+        let address = self.client.conn().remote_addr().map(|address| address.ip());
+        // their errors have nobody to be told to
+        self.server.detach(address, running.len(), self.pending_bytes, running.finish());
     }
 }

@@ -8,7 +8,8 @@ pub(crate) fn server(keys: Keys) -> Server {
     let io = Server::new();
     io.use_fn(async move |socket: Socket| -> Result<(), ConnectError> {
         let handshake = socket.handshake();
-        let auth = handshake.auth().and_then(|auth| auth.get("token")?.as_str());
+        let auth = handshake.auth();
+        let auth = auth.as_ref().and_then(|auth| auth.get("token")?.as_str());
         // clients 1.x and 2.x
         let query = handshake.param("token");
         let token = auth.or(query.as_deref()).ok_or(Refusal::Missing)?;

@@ -92,7 +92,7 @@ fn received(frames: &[u8], takeover: bool, limit: usize) {
     assert_eq!((events, failed), outcome);
     // a server that is about to close looks at nothing
     let mut closing = decoder(takeover, limit);
-    closing.stop_inflating();
+    closing.skip_messages();
     let meter = Meter::start();
     let mut bytes = bytes_again(frames);
     let mut messages = closing.feed(&mut bytes);

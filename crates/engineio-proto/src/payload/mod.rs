@@ -82,6 +82,15 @@ impl Decoder {
         Self { body, offset: 0, packets_left: max_packets, ended: false }
     }
 
+    /// Bytes of the body, which is kept whole up to its last packet.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        match &self.body {
+            Body::V4(text) | Body::V3Text(text) => text.capacity(),
+            Body::V3Binary(bytes) => bytes.len(),
+        }
+    }
+
     /// The next packet; `None` at the end of the body and after an error.
     ///
     /// # Errors

@@ -44,6 +44,8 @@ pub struct Decoder {
     inflation: Inflation,
     /// The context of compressed messages, from the first one on.
     context: Option<Box<Inflater>>,
+    /// Messages are not kept.
+    skips: bool,
     ended: bool,
 }
 
@@ -121,6 +123,7 @@ impl Decoder {
             cut: None,
             inflation: Inflation::Off,
             context: None,
+            skips: false,
             ended: false,
         }
     }
@@ -135,12 +138,25 @@ impl Decoder {
         self
     }
 
-    /// Saves the work, where nobody looks at messages any more: compressed ones come out empty.
-    pub fn stop_inflating(&mut self) {
+    /// Saves work and memory, where nobody looks at messages any more: compressed ones, and those that
+    /// do not lie whole in a buffer, come out empty.
+    pub fn skip_messages(&mut self) {
         if self.inflation != Inflation::Off {
             self.inflation = Inflation::Skipped;
             self.context = None;
         }
+        self.skips = true;
+        if let Some(message) = self.cut.as_mut().and_then(|cut| cut.message.as_mut()) {
+            message.forget();
+        }
+    }
+
+    /// Bytes that are reserved for a message that has begun.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        let Some(cut) = self.cut.as_ref().filter(|_| !self.skips) else { return 0 };
+        let message = cut.message.as_ref().map_or(0, Message::capacity);
+        size_of::<Cut>() + cut.control.capacity() + message
     }
 
     /// Takes the next bytes of the connection. The events must be drained: what is left in the
@@ -322,9 +338,12 @@ impl Decoder {
             Opcode::Binary | Opcode::Continuation => Message::binary(frame.len),
         };
 
+        let skips = self.skips;
         let cut = self.cut();
         let message = cut.message.get_or_insert(message);
-        message.push(part, is_last.then_some(to_come))?;
+        if !skips {
+            message.push(part, is_last.then_some(to_come))?;
+        }
         if to_come > 0 {
             cut.frame = Some(frame);
             return Ok(None);

@@ -101,8 +101,16 @@ impl Message {
         }
     }
 
+    /// Frees the payload so far: the message will not be looked at.
+    pub(super) fn forget(&mut self) {
+        self.content = match self.content {
+            Content::Text(_) => Content::Text(Text::default()),
+            Content::Binary(_) => Content::Binary(Vec::new()),
+            Content::Deflated { is_text, .. } => Content::Deflated { bytes: Vec::new(), is_text },
+        };
+    }
+
     /// Bytes that are reserved.
-    #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         match &self.content {
             Content::Text(text) => text.whole.capacity(),

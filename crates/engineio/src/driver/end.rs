@@ -69,8 +69,14 @@ impl Driver {
         detail: Option<Detail>,
         cx: &mut Context<'_>,
     ) {
-        // reference: a close frame without a code
-        self.end_with(now, reason, detail, close::frame(None, ""), cx);
+        let frame = match detail {
+            Some(Detail::KeptTooMuch) => {
+                close::frame(Some(1008), Limit::TotalInboundBytes.option())
+            }
+            // reference: a close frame without a code
+            _ => close::frame(None, ""),
+        };
+        self.end_with(now, reason, detail, frame, cx);
     }
 
     /// [`Driver::end`] for what the peer did, which a WebSocket is told in its close frame.
@@ -141,6 +147,10 @@ impl Driver {
         }
         if !wait {
             self.refuse_probe(cx);
+        }
+        if let Transport::WebSocket(websocket) = &mut self.transport {
+            // Freed at once: what waits to be written may take longer than there is memory for it.
+            websocket.decoder.skip_messages();
         }
         let shared = self.socket.shared();
         if detail == Some(Detail::SlowConsumer) {
@@ -218,7 +228,7 @@ impl Driver {
 /// Reads and drops what a peer sends after the end, until it closes, too, or its stream ends.
 // RFC 6455 7.1.1
 fn poll_end(websocket: &mut WebSocket, cx: &mut Context<'_>) -> Poll<()> {
-    websocket.decoder.stop_inflating();
+    websocket.decoder.skip_messages();
     loop {
         let is_closed = scratch::with_read_buffer(|buffer| {
             let count = ready!(websocket.poll_read(cx, buffer)).unwrap_or(0);

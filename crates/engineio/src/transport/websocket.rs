@@ -138,6 +138,11 @@ impl WebSocket {
         count
     }
 
+    /// Bytes that are kept of what was read.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.read_ahead.capacity() + self.decoder.kept_bytes()
+    }
+
     /// Takes back what was read last and not used: the next read gives it again.
     pub(crate) fn unread(&mut self, mut bytes: Vec<u8>) {
         if bytes.is_empty() {

@@ -15,6 +15,7 @@ mod faults;
 mod handshake;
 mod heads;
 mod heartbeat;
+mod inbound;
 mod listen;
 mod options;
 mod order;

@@ -25,4 +25,5 @@ mod write;
 
 pub(crate) use de::{Elements, Reader, value, values};
 pub(crate) use read::{Fields, read, read_text};
+pub(crate) use tokens::{Token, Tokens};
 pub(crate) use write::{ack, control, event, event_data, text_control, write_value};

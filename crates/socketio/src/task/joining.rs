@@ -4,6 +4,7 @@
 //! the namespace, and may give up.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Context;
 
 use engineio::HEADROOM;
@@ -62,13 +63,13 @@ impl Task {
                 BehindRoot::Go => {}
                 BehindRoot::Wait => {
                     let Outside { waiting, .. } = &mut **self.outside.get_or_insert_default();
-                    return waiting.push((nsp.into(), wish.read()));
+                    return waiting.push((nsp.into(), wish.keep(&self.client)));
                 }
                 BehindRoot::Refused(refusal) => return self.refuse(nsp, &refusal),
             }
         }
         // Nothing is made of what the client sent before it is known where it leads.
-        self.join(nsp, || wish.read(), cx);
+        self.join(nsp, |client| wish.keep(client), cx);
     }
 
     /// Whether a client of protocol 4 may join another namespace now: such clients are in `/`
@@ -94,7 +95,12 @@ impl Task {
     }
 
     /// Goes into a wish to join that is within the limits.
-    fn join(&mut self, nsp: &str, credentials: impl FnOnce() -> Credentials, cx: &mut Context<'_>) {
+    fn join(
+        &mut self,
+        nsp: &str,
+        credentials: impl FnOnce(&Client) -> Option<Arc<Credentials>>,
+        cx: &mut Context<'_>,
+    ) {
         let address = self.client.conn().remote_addr();
         let maker = Maker(address.map(|address| self.server.engine().network_of(address.ip())));
         let found = catch_unwind(AssertUnwindSafe(|| self.server.registry().find(nsp, maker)));
@@ -106,7 +112,8 @@ impl Task {
         if let Some(outside) = &mut self.outside {
             outside.left.retain(|left| **left != *nsp);
         }
-        let credentials = credentials();
+        // Nothing was made of what the client sent up to here.
+        let credentials = credentials(&self.client);
         let found = match found {
             Found::Namespace(namespace) if namespace.middleware().is_none() => {
                 let socket = self.new_socket(namespace, credentials);
@@ -148,14 +155,14 @@ impl Task {
         outside.root_refusal = None;
         for (nsp, credentials) in std::mem::take(&mut outside.waiting) {
             match root.is_connected() && !self.ended {
-                true => self.join(&nsp, || credentials, cx),
+                true => self.join(&nsp, |_| credentials, cx),
                 // its handlers did not want to keep it
                 false => self.refuse(&nsp, &not_in_root()),
             }
         }
     }
 
-    fn new_socket(&self, namespace: Namespace, credentials: Credentials) -> Socket {
+    fn new_socket(&self, namespace: Namespace, credentials: Option<Arc<Credentials>>) -> Socket {
         let id = new_id(&self.client, &namespace);
         Socket::new(id, namespace, self.client.clone(), credentials)
     }
@@ -277,18 +284,18 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn join(self, credentials: Credentials) -> Joined {
+    async fn join(self, credentials: Option<Arc<Credentials>>) -> Joined {
         let attempt = self.number;
         Joined { attempt, result: self.result(credentials).await }
     }
 
-    async fn result(self, credentials: Credentials) -> Result<Socket, ConnectError> {
+    async fn result(self, credentials: Option<Arc<Credentials>>) -> Result<Socket, ConnectError> {
         let Self { nsp, found, maker, server, client, .. } = self;
         let namespace = match found {
             Found::Namespace(namespace) => namespace,
             Found::Undecided(undecided) => {
-                let auth = credentials.auth.clone();
-                let candidate = Candidate { name: nsp, auth, conn: client.conn().clone() };
+                let conn = client.conn().clone();
+                let candidate = Candidate { name: nsp, conn, credentials: credentials.clone() };
                 server.registry().ask(undecided, candidate, maker).await?
             }
         };

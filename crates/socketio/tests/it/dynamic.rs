@@ -72,7 +72,7 @@ async fn rules_of_all_kinds() {
         let by_name = io.of_matching(|name: &str| name.ends_with("-name"));
         let later = io.of_matching(async |candidate: Candidate| {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            candidate.auth.is_some() && candidate.conn.is_open()
+            candidate.auth().is_some() && candidate.conn.is_open()
         });
         let logged = log.clone();
         by_name.on_connect(move || logged.add("by name"));
@@ -169,7 +169,7 @@ async fn a_rule_that_refuses_clients_of_a_namespace_that_the_program_named() {
     for eio in BOTH {
         let io = Server::new();
         let before = io.of("/before");
-        io.of_matching(async |candidate: Candidate| candidate.auth.is_some());
+        io.of_matching(async |candidate: Candidate| candidate.auth().is_some());
         let after = io.of("/after");
         after.on_connection(|socket: Socket| socket.emit("hello", ()));
         let mut peer = Peer::join(&connector(&io), eio).await;

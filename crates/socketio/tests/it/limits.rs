@@ -216,10 +216,12 @@ fn the_table_is_right() {
     }
     check!(engine: max_http_buffer_size max_packets_per_payload max_frames_per_message
         max_outbound_bytes max_outbound_packets max_pending_pongs max_total_outbound_bytes
+        max_total_inbound_bytes
         max_header_bytes max_header_fields);
     check!(limits: max_namespaces max_dynamic_namespaces
         max_dynamic_namespaces_per_address max_rooms max_pending_acks
-        max_pending_handlers max_pending_bytes max_auth_bytes max_detached_handlers);
+        max_pending_handlers max_pending_bytes max_auth_bytes max_detached_handlers
+        max_detached_bytes);
     check!(packet: max_depth max_args max_attachments max_packet_bytes max_event_len
         max_namespace_len);
     macro_rules! times {

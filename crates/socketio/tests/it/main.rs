@@ -16,6 +16,7 @@ mod handlers;
 mod hostile;
 mod hosts;
 mod hyper;
+mod kept;
 mod limits;
 mod locks;
 #[cfg(feature = "metrics")]

@@ -184,13 +184,13 @@ async fn socket_use() {
         io.on_connection(move |socket: Socket| {
             let seen = logged.clone();
             socket.use_fn(async move |event: Event| {
-                seen.add(format!("1: {} {:?}", event.name, event.args.0));
+                seen.add(format!("1: {} {:?}", event.name, event.args().0));
                 Ok::<_, String>(event)
             });
             let seen = logged.clone();
             socket.use_fn(async move |mut event: Event| {
                 seen.add("2");
-                event.args.0.push("added".into());
+                event.args_mut().push("added".into());
                 if event.name == "old" {
                     event.name = "new".to_owned();
                 }

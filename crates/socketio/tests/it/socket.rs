@@ -197,7 +197,7 @@ async fn handshake_auth() {
         let logged = log.clone();
         io.of("/chat").on_connection(move |socket: Socket, Auth(auth): Auth<Token>| {
             logged.add(auth.token);
-            let token = socket.handshake().auth().and_then(|auth| auth.get("token")).cloned();
+            let token = socket.handshake().auth().and_then(|auth| auth.get("token").cloned());
             assert_eq!(token, Some(Value::from("secret")));
         });
         let (connect, anonymous) = match eio {
