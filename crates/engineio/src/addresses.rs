@@ -1,7 +1,7 @@
-//! What is known of the clients of one address: how many sessions, and how fast.
+//! What is known of the clients of one address: how many connections and sessions, and how fast.
 //!
-//! AddressTable of IPv6 count by network, for everybody has as many as they like of them. The table is
-//! bounded: an address without sessions whose buckets are full again is forgotten as if it had
+//! Addresses of IPv6 count by network, for everybody has as many of them as they like. The table is
+//! bounded: an address that is not in use and whose buckets are full again is forgotten as if it had
 //! never been, and of more than `max_addresses` those that were seen longest ago. Where no limit per
 //! address is set there is no table.
 
@@ -35,6 +35,8 @@ pub(crate) struct Address(Mutex<State>);
 #[derive(Debug)]
 pub(crate) struct State {
     sessions: usize,
+    /// Connections of our own listeners that are no WebSockets.
+    connections: usize,
     seen: Instant,
     pub(crate) messages: Option<Bucket>,
     pub(crate) bytes: Option<Bucket>,
@@ -45,10 +47,15 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Place(Arc<Address>);
 
+/// A connection's place among those of its address.
+#[derive(Debug)]
+pub(crate) struct ConnectionOf(Arc<Address>);
+
 impl AddressTable {
     /// `None`: the options have no limit per address.
     pub(crate) fn new(options: &Options) -> Option<Self> {
         let is_used = options.max_sessions_per_address.is_some()
+            || options.max_connections_per_address.is_some()
             || options.max_connect_rate_per_address.is_some()
             || options.max_message_rate_per_address.is_some()
             || options.max_byte_rate_per_address.is_some();
@@ -117,6 +124,7 @@ impl Address {
         let bucket = |rate: Option<_>| rate.map(|rate| Bucket::new(rate, now));
         Self(Mutex::new(State {
             sessions: 0,
+            connections: 0,
             seen: now,
             messages: bucket(options.max_message_rate_per_address),
             bytes: bucket(options.max_byte_rate_per_address),
@@ -145,6 +153,18 @@ impl Address {
         }
         Some(Place(self))
     }
+
+    /// A place for a connection, if there is one.
+    pub(crate) fn enter_connection(self: Arc<Self>, max: usize) -> Option<ConnectionOf> {
+        {
+            let mut state = lock(&self.0);
+            if state.connections >= max {
+                return None;
+            }
+            state.connections += 1;
+        }
+        Some(ConnectionOf(self))
+    }
 }
 
 impl State {
@@ -165,6 +185,12 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.0.0).sessions -= 1;
+    }
+}
+
+impl Drop for ConnectionOf {
+    fn drop(&mut self) {
+        lock(&self.0.0).connections -= 1;
     }
 }
 

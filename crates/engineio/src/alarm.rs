@@ -1,35 +1,43 @@
-//! The timer by which our own HTTP server bounds the receiving of a head.
+//! The timer by which our own HTTP server bounds the receiving of a head, and the time between two.
 //!
 //! hyper arms one for each request of a connection and drops it when the head is there, which hardly
 //! ever takes as long as it may. So there is one timer of tokio per connection, which is not touched
 //! as long as it fires no later than it should: if it was too early, it is armed again. As the
 //! timer of a session is, see [`crate::driver`].
+//!
+//! hyper knows one time for a head and the wait for it. Here they are two: the wait is bounded by
+//! `keep_alive_timeout`, and the head, from its first byte on, by `header_timeout`. The first head of
+//! a connection has the latter from the beginning.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use engineio_proto::guard::lock;
 use hyper::rt::{Sleep, Timer};
 
+use crate::connection::Connection;
 use crate::patience;
 
 /// The timer of one connection, for hyper.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Alarm(Arc<Mutex<Option<Armed>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Alarm(pub(crate) Arc<Connection>);
 
+/// The timer of tokio, once there is one.
 #[derive(Debug)]
-struct Armed {
+pub(crate) struct Armed {
     sleep: Pin<Box<tokio::time::Sleep>>,
     /// Whom it wakes, once it was polled.
     waker: Option<Waker>,
 }
 
-/// A wait until a deadline.
+/// A wait for the end of a head.
 struct Until {
     deadline: tokio::time::Instant,
+    /// Nothing of the head has come yet.
+    idle: bool,
     /// It passed while the process stood still, and was put off.
     was_late: bool,
     alarm: Alarm,
@@ -40,8 +48,12 @@ impl Timer for Alarm {
         self.sleep_until(self.now() + duration)
     }
 
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Until { deadline: deadline.into(), was_late: false, alarm: self.clone() })
+    /// hyper's own deadline does not matter: it begins to wait now.
+    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
+        let first = self.0.take_first_deadline();
+        let keep_alive = || tokio::time::Instant::now() + self.0.keep_alive_timeout;
+        let (deadline, idle) = (first.unwrap_or_else(keep_alive), first.is_none());
+        Box::pin(Until { deadline, idle, was_late: false, alarm: self.clone() })
     }
 
     fn now(&self) -> Instant {
@@ -53,25 +65,34 @@ impl Future for Until {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { deadline, was_late, alarm } = self.get_mut();
+        let Self { deadline, idle, was_late, alarm } = self.get_mut();
+        let connection = &*alarm.0;
+        // it is polled after each read that did not bring the end of a head
+        if *idle && connection.is_head_begun() {
+            *idle = false;
+            *deadline = tokio::time::Instant::now() + connection.header_timeout;
+        }
         // Taken out while it is polled, as that clones and drops wakers. There is one wait at a time.
-        let taken = lock(&alarm.0).take();
+        let taken = lock(&connection.armed).take();
         let mut armed = taken.unwrap_or_else(|| Armed {
             sleep: Box::pin(tokio::time::sleep_until(*deadline)),
             waker: None,
         });
-        let mut polled = armed.poll(*deadline, cx);
-        if polled.is_ready() && !*was_late {
+        let mut elapsed = armed.poll(*deadline, cx);
+        if elapsed.is_ready() && !*was_late {
             let now = tokio::time::Instant::now();
             if let Some(grace) = patience::grace(deadline.into_std(), now.into_std()) {
                 *was_late = true;
                 *deadline = now + grace;
-                polled = armed.poll(*deadline, cx);
+                elapsed = armed.poll(*deadline, cx);
             }
         }
-        let other = lock(&alarm.0).replace(armed);
+        let other = lock(&connection.armed).replace(armed);
         drop(other);
-        polled
+        if elapsed.is_ready() && *idle {
+            connection.set_idle_too_long();
+        }
+        elapsed
     }
 }
 
@@ -94,46 +115,80 @@ impl Sleep for Until {}
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, advance};
+    use tokio::time::advance;
 
     use super::*;
+    use crate::Options;
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn alarm() -> Alarm {
+        let options = Options {
+            header_timeout: 3 * SECOND,
+            keep_alive_timeout: 5 * SECOND,
+            ..Options::default()
+        };
+        Alarm(Arc::new(Connection::new(&options, tokio::time::Instant::now(), None)))
+    }
+
+    fn wait(alarm: &Alarm) -> Pin<Box<dyn Sleep>> {
+        alarm.sleep(Duration::ZERO)
+    }
+
+    fn poll(wait: &mut Pin<Box<dyn Sleep>>) -> Poll<()> {
+        wait.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
     async fn elapsed(wait: impl Future<Output = ()>) -> Duration {
-        let start = Instant::now();
+        let start = tokio::time::Instant::now();
         wait.await;
         start.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_wait_has_its_own_deadline() {
-        let alarm = Alarm::default();
-        assert_eq!(elapsed(alarm.sleep(5 * SECOND)).await, 5 * SECOND);
-        assert_eq!(elapsed(alarm.sleep(SECOND)).await, SECOND);
-        assert_eq!(elapsed(alarm.sleep(Duration::ZERO)).await, Duration::ZERO);
+    async fn the_first_head_has_its_time_from_the_beginning() {
+        let alarm = alarm();
+        advance(SECOND).await;
+        assert_eq!(elapsed(wait(&alarm)).await, 2 * SECOND);
+        assert!(!alarm.0.was_idle_too_long());
+    }
 
-        // given up; what follows is later, or sooner
-        let (waker, mut woken) = (Waker::noop(), alarm.sleep(5 * SECOND));
-        assert!(woken.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    #[tokio::test(start_paused = true)]
+    async fn later_ones_have_it_from_their_first_byte() {
+        let alarm = alarm();
+        drop(wait(&alarm));
+        assert_eq!(elapsed(wait(&alarm)).await, 5 * SECOND);
+        assert!(alarm.0.was_idle_too_long());
+
+        // given up as its head is there; what follows is later, or sooner
+        let mut given_up = wait(&alarm);
+        assert!(poll(&mut given_up).is_pending());
         advance(4 * SECOND).await;
-        assert_eq!(elapsed(alarm.sleep(5 * SECOND)).await, 5 * SECOND);
+        assert_eq!(elapsed(wait(&alarm)).await, 5 * SECOND);
         // four seconds too late: put off, once
-        assert!(woken.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
-        assert_eq!(elapsed(woken).await, 2 * SECOND);
-        let mut given_up = alarm.sleep(5 * SECOND);
-        assert!(given_up.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
-        assert_eq!(elapsed(alarm.sleep(SECOND)).await, SECOND);
+        assert!(poll(&mut given_up).is_pending());
+        assert_eq!(elapsed(given_up).await, 2 * SECOND);
+
+        let mut begun = wait(&alarm);
+        assert!(poll(&mut begun).is_pending());
+        advance(SECOND).await;
+        alarm.0.set_head_begun(true);
+        assert_eq!(elapsed(begun).await, 3 * SECOND);
+        let mut begun = wait(&alarm);
+        advance(4 * SECOND).await;
+        // it began in front of an answer that took its time
+        assert!(poll(&mut begun).is_pending());
+        assert_eq!(elapsed(begun).await, 3 * SECOND);
     }
 
     /// It wakes whoever waits last.
     #[tokio::test(start_paused = true)]
     async fn it_moves_between_tasks() {
-        let alarm = Alarm::default();
-        let mut first = alarm.sleep(SECOND);
-        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let alarm = alarm();
+        let mut first = wait(&alarm);
+        assert!(poll(&mut first).is_pending());
         drop(first);
-        let second = alarm.sleep(2 * SECOND);
-        assert_eq!(tokio::spawn(elapsed(second)).await.unwrap(), 2 * SECOND);
+        let second = wait(&alarm);
+        assert_eq!(tokio::spawn(elapsed(second)).await.unwrap(), 5 * SECOND);
     }
 }

@@ -35,9 +35,10 @@ impl Connections {
         Self { max, served: AtomicUsize::new(0), refused: AtomicUsize::new(0) }
     }
 
-    /// A place for a connection: to be served, or to be told that it is not. `None`: neither.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<ConnectionPlace> {
-        let is_served = take(&self.served, self.max);
+    /// A place for a connection: to be served, if it `may`, or to be told that it is not. `None`:
+    /// neither.
+    pub(crate) fn enter(self: &Arc<Self>, may: bool) -> Option<ConnectionPlace> {
+        let is_served = may && take(&self.served, self.max);
         let has_place = is_served || take(&self.refused, MAX_REFUSED);
         has_place.then(|| ConnectionPlace { connections: Arc::clone(self), is_served })
     }
@@ -107,14 +108,15 @@ mod tests {
     #[test]
     fn places_are_free_again() {
         let connections = Arc::new(Connections::new(Some(2)));
-        let mut all: Vec<_> = (0..2 + MAX_REFUSED).map(|_| connections.enter().unwrap()).collect();
-        assert!(connections.enter().is_none());
+        let mut all: Vec<_> =
+            (0..2 + MAX_REFUSED).map(|_| connections.enter(true).unwrap()).collect();
+        assert!(connections.enter(true).is_none());
         assert_eq!(all.iter().filter(|place| place.is_served()).count(), 2);
         assert_eq!(connections.served(), 2);
         drop(all.pop());
-        assert!(!connections.enter().unwrap().is_served());
+        assert!(!connections.enter(true).unwrap().is_served());
         drop(all.swap_remove(0));
-        assert!(connections.enter().unwrap().is_served());
+        assert!(connections.enter(true).unwrap().is_served());
         drop(all);
         assert_eq!((connections.served(), connections.refused.load(Relaxed)), (0, 0));
     }

@@ -4,44 +4,65 @@
 //! connection for as long as the peer likes. After the change to WebSocket the outbox sees to it,
 //! and a TCP stream is taken out of this wrapper.
 //!
+//! The head of the answer that switches protocols is written in another spelling, see
+//! [`crate::spelling`].
+//!
 //! Behind a head that is refused the HTTP server sees the end of the stream. It has answered all
 //! requests before by then, says nothing itself, and gives the stream back, see [`crate::refusal`].
 
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::connection::Connection;
 use crate::connections::ConnectionPlace;
 use crate::heads::{HeadError, Heads};
 use crate::options::Options;
 use crate::patience::Wait;
+use crate::spelling::Respelled;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct Guarded<Io> {
     io: Io,
+    /// What was read before this was made.
+    ahead: Vec<u8>,
+    connection: Arc<Connection>,
     timeout: Duration,
     /// Runs while a write waits.
     stalled: Option<Wait>,
     heads: Heads,
     max_head: (usize, usize),
     refused: Option<HeadError>,
+    /// What is written instead of the head that switches protocols.
+    respelled: Option<Respelled>,
     /// Held as long as the stream is open.
     place: ConnectionPlace,
 }
 
 impl<Io> Guarded<Io> {
-    pub(crate) fn new(io: Io, options: &Options, place: ConnectionPlace) -> Self {
+    /// `ahead` is what was read of the stream before.
+    pub(crate) fn new(
+        io: Io,
+        ahead: Vec<u8>,
+        connection: Arc<Connection>,
+        options: &Options,
+        place: ConnectionPlace,
+    ) -> Self {
         Self {
             io,
+            ahead,
+            connection,
             timeout: options.write_timeout,
             stalled: None,
             heads: Heads::new(),
             max_head: (options.max_header_bytes, options.max_header_fields),
             refused: None,
+            respelled: None,
             place,
         }
     }
@@ -55,8 +76,15 @@ impl<Io> Guarded<Io> {
         self.refused.or_else(|| (timed_out && self.heads.is_begun()).then_some(HeadError::TooSlow))
     }
 
-    pub(crate) fn into_parts(self) -> (Io, ConnectionPlace) {
-        (self.io, self.place)
+    /// Whether the peer may still be sending what the HTTP server did not read, and nothing of what
+    /// it was to be told is left.
+    pub(crate) fn is_left_unread(&self) -> bool {
+        self.stalled.is_none() && !self.heads.is_between()
+    }
+
+    /// The stream, what was read of it and not used, and its place.
+    pub(crate) fn into_parts(self) -> (Io, Vec<u8>, ConnectionPlace) {
+        (self.io, self.ahead, self.place)
     }
 
     fn check<T>(
@@ -82,11 +110,18 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         if self.refused.is_none() {
-            ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+            match self.ahead.len().min(buffer.remaining()) {
+                0 => ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?,
+                count => {
+                    buffer.put_slice(&self.ahead[..count]);
+                    self.ahead.drain(..count);
+                    self.ahead.shrink_to_fit();
+                }
+            }
             let max = self.max_head;
-            let Some((at, why)) = self.heads.watch(&buffer.filled()[before..], max) else {
-                return Poll::Ready(Ok(()));
-            };
+            let watched = self.heads.watch(&buffer.filled()[before..], max);
+            self.connection.set_head_begun(self.heads.is_begun());
+            let Some((at, why)) = watched else { return Poll::Ready(Ok(())) };
             self.refused = Some(why);
             buffer.set_filled(before + at);
             if at > 0 {
@@ -101,12 +136,39 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
     }
 }
 
+impl<Io: AsyncWrite + Unpin> Guarded<Io> {
+    /// Writes some of `bytes`, which are, or have at their end, the head that switches protocols.
+    fn poll_respelled(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.respelled.is_none() {
+            match Respelled::find(bytes) {
+                Some(0) => self.respelled = Some(Respelled::new(bytes)),
+                // the end of an earlier answer goes first
+                at => {
+                    let before = &bytes[..at.unwrap_or(bytes.len())];
+                    let written = Pin::new(&mut self.io).poll_write(cx, before);
+                    return self.check(cx, written);
+                }
+            }
+        }
+        let Self { io, respelled: Some(respelled), .. } = self else { unreachable!("it was set") };
+        let written = Pin::new(io).poll_write(cx, respelled.rest());
+        if matches!(written, Poll::Ready(Ok(count)) if respelled.advance(count)) {
+            self.respelled = None;
+            self.connection.switched();
+        }
+        self.check(cx, written)
+    }
+}
+
 impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.connection.is_switching() {
+            return self.poll_respelled(cx, bytes);
+        }
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.check(cx, written)
     }
@@ -116,6 +178,10 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.connection.is_switching() {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_respelled(cx, first.map_or(&[], |slice| slice));
+        }
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         self.check(cx, written)
     }

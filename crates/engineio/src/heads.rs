@@ -132,6 +132,11 @@ impl Heads {
         self.state == State::Head && (self.head.has_request_line || self.line.len > 0)
     }
 
+    /// Whether what was seen ends with a request, as far as can be said; what is not watched may not.
+    pub(crate) fn is_between(&self) -> bool {
+        self.state == State::Head && !self.is_begun()
+    }
+
     fn refuse(&mut self, at: usize, why: HeadError) -> Option<(usize, HeadError)> {
         self.state = State::Done;
         Some((at, why))
@@ -353,6 +358,7 @@ mod tests {
         let is_begun = |input: &str| {
             let mut heads = Heads::new();
             assert_eq!(heads.watch(input.as_bytes(), MAX), None);
+            assert_eq!(heads.is_between(), !heads.is_begun());
             heads.is_begun()
         };
         for input in ["", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n\r\n"] {
@@ -361,6 +367,8 @@ mod tests {
         for input in ["G", "\r\nG", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\na: b\r\n", "A\n\nA"] {
             assert!(is_begun(input), "{input}");
         }
-        assert!(!is_begun("POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"));
+        let mut heads = Heads::new();
+        heads.watch(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab", MAX);
+        assert!(!heads.is_begun() && !heads.is_between());
     }
 }

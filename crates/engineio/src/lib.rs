@@ -44,6 +44,7 @@ mod batch;
 mod body;
 mod closing;
 mod compression;
+mod connection;
 mod connections;
 mod cors;
 mod deflate;
@@ -78,6 +79,7 @@ mod service;
 #[cfg(feature = "signal")]
 mod signals;
 mod socket;
+mod spelling;
 mod stats;
 mod transport;
 

@@ -55,6 +55,8 @@ limits! {
     AddressSessions = "max_sessions_per_address",
     /// Connections of our own listeners at a time: connections refused.
     Connections = "max_connections",
+    /// Connections of one address that are no WebSockets: connections refused.
+    AddressConnections = "max_connections_per_address",
     /// Messages of one session in a time: reading paused, or the session ended.
     MessageRate = "max_message_rate",
     /// Bytes of one session in a time: as above.
@@ -73,6 +75,8 @@ limits! {
     HeaderFields = "max_header_fields",
     /// How long a client may take for the head of a request.
     HeaderTimeout = "header_timeout",
+    /// How long a connection may be idle between two requests.
+    KeepAliveTimeout = "keep_alive_timeout",
     /// How long a client may take for the body of a request.
     BodyTimeout = "body_timeout",
     /// How long a client may take to decide an upgrade.

@@ -18,31 +18,30 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::addresses::ConnectionOf;
 use crate::alarm::Alarm;
-use crate::answers;
+use crate::connection::Connection;
 use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
 use crate::heads;
 use crate::limits::Limit;
-use crate::refusal;
+use crate::refusal::{self, Rest};
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase, Presence};
 use crate::stats::Counters;
+use crate::{answers, patience, scratch};
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;
 
 /// Fields for which hyper has room without asking for memory.
 const HYPER_FIELDS: usize = 100;
-
-/// What is read of a head that was refused, for the peer to see the answer.
-const TIMES_THE_HEAD: usize = 8;
 
 /// After an accept error that is not the peer's (no descriptors are left, say) the listener rests.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -292,7 +291,7 @@ impl<L: Listener, S: Connect> Accept<L, S> {
     }
 
     fn serve(&self, io: L::Io, addr: SocketAddr) {
-        let Some(place) = enter(&self.engine) else { return };
+        let Some(place) = enter(&self.engine, addr) else { return };
         let connection = Arc::clone(&self.connection);
         let engine = Arc::clone(&self.engine);
         let service = self.service.clone();
@@ -318,43 +317,98 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Connect,
 {
-    let Some(place) = enter(engine) else { return };
+    let Some(place) = enter(engine, peer.addr) else { return };
     serve_in(place, engine, io, peer, service).await;
 }
 
-/// A place for a connection; `None`: it is to be dropped.
-fn enter(engine: &Engine) -> Option<ConnectionPlace> {
-    let place = engine.connections.enter();
-    if !place.as_ref().is_some_and(ConnectionPlace::is_served) {
-        engine.counters.limited(Limit::Connections);
-    }
-    place
+/// What a connection has from the moment that it is accepted.
+enum Entered {
+    /// It is served.
+    Served(ConnectionPlace, Option<ConnectionOf>),
+    /// It is told that it is one too many.
+    Refused(ConnectionPlace, &'static str),
 }
 
-async fn serve_in<Io, S>(
-    place: ConnectionPlace,
+/// A place for a connection; `None`: it is to be dropped.
+fn enter(engine: &Engine, peer: SocketAddr) -> Option<Entered> {
+    let address = engine.connection_of(peer);
+    let place = engine.connections.enter(address.is_ok());
+    let (limit, message) = match (&place, address) {
+        (Some(_), Ok(address)) if place.as_ref().is_some_and(ConnectionPlace::is_served) => {
+            return place.map(|place| Entered::Served(place, address));
+        }
+        (_, Ok(_)) => (Limit::Connections, "Too many connections"),
+        (_, Err(())) => (Limit::AddressConnections, "Too many connections of this address"),
+    };
+    engine.counters.limited(limit);
+    place.map(|place| Entered::Refused(place, message))
+}
+
+/// Serves a connection. As long as nothing was sent there is hardly more than its socket and its
+/// timer: what HTTP needs is made when the first bytes are there.
+async fn serve_in<Io, S>(entered: Entered, engine: &Arc<Engine>, mut io: Io, peer: Peer, service: S)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Connect,
+{
+    let (place, address) = match entered {
+        Entered::Served(place, address) => (place, address),
+        Entered::Refused(_place, message) => {
+            // on the heap: the other kind of connection should not be as large
+            return Box::pin(turn_away(engine, io, message)).await;
+        }
+    };
+    let mut presence = Presence::new(engine);
+    let _served = engine.counters.http_connection();
+    let accepted = Instant::now();
+    let first = {
+        let reading = patience::timeout(engine.options.header_timeout, read_first(&mut io));
+        tokio::select! {
+            first = reading => first,
+            _ = presence.phase().wait_for(|phase| *phase >= Phase::Finish) => return,
+        }
+    };
+    let first = match first {
+        Ok(Ok(first)) if !first.is_empty() => first,
+        Ok(_) => return,
+        Err(_) => return engine.counters.limited(Limit::HeaderTimeout),
+    };
+    let connection = Arc::new(Connection::new(&engine.options, accepted, address));
+    let guarded = Guarded::new(io, first, Arc::clone(&connection), &engine.options, place);
+    Box::pin(serve_http(engine, presence, connection, guarded, peer, service)).await;
+}
+
+/// What comes first, by way of the worker thread's buffer.
+async fn read_first<Io: AsyncRead + Unpin>(io: &mut Io) -> io::Result<Vec<u8>> {
+    std::future::poll_fn(|cx| {
+        scratch::with_read_buffer(|buffer| {
+            let mut buffer = ReadBuf::new(&mut buffer[..MIN_BUFFER]);
+            ready_or_return!(Pin::new(&mut *io).poll_read(cx, &mut buffer))?;
+            Poll::Ready(Ok(buffer.filled().to_vec()))
+        })
+    })
+    .await
+}
+
+async fn serve_http<Io, S>(
     engine: &Arc<Engine>,
-    io: Io,
+    mut presence: Presence,
+    connection: Arc<Connection>,
+    io: Guarded<Io>,
     peer: Peer,
     service: S,
 ) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Connect,
 {
-    if !place.is_served() {
-        // on the heap: the other kind of connection should not be as large
-        Box::pin(turn_away(engine, io)).await;
-        return;
-    }
-    let mut presence = Presence::new(engine);
     let phase = presence.phase();
-    let _served = engine.counters.http_connection();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
-    let service = PerConnection { service, peer: Peer { addr, ..peer } };
+    let peer = Peer { addr, ..peer };
+    let service = PerConnection { service, peer, connection: Arc::clone(&connection) };
     let options = &engine.options;
     let mut builder = http1::Builder::new();
     builder
-        .timer(Alarm::default())
+        .timer(Alarm(Arc::clone(&connection)))
         .header_read_timeout(options.header_timeout)
         // more than is let through to it: what is too much is refused before
         .max_buf_size(options.max_header_bytes.saturating_add(2).max(MIN_BUFFER))
@@ -362,17 +416,16 @@ async fn serve_in<Io, S>(
     if options.max_header_fields != HYPER_FIELDS {
         builder.max_headers(options.max_header_fields);
     }
-    let io = TokioIo::new(Guarded::new(io, options, place));
-    let mut connection = builder.serve_connection(io, service).with_upgrades();
+    let mut serving = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
     let result = loop {
         let seen = *phase.borrow_and_update();
         match seen {
             Phase::Run | Phase::Linger => {}
-            Phase::Finish => Pin::new(&mut connection).graceful_shutdown(),
+            Phase::Finish => Pin::new(&mut serving).graceful_shutdown(),
             Phase::Abort => return,
         }
         tokio::select! {
-            result = &mut connection => break result,
+            result = &mut serving => break result,
             changed = phase.changed() => {
                 if changed.is_err() {
                     return;
@@ -383,40 +436,56 @@ async fn serve_in<Io, S>(
     let timed_out = result.as_ref().is_err_and(hyper::Error::is_timeout);
     if let Err(error) = result {
         if timed_out {
-            engine.counters.limited(Limit::HeaderTimeout);
+            let was_idle = connection.was_idle_too_long();
+            let limit = if was_idle { Limit::KeepAliveTimeout } else { Limit::HeaderTimeout };
+            engine.counters.limited(limit);
         } else if is_write_timeout(&error) {
             engine.counters.limited(Limit::WriteTimeout);
         }
         // the peer's matter: it went away, or sent what is no HTTP
         tracing::debug!(%error, "connection failed");
     }
-    let Some(parts) = connection.into_parts() else { return };
+    let Some(parts) = serving.into_parts() else { return };
     let io = parts.io.into_inner();
-    let Some(refused) = io.refused(timed_out) else { return };
-    refused.count(&engine.counters);
-    let answer = refused.answer(options);
-    let max_read = options.max_header_bytes.saturating_mul(TIMES_THE_HEAD);
-    let (io, _place) = io.into_parts();
-    let saying = refusal::say(io, &answer, max_read, options.close_timeout);
+    let rest = Rest::new(options);
+    let ending: Pin<Box<dyn Future<Output = ()> + Send>> = match io.refused(timed_out) {
+        Some(refused) => {
+            refused.count(&engine.counters);
+            let answer = refused.answer(options);
+            let (io, _, place) = io.into_parts();
+            Box::pin(async move {
+                refusal::say(io, &answer, rest).await;
+                drop(place);
+            })
+        }
+        // the HTTP server has answered before it read all that belongs to the request
+        None if io.is_left_unread() => {
+            let (io, _, place) = io.into_parts();
+            Box::pin(async move {
+                refusal::linger(io, rest).await;
+                drop(place);
+            })
+        }
+        None => return,
+    };
     tokio::select! {
-        () = Box::pin(saying) => {}
+        () = ending => {}
         _ = phase.wait_for(|phase| *phase >= Phase::Finish) => {}
     }
 }
 
 /// Ends a connection that is one too many. It is told so once it has asked for something, for what
 /// comes unasked may be taken for another answer, or for an error.
-async fn turn_away<Io>(engine: &Arc<Engine>, mut io: Io)
+async fn turn_away<Io>(engine: &Arc<Engine>, mut io: Io, message: &str)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let mut presence = Presence::new(engine);
-    let max_read = engine.options.max_header_bytes;
+    let rest = Rest { time: TURN_AWAY, ..Rest::new(&engine.options) };
     let saying = async {
         let mut first = [0; 512];
         if matches!(io.read(&mut first).await, Ok(1..)) {
-            let answer = answers::unavailable("Too many connections");
-            refusal::say(io, &answer, max_read, TURN_AWAY).await;
+            refusal::say(io, &answers::unavailable(message), rest).await;
         }
     };
     tokio::select! {
@@ -429,6 +498,7 @@ where
 struct PerConnection<S> {
     service: S,
     peer: Peer,
+    connection: Arc<Connection>,
 }
 
 // It is cloned, never pinned.
@@ -446,10 +516,14 @@ impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S>
         }
         let mut service = self.service.clone();
         let is_last = heads::is_last(request.method(), request.headers());
+        let connection = is_last.then(|| Arc::clone(&self.connection));
         Box::pin(async move {
             std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
             let mut answer = service.call(request).await?;
-            if is_last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let Some(connection) = connection else { return Ok(answer) };
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                connection.switch();
+            } else {
                 // What the client would send now is meant for another protocol, or not watched.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

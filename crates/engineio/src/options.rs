@@ -77,6 +77,11 @@ pub struct Options {
     /// the rest of the process. Without them nothing could be accepted, and nobody be told. Where
     /// the system does not tell (other than Linux) there is no bound by default.
     pub max_connections: Option<usize>,
+    /// Connections of one address, the TCP peer's, to our own listeners that are not, or not yet,
+    /// WebSockets: those that were opened and say nothing, those in the middle of a request, and
+    /// polls; further ones are answered 503 and closed (no bound). A client that polls has up to
+    /// two, and a browser opens some more in advance. Those of `trusted_proxies` are not bounded.
+    pub max_connections_per_address: Option<usize>,
     /// Sessions at a time, waiting and closing ones included; further handshakes are answered 503
     /// (no bound).
     pub max_sessions: Option<usize>,
@@ -114,10 +119,14 @@ pub struct Options {
     pub max_header_bytes: usize,
     /// Fields of a request's head (100); our own listener only, which answers 431.
     pub max_header_fields: usize,
-    /// How long a client may take for the head of a request (30 s), the wait for its first byte
-    /// included; our own listener only, which answers 408 if a part of it came.
+    /// How long a client may take for the head of a request (30 s), of the first one from the
+    /// connection's beginning on; our own listener only, which answers 408 if a part of it came.
     pub header_timeout: Duration,
-    /// How long a client may take for the body of a request (60 s).
+    /// How long a connection may be idle between two requests (75 s); our own listener only.
+    /// Load balancers keep connections for 60 s, and should not meet the end of one with a request.
+    pub keep_alive_timeout: Duration,
+    /// How long a client may take for the body of a request (60 s). The rest of a body that is not
+    /// wanted, as the request is refused, is read and dropped for so long at most.
     pub body_timeout: Duration,
     /// Which origins may open a session (any).
     pub origins: Origins,
@@ -171,6 +180,7 @@ impl Default for Options {
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
             max_connections: None,
+            max_connections_per_address: None,
             max_sessions: None,
             max_sessions_per_address: None,
             max_message_rate: None,
@@ -184,6 +194,7 @@ impl Default for Options {
             max_header_bytes: 16 * 1024,
             max_header_fields: 100,
             header_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
             origins: Origins::any(),
             trusted_proxies: Vec::new(),
@@ -229,6 +240,7 @@ impl Options {
             ("max_total_outbound_bytes", self.max_total_outbound_bytes),
             ("max_total_inbound_bytes", self.max_total_inbound_bytes),
             ("max_connections", self.max_connections.unwrap_or(usize::MAX)),
+            ("max_connections_per_address", self.max_connections_per_address.unwrap_or(usize::MAX)),
             ("max_sessions", self.max_sessions.unwrap_or(usize::MAX)),
             ("max_sessions_per_address", self.max_sessions_per_address.unwrap_or(usize::MAX)),
             ("max_header_bytes", self.max_header_bytes),
@@ -263,6 +275,7 @@ impl Options {
             ("max_read_pause", self.max_read_pause),
             ("rate_grace", self.rate_grace),
             ("header_timeout", self.header_timeout),
+            ("keep_alive_timeout", self.keep_alive_timeout),
             ("body_timeout", self.body_timeout),
         ] {
             if value.is_zero() {

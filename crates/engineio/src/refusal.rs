@@ -6,18 +6,18 @@
 //! bytes that were not read is reset, and the answer may be lost with it.
 
 use std::fmt::Write as _;
-use std::io;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
 
-use crate::answers;
 use crate::heads::HeadError;
 use crate::limits::Limit;
 use crate::options::Options;
 use crate::stats::Counters;
+use crate::{answers, rest};
 
 impl HeadError {
     /// The limit that acted, if it was one.
@@ -56,22 +56,53 @@ impl HeadError {
     }
 }
 
-/// Writes an answer as the last of a connection, and reads what the peer still sends: up to some
-/// bytes, and all of it for some time.
-pub(crate) async fn say<Io>(mut io: Io, answer: &Response<Bytes>, max_read: usize, time: Duration)
+/// What is read of what a peer sends behind its last answer, at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
+}
+
+impl Rest {
+    /// Of a head that was refused there may be a body behind it.
+    pub(crate) fn new(options: &Options) -> Self {
+        Self { bytes: rest::most(options), time: options.close_timeout }
+    }
+}
+
+/// Writes an answer as the last of a connection, and reads what the peer still sends.
+pub(crate) async fn say<Io>(mut io: Io, answer: &Response<Bytes>, rest: Rest)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let saying = async {
-        io.write_all(&on_the_wire(answer)).await?;
-        io.shutdown().await?;
-        let mut rest = io.take(max_read as u64);
-        let mut buffer = [0; 512];
-        while rest.read(&mut buffer).await? > 0 {}
-        io::Result::Ok(())
+        if io.write_all(&on_the_wire(answer)).await.is_ok() {
+            read_rest(io, rest.bytes).await;
+        }
     };
-    // too slow, too much, or gone: the reset is its own
-    let _ = tokio::time::timeout(time, saying).await;
+    // too slow: the reset is its own
+    let _ = timeout(rest.time, saying).await;
+}
+
+/// Ends the direction to the peer, and reads what it still sends.
+pub(crate) async fn linger<Io>(io: Io, rest: Rest)
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let _ = timeout(rest.time, read_rest(io, rest.bytes)).await;
+}
+
+// RFC 9112 9.6
+async fn read_rest<Io>(mut io: Io, bytes: usize)
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    if io.shutdown().await.is_err() {
+        return;
+    }
+    let mut rest = io.take(bytes as u64);
+    let mut buffer = [0; 4096];
+    while matches!(timeout(rest::PAUSE, rest.read(&mut buffer)).await, Ok(Ok(1..))) {}
 }
 
 fn on_the_wire(answer: &Response<Bytes>) -> Vec<u8> {

@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use crate::limits::Limit;
+use crate::options::Options;
 use crate::server::Engine;
 
 /// The body of a request, as long as there is something to be read.
@@ -36,7 +37,12 @@ const TIMES_THE_LIMIT: usize = 8;
 
 /// A client that sends nothing for so long waits for its answer, or has it: nothing is lost on it. Also
 /// what a body that was too slow is given to stop.
-const PAUSE: Duration = Duration::from_secs(3);
+pub(crate) const PAUSE: Duration = Duration::from_secs(3);
+
+/// How many bytes of a body that is not wanted are read.
+pub(crate) fn most(options: &Options) -> usize {
+    options.max_http_buffer_size.saturating_mul(TIMES_THE_LIMIT)
+}
 
 impl<B: http_body::Body> RequestBody<B> {
     pub(crate) fn new(body: B) -> Self {
@@ -99,7 +105,7 @@ where
     pub(crate) fn drop_rest(self, engine: &Arc<Engine>) {
         let Some(mut body) = self.body.filter(|body| !body.is_end_stream()) else { return };
         let options = &engine.options;
-        let mut left = options.max_http_buffer_size.saturating_mul(TIMES_THE_LIMIT);
+        let mut left = most(options);
         let time = if self.late { PAUSE } else { options.body_timeout };
         let engine = Arc::clone(engine);
         tokio::spawn(async move {

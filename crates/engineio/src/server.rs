@@ -14,7 +14,7 @@ use engineio_proto::{Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
-use crate::addresses::{Address, AddressTable};
+use crate::addresses::{Address, AddressTable, ConnectionOf};
 use crate::application::{Application, Context, IntoApplication};
 use crate::closing::{Closing, Draining, Told};
 use crate::connections::Connections;
@@ -366,6 +366,24 @@ impl Engine {
     pub(crate) fn address_of(&self, request: &Request, now: Instant) -> Option<Arc<Address>> {
         let addresses = self.addresses.as_ref()?;
         Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
+    }
+
+    /// A place for a connection among those of its peer's address. A proxy brings those of many.
+    ///
+    /// # Errors
+    /// There are `max_connections_per_address`.
+    pub(crate) fn connection_of(&self, peer: SocketAddr) -> Result<Option<ConnectionOf>, ()> {
+        let (Some(max), Some(addresses)) =
+            (self.options.max_connections_per_address, &self.addresses)
+        else {
+            return Ok(None);
+        };
+        if self.proxies.trusts(peer.ip()) {
+            return Ok(None);
+        }
+        let now = tokio::time::Instant::now().into_std();
+        let address = addresses.get(&self.options, peer.ip(), now);
+        address.enter_connection(max).map(Some).ok_or(())
     }
 
     /// Requests do not find the session any more.

@@ -277,6 +277,13 @@ impl Builder {
         self
     }
 
+    /// Connections of one address to the server's own listeners that are not, or not yet, WebSockets
+    /// (no bound); see [`Options::max_connections_per_address`].
+    pub fn max_connections_per_address(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.engine.max_connections_per_address = connections.into();
+        self
+    }
+
     /// Clients at a time; further handshakes are answered 503 (no bound).
     pub fn max_sessions(mut self, sessions: impl Into<Option<usize>>) -> Self {
         self.engine.max_sessions = sessions.into();
@@ -287,6 +294,13 @@ impl Builder {
     pub fn request_timeouts(mut self, head: Duration, body: Duration) -> Self {
         self.engine.header_timeout = head;
         self.engine.body_timeout = body;
+        self
+    }
+
+    /// How long a connection of the server's own listeners may be idle between two requests (75 s);
+    /// see [`Options::keep_alive_timeout`].
+    pub fn keep_alive_timeout(mut self, time: Duration) -> Self {
+        self.engine.keep_alive_timeout = time;
         self
     }
 

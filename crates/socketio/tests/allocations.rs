@@ -194,6 +194,29 @@ fn an_idle_connection_is_small() {
     }
 }
 
+/// What a connection holds that has not sent a byte: whoever opens many should not get much. A
+/// third of it is the runtime's own, for the socket and the timer.
+#[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn a_silent_connection_is_smaller() {
+    const CONNECTIONS: usize = 200;
+    const BYTES: usize = 1_408;
+    const BLOCKS: usize = 2;
+    let host = Host::new();
+    let mut first = host.connect(4);
+    let mut silent = Vec::new();
+    let held = host.serve(|| {
+        let connect = || TcpStream::connect(host.address).expect("the server listens");
+        silent.extend((0..CONNECTIONS).map(|_| connect()));
+        while host.io.stats().engine.connections < 1 + CONNECTIONS {
+            first.fence();
+        }
+    });
+    let bytes = (held.bytes_current as usize).div_ceil(CONNECTIONS);
+    let blocks = (held.count_current as usize).div_ceil(CONNECTIONS);
+    assert!(bytes <= BYTES && blocks <= BLOCKS, "{bytes} bytes, {blocks} blocks");
+}
+
 /// Counts an event `EVENTS` times, first one by one, each in a turn of its own, then all at once,
 /// for clients of both protocols.
 #[track_caller]
@@ -242,6 +265,7 @@ fn broadcasts(event: &str, members: usize) -> usize {
 /// A server on the thread of the test.
 struct Host {
     runtime: Runtime,
+    io: Server,
     address: SocketAddr,
 }
 
@@ -259,7 +283,7 @@ impl Host {
         listen(&io);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listening = runtime.block_on(io.listen(address)).expect("a free port");
-        Self { runtime, address: listening.local_addr() }
+        Self { runtime, io, address: listening.local_addr() }
     }
 
     /// Connects a client and joins it to `/`.

@@ -67,8 +67,12 @@ impl WebSocket {
     fn take_apart(upgraded: Upgraded) -> (Stream, Bytes, Option<ConnectionPlace>) {
         let upgraded = match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
             Ok(parts) => {
-                let (stream, place) = parts.io.into_inner().into_parts();
-                return (Stream::tcp(stream), parts.read_buf, Some(place));
+                let (stream, ahead, place) = parts.io.into_inner().into_parts();
+                let read = match ahead.is_empty() {
+                    true => parts.read_buf,
+                    false => [&parts.read_buf[..], &ahead].concat().into(),
+                };
+                return (Stream::tcp(stream), read, Some(place));
             }
             Err(upgraded) => upgraded,
         };

@@ -128,11 +128,66 @@ async fn a_crowd_at_the_bound() {
 async fn the_answer_is_not_lost() {
     let host = Host::echo_on(Road::Tcp, at_most(1)).await;
     let _first = get(&host.net).await;
-    for size in [100, 10_000] {
+    for size in [100, 10_000, 900_000] {
         let mut connection = HttpConnection::open(&host.net);
         connection.send(format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(size)).as_bytes()).await;
         expect_too_many(&connection.read_response().await);
     }
+    host.end().await;
+}
+
+roads! {
+    /// One address does not take the places of all; a WebSocket counts as a session instead.
+    async fn connections_of_one_address(road: Road) {
+        let mut options = Options::default();
+        options.max_connections_per_address = Some(3);
+        let host = Host::echo_on(road, options).await;
+        {
+            let mut websockets = Vec::new();
+            for _ in 0..5 {
+                websockets.push(open_websocket(&host.net, Eio::V4, "").await.0);
+            }
+            let silent = HttpConnection::open(&host.net);
+            let mut begun = HttpConnection::open(&host.net);
+            begun.send(&GET.as_bytes()[..20]).await;
+            let (_used, answer) = get(&host.net).await;
+            assert_eq!(answer.status, 404);
+            connections(&host, 8).await;
+            for count in 1..=2 {
+                let (mut refused, answer) = get(&host.net).await;
+                assert_eq!(answer.status, 503);
+                let message = "Too many connections of this address";
+                assert_eq!(answer.json(), json!({"code": 3, "message": message}));
+                assert!(refused.read_to_end().await.is_empty());
+                assert_eq!(host.stats().limits.get(Limit::AddressConnections), count);
+            }
+            drop(silent);
+            connections(&host, 7).await;
+            assert_eq!(get(&host.net).await.1.status, 404);
+            for websocket in &mut websockets {
+                websocket.send_text("4x").await;
+                websocket.expect_text("4x").await;
+            }
+            assert_eq!(host.stats().limits.get(Limit::Connections), 0);
+        }
+        host.end().await;
+    }
+}
+
+/// A proxy brings the clients of many addresses.
+#[tokio::test]
+async fn connections_of_trusted_proxies_are_not_bounded() {
+    let mut options = Options::default();
+    options.max_connections_per_address = Some(1);
+    options.trusted_proxies = vec!["127.0.0.0/8".to_owned(), "::1".to_owned()];
+    let host = Host::echo_on(Road::Tcp, options).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let (connection, answer) = get(&host.net).await;
+        assert_eq!(answer.status, 404);
+        open.push(connection);
+    }
+    drop(open);
     host.end().await;
 }
 

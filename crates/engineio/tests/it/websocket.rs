@@ -1,7 +1,7 @@
 //! WebSocket sessions: frames, their violations, the close.
 
 use engineio::{Detail, Limit, Options};
-use testkit::{Eio, Frame, WebSocket, frame, open_websocket};
+use testkit::{Eio, Frame, HttpConnection, WebSocket, frame, open_websocket};
 
 use crate::host::{Host, Road, ms, s};
 
@@ -260,7 +260,7 @@ roads! {
 #[tokio::test(start_paused = true)]
 async fn bytes_behind_the_request_are_the_first_frames() {
     let host = Host::echo(Options::default());
-    let mut connection = testkit::HttpConnection::open(&host.net);
+    let mut connection = HttpConnection::open(&host.net);
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -360,4 +360,76 @@ async fn streams_that_pass_a_few_bytes_at_a_time() {
         drop(client);
         host.end().await;
     }
+}
+
+roads! {
+    /// Clients on small devices compare names as RFC 6455 prints them.
+    async fn the_fields_of_the_answer_are_spelled_as_they_are_printed(road: Road) {
+        let mut options = Options::default();
+        options.per_message_deflate = Some(engineio::Deflate::default());
+        let host = Host::echo_on(road, options).await;
+        let upgrade = format!(
+            "GET {} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+            host.net.target(Eio::V4, "websocket", "")
+        );
+        // by itself, and behind requests whose answers are still under way
+        for before in [0, 20] {
+            let mut connection = HttpConnection::open(&host.net);
+            let get = "GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(before);
+            connection.send(format!("{get}{upgrade}").as_bytes()).await;
+            for _ in 0..before {
+                let answer = connection.read_response().await;
+                assert!(answer.header("content-length").is_some());
+                assert!(answer.headers.iter().all(|(name, _)| *name == name.to_lowercase()));
+            }
+            let answer = connection.read_response().await;
+            let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| &**name).collect();
+            names.sort_unstable();
+            let printed =
+                ["Connection", "Date", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions", "Upgrade"];
+            assert_eq!(names, printed);
+            assert_eq!(answer.header("upgrade"), Some("websocket"));
+        }
+        host.end().await;
+    }
+}
+
+/// Also if the stream takes a few bytes at a time; frames that look like such a head stay as they are.
+#[tokio::test(start_paused = true)]
+async fn the_answer_is_spelled_in_pieces() {
+    for bytes in [1, 2, 7, 40, 100] {
+        let host = Host::throttled(Options::default(), bytes);
+        let (mut websocket, _) = open_websocket(&host.net, Eio::V4, "").await;
+        let names: Vec<_> =
+            websocket.response().headers.iter().map(|(name, _)| name.clone()).collect();
+        assert!(names.contains(&"Sec-WebSocket-Accept".to_owned()), "{names:?}");
+        let text = "4HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n\r\n";
+        websocket.send_text(text).await;
+        websocket.expect_text(text).await;
+        drop(websocket);
+        host.end().await;
+    }
+}
+
+/// What is said of other servers: axum's writes lower case, and its router may have our listener.
+#[tokio::test]
+async fn the_spelling_under_axum() {
+    let server = engineio::Server::new(Options::default()).unwrap();
+    let router = || axum::Router::new().layer(server.layer());
+    let bind = || tokio::net::TcpListener::bind("127.0.0.1:0");
+    let own = server.attach_service(bind().await.unwrap(), router()).unwrap().local_addr();
+    let listener = bind().await.unwrap();
+    let axums = listener.local_addr().unwrap();
+    let app = router();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    for (address, name) in [(own, "Sec-WebSocket-Accept"), (axums, "sec-websocket-accept")] {
+        let net = testkit::Connector::tcp(address).with_path("/engine.io/");
+        let (websocket, _) = open_websocket(&net, Eio::V4, "").await;
+        let names: Vec<_> = websocket.response().headers.iter().map(|(name, _)| &**name).collect();
+        assert!(names.contains(&name), "{names:?}");
+    }
+    server.close().await;
+    serving.abort();
 }

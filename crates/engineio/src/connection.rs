@@ -1,0 +1,88 @@
+//! What the parts of one HTTP connection know of each other: the stream ([`Guarded`]), the timer
+//! for heads ([`Alarm`]) and the service that answers.
+//!
+//! There is none before the first byte has come, nor behind the change to WebSocket.
+//!
+//! [`Guarded`]: crate::guarded::Guarded
+//! [`Alarm`]: crate::alarm::Alarm
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use engineio_proto::guard::lock;
+use tokio::time::Instant;
+
+use crate::addresses::ConnectionOf;
+use crate::alarm::Armed;
+use crate::options::Options;
+
+/// One connection, as long as the HTTP server has it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) header_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
+    /// Until when the first head must have come.
+    first_deadline: Mutex<Option<Instant>>,
+    pub(crate) armed: Mutex<Option<Armed>>,
+    /// A part of a head has come, and not its end.
+    head_begun: AtomicBool,
+    /// The time between two requests is over.
+    idle_too_long: AtomicBool,
+    /// The head that is written next is that of the answer which switches protocols.
+    switching: AtomicBool,
+    address: Mutex<Option<ConnectionOf>>,
+}
+
+impl Connection {
+    /// A connection that was accepted at a time.
+    pub(crate) fn new(options: &Options, at: Instant, address: Option<ConnectionOf>) -> Self {
+        Self {
+            header_timeout: options.header_timeout,
+            keep_alive_timeout: options.keep_alive_timeout,
+            first_deadline: Mutex::new(Some(at + options.header_timeout)),
+            armed: Mutex::new(None),
+            head_begun: AtomicBool::new(false),
+            idle_too_long: AtomicBool::new(false),
+            switching: AtomicBool::new(false),
+            address: Mutex::new(address),
+        }
+    }
+
+    /// Until when the first head must have come; once, for those that follow have other times.
+    pub(crate) fn take_first_deadline(&self) -> Option<Instant> {
+        lock(&self.first_deadline).take()
+    }
+
+    pub(crate) fn set_head_begun(&self, begun: bool) {
+        self.head_begun.store(begun, Relaxed);
+    }
+
+    pub(crate) fn is_head_begun(&self) -> bool {
+        self.head_begun.load(Relaxed)
+    }
+
+    pub(crate) fn set_idle_too_long(&self) {
+        self.idle_too_long.store(true, Relaxed);
+    }
+
+    pub(crate) fn was_idle_too_long(&self) -> bool {
+        self.idle_too_long.load(Relaxed)
+    }
+
+    /// The connection is to become a WebSocket: it counts as a session from now on.
+    pub(crate) fn switch(&self) {
+        self.switching.store(true, Relaxed);
+        let address = lock(&self.address).take();
+        drop(address);
+    }
+
+    pub(crate) fn is_switching(&self) -> bool {
+        self.switching.load(Relaxed)
+    }
+
+    /// That head was written.
+    pub(crate) fn switched(&self) {
+        self.switching.store(false, Relaxed);
+    }
+}

@@ -1,0 +1,99 @@
+//! The names of fields in the head of the answer that switches protocols, as RFC 6455 prints them.
+//!
+//! Any spelling is right by HTTP, and hyper writes lower case. But clients on small devices compare
+//! the names as they are printed, and have not seen another spelling from the server in Node. With
+//! one capital a word, as HTTP libraries offer it, `Sec-WebSocket-Accept` is still another text.
+//!
+//! The length stays the same, so the stream may write this head instead of the one that it is given.
+
+use memchr::memmem;
+
+/// The head while it is being written.
+#[derive(Debug)]
+pub(crate) struct Respelled {
+    head: Vec<u8>,
+    written: usize,
+}
+
+/// How the HTTP server begins it.
+const STATUS_LINE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n";
+
+impl Respelled {
+    /// Where the head begins in what the HTTP server is about to write: there may be the end of an
+    /// earlier answer in front of it, which may have anything in it. There is nothing behind.
+    pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
+        memmem::rfind(bytes, STATUS_LINE)
+    }
+
+    /// The head in another spelling.
+    pub(crate) fn new(head: &[u8]) -> Self {
+        let mut head = head.to_vec();
+        let mut at = STATUS_LINE.len().min(head.len());
+        while let Some(length) = memchr::memchr(b'\n', &head[at..]) {
+            let line = &mut head[at..at + length];
+            let name = memchr::memchr(b':', line).unwrap_or_default();
+            spell(&mut line[..name]);
+            at += length + 1;
+        }
+        Self { head, written: 0 }
+    }
+
+    /// What is still to be written.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.head[self.written..]
+    }
+
+    /// Notes what was written; whether that was all.
+    pub(crate) fn advance(&mut self, count: usize) -> bool {
+        self.written += count;
+        self.written == self.head.len()
+    }
+}
+
+/// Writes a capital for the first letter of each word.
+fn spell(name: &mut [u8]) {
+    for word in name.split_mut(|byte| *byte == b'-') {
+        if word.eq_ignore_ascii_case(b"websocket") {
+            word.copy_from_slice(b"WebSocket");
+        } else if let Some(first) = word.first_mut() {
+            first.make_ascii_uppercase();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(before: &str, after: &str) {
+        let respelled = Respelled::new(before.as_bytes());
+        assert_eq!(String::from_utf8_lossy(respelled.rest()), after);
+    }
+
+    #[test]
+    fn names_are_spelled_as_they_are_printed() {
+        check(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: sec-websocket-a:b=\r\nsec-websocket-protocol: sec-websocket\r\n\
+             sec-websocket-extensions: permessage-deflate\r\ndate: x\r\nx-own--name: v\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: sec-websocket-a:b=\r\nSec-WebSocket-Protocol: sec-websocket\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate\r\nDate: x\r\nX-Own--Name: v\r\n\r\n",
+        );
+        check(
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        );
+        check("", "");
+    }
+
+    /// The last one counts: an earlier answer may have such a text in its body.
+    #[test]
+    fn the_head_is_found() {
+        let line = String::from_utf8_lossy(STATUS_LINE);
+        assert_eq!(Respelled::find(format!("{line}\r\n").as_bytes()), Some(0));
+        assert_eq!(Respelled::find(format!("x{line}\r\n{line}a: b\r\n\r\n").as_bytes()), Some(37));
+        assert_eq!(Respelled::find(b"HTTP/1.1 200 OK\r\n\r\n"), None);
+    }
+}
