@@ -241,6 +241,33 @@ impl Outgoing {
         head.into_iter().chain(self.0.attachments.iter().map(|bytes| Part::Binary(bytes)))
     }
 
+    /// How many Engine.IO packets it is.
+    #[must_use]
+    pub fn part_count(&self) -> usize {
+        let head = !matches!(self.0.head, Head::Control(_) | Head::Frames { .. });
+        usize::from(head) + self.0.attachments.len()
+    }
+
+    /// The first `count` Engine.IO packets, and those behind them, where both are some. Neither may
+    /// be dropped, as the receiver could not tell what it got.
+    ///
+    /// The text is copied: it is for the rare packet that is too long for one answer.
+    #[must_use]
+    pub fn split(&self, count: usize) -> Option<(Self, Self)> {
+        let (first, rest) = self.0.attachments.split_at_checked(count.checked_sub(1)?)?;
+        let (next, rest) = rest.split_first()?;
+        let head = match &self.0.head {
+            Head::Text { buffer, frame, digit } => {
+                Head::Text { buffer: buffer.clone(), frame: *frame, digit: *digit }
+            }
+            Head::Binary(bytes) => Head::Binary(bytes.clone()),
+            Head::Control(_) | Head::Frames { .. } => return None,
+        };
+        let first = Self::new(head, first.to_vec()).compress(self.0.compress);
+        let rest = Self::new(Head::Binary(next.clone()), rest.to_vec()).compress(self.0.compress);
+        Some((first, rest))
+    }
+
     /// The whole as WebSocket frames if they lie ready as one slice: a text without attachments,
     /// or frames already.
     #[must_use]

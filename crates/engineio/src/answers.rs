@@ -161,6 +161,10 @@ pub(crate) fn switching_protocols(accepted: &Accepted) -> Response<Bytes> {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     let accept = HeaderValue::from_str(&accepted.key).expect("base64 can stand in a header");
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    // as it was offered, so it can stand in a header again
+    if let Some(Ok(name)) = accepted.subprotocol.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+    }
     if let Some(agreement) = &accepted.agreement {
         let answer = HeaderValue::try_from(agreement.answer()).expect("tokens can stand, too");
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);

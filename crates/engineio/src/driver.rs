@@ -234,7 +234,7 @@ impl Driver {
         let _ = self.socket.push(Outgoing::packet(PacketType::Open, &open), false);
         if let Transport::WebSocket(websocket) = &mut self.transport {
             let outbox = &self.socket.shared().outbox;
-            outbox.set_encoding(websocket.encoding(&self.engine.options));
+            outbox.set_wire(websocket.base64, websocket.encoding(&self.engine.options));
             if let Some(half) = websocket.take_write_half() {
                 outbox.set_direct(half);
             }

@@ -134,6 +134,32 @@ pub trait GenerateId<M: 'static = ObjectForm>: Send + Sync + 'static {
     }
 }
 
+/// Chooses a subprotocol: what [`crate::Subprotocols::choose`] takes.
+///
+/// A function that takes what the client offers, in its order, and the [`Request`] that asks for the
+/// WebSocket, and gives one of the offers, or none, sync or async; or a type of one's own, by
+/// [`SubprotocolChoice::choose`].
+// reference: ws, handleProtocols
+#[diagnostic::on_unimplemented(
+    message = "this does not choose a subprotocol",
+    label = "no function of the offers and a `Request` that gives an `Option<String>`",
+    note = "a choice is `|offers: Vec<String>, request: Request| -> Option<String>`, or `async`; the \
+            types of its arguments are written out"
+)]
+pub trait SubprotocolChoice<M: 'static = ObjectForm>: Send + Sync + 'static {
+    /// What is not among `offers` counts as none.
+    fn choose(&self, offers: Vec<String>, request: Request) -> BoxFuture<'_, Option<String>>;
+
+    /// The object that the options keep.
+    #[doc(hidden)]
+    fn shared(self) -> Arc<dyn SubprotocolChoice>
+    where
+        Self: Sized,
+    {
+        Arc::new(Erased(self, PhantomData))
+    }
+}
+
 /// What a function that makes ids may give: an id, or a `Result` with one.
 pub trait SessionId {
     /// The id, or what is logged.
@@ -231,6 +257,26 @@ where
     }
 }
 
+impl<F> SubprotocolChoice<SyncForm> for F
+where
+    F: Fn(Vec<String>, Request) -> Option<String> + Send + Sync + 'static,
+{
+    fn choose(&self, offers: Vec<String>, request: Request) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move { self(offers, request) })
+    }
+}
+
+impl<F, Fut> SubprotocolChoice<AsyncForm> for F
+where
+    F: FnOnce(Vec<String>, Request) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Option<String>> + Send + 'static,
+{
+    fn choose(&self, offers: Vec<String>, request: Request) -> BoxFuture<'_, Option<String>> {
+        let function = self.clone();
+        Box::pin(async move { function(offers, request).await })
+    }
+}
+
 /// A function of any form as an object.
 struct Erased<F, M>(F, PhantomData<fn() -> M>);
 
@@ -249,6 +295,12 @@ impl<F: OriginCheck<M>, M: 'static> OriginCheck for Erased<F, M> {
 impl<F: GenerateId<M>, M: 'static> GenerateId for Erased<F, M> {
     fn generate(&self, request: Request) -> BoxFuture<'_, Result<String, String>> {
         self.0.generate(request)
+    }
+}
+
+impl<F: SubprotocolChoice<M>, M: 'static> SubprotocolChoice for Erased<F, M> {
+    fn choose(&self, offers: Vec<String>, request: Request) -> BoxFuture<'_, Option<String>> {
+        self.0.choose(offers, request)
     }
 }
 

@@ -185,7 +185,15 @@ async fn route<B: http_body::Body>(
         // on the heap: the requests of a session should not have room for it
         return Box::pin(open(engine, asked, request, transport, upgrade)).await;
     };
-    let socket = engine.session(sid).ok_or(HandshakeError::UnknownSession)?;
+    let Some(socket) = engine.session(sid) else {
+        let is_poll = request.method == Method::GET
+            && upgrade.is_none()
+            && transport == TransportKind::Polling;
+        return match is_poll {
+            true => Ok(requests::without_session(engine, sid, asked)?),
+            false => Err(HandshakeError::UnknownSession.into()),
+        };
+    };
     // not before: what a client makes up is not logged
     span.record("sid", socket.id());
     if socket.protocol() != asked.query.protocol {
@@ -195,7 +203,8 @@ async fn route<B: http_body::Body>(
         if request.method != Method::GET {
             return Err(HandshakeError::BadMethod.into());
         }
-        return probe(engine, &socket, &request.headers, upgrade);
+        // on the heap: it should not be in each poll's future
+        return Box::pin(probe(engine, &socket, asked, request, upgrade)).await;
     }
     if socket.transport() != transport {
         return Err(HandshakeError::BadRequest.into());
@@ -217,7 +226,7 @@ async fn open(
     if asked.query.protocol == Protocol::V3 && !engine.options.allow_eio3 {
         return Err(HandshakeError::UnsupportedProtocol.into());
     }
-    let accepted = match (transport, &upgrade) {
+    let mut accepted = match (transport, &upgrade) {
         (TransportKind::WebSocket, Some(_)) => Some(check_upgrade(engine, &parts.headers)?),
         (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest.into()),
         _ => None,
@@ -245,6 +254,9 @@ async fn open(
         None => guarded(engine, engine.options.origins.allows(&request)).await?,
     };
     allowed.map_err(crate::Refused::into_error)?;
+    if let Some(accepted) = &mut accepted {
+        accepted.select(engine, || request.clone()).await?;
+    }
 
     let max = engine.options.max_sessions_per_address;
     let place = match address.map(|address| address.enter(max)) {
@@ -259,7 +271,7 @@ async fn open(
     Span::current().record("sid", socket.id());
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
-        let admitted = socket.shared().mailbox.admit_poll(Poll { reply });
+        let admitted = socket.shared().mailbox.admit_poll(Poll { base64: asked.query.b64, reply });
         debug_assert!(admitted.is_ok(), "the session is new");
         Driver::polling(Arc::clone(engine), socket.clone(), place, asked.query.b64).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
@@ -273,9 +285,9 @@ async fn open(
         }
         return Ok(answer);
     };
-    let (engine, agreement) = (Arc::clone(engine), accepted.agreement);
+    let (engine, agreement, base64) = (Arc::clone(engine), accepted.agreement, asked.query.b64);
     tokio::spawn(async move {
-        match upgraded(&engine, upgrade, agreement).await {
+        match upgraded(&engine, upgrade, agreement, base64).await {
             // a task of its own, as small as can be: this one is as large as all that was above
             Some(websocket) => Driver::websocket(engine, socket, place, websocket).spawn(),
             None => engine.session_gone(&socket),
@@ -306,8 +318,7 @@ async fn insert(
         if id.is_empty() {
             continue;
         }
-        let (protocol, base64) = (query.protocol, query.b64);
-        let socket = Socket::new(engine, id.into(), protocol, base64, transport, request.clone());
+        let socket = Socket::new(engine, id.into(), query.protocol, transport, request.clone());
         match engine.insert(&socket) {
             Ok(()) => return Ok(socket),
             Err(NotInserted::Taken) => {}
@@ -340,22 +351,25 @@ async fn guarded<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T,
 }
 
 /// Opens a second connection for a polling session.
-fn probe(
+async fn probe(
     engine: &Arc<Engine>,
     socket: &Socket,
-    headers: &HeaderMap,
+    asked: &Asked,
+    parts: &mut Parts,
     upgrade: OnUpgrade,
 ) -> Result<Response<Bytes>, Refusal> {
     if engine.upgrades().is_empty() {
         return Err(HandshakeError::BadRequest.into());
     }
-    let accepted = check_upgrade(engine, headers)?;
+    let mut accepted = check_upgrade(engine, &parts.headers)?;
+    accepted.select(engine, || request::Request::new(parts, &engine.proxies)).await?;
     // One that cannot become the transport is opened and closed at once, as the reference does.
     let admitted =
         socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
     let (engine, socket, agreement) = (Arc::clone(engine), socket.clone(), accepted.agreement);
+    let base64 = asked.query.b64;
     tokio::spawn(async move {
-        let websocket = upgraded(&engine, upgrade, agreement).await;
+        let websocket = upgraded(&engine, upgrade, agreement, base64).await;
         if admitted {
             socket.probed(websocket);
         } else if let Some(websocket) = websocket {
@@ -375,13 +389,14 @@ async fn upgraded(
     engine: &Engine,
     upgrade: OnUpgrade,
     agreement: Option<Agreement>,
+    base64: bool,
 ) -> Option<Box<WebSocket>> {
     let options = &engine.options;
     let upgraded = patience::timeout(options.upgrade_timeout, upgrade).await;
     let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
     let upgraded = upgraded.ok()?.ok()?;
     let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
-    Some(Box::new(WebSocket::new(upgraded, max_message, max_frames, agreement)))
+    Some(Box::new(WebSocket::new(upgraded, max_message, max_frames, agreement, base64)))
 }
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -396,6 +411,27 @@ pub(crate) struct Accepted {
     /// The value for `Sec-WebSocket-Accept`.
     pub(crate) key: String,
     pub(crate) agreement: Option<Agreement>,
+    /// What the client offers.
+    offers: Option<String>,
+    /// What it gets of that.
+    pub(crate) subprotocol: Option<String>,
+}
+
+impl Accepted {
+    /// Selects a subprotocol, if the client offers some; a function is asked with the request.
+    async fn select(
+        &mut self,
+        engine: &Engine,
+        request: impl FnOnce() -> request::Request,
+    ) -> Result<(), Panicked> {
+        let Some(offers) = &self.offers else { return Ok(()) };
+        let selected = engine.options.subprotocols.select(offers, request).await;
+        if selected.is_err() {
+            Counters::add(&engine.counters.panics);
+        }
+        self.subprotocol = selected?;
+        Ok(())
+    }
 }
 
 /// What to answer, or the answer to a malformed request.
@@ -427,7 +463,7 @@ fn check_upgrade(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Refus
     let agreement = engine.options.per_message_deflate.as_ref().and_then(|deflate| {
         Agreement::choose(&value(header::SEC_WEBSOCKET_EXTENSIONS)?, deflate.takeover())
     });
-    Ok(Accepted { key, agreement })
+    Ok(Accepted { key, agreement, offers: protocol, subprotocol: None })
 }
 
 /// The value of a header; several lines are one list.

@@ -47,6 +47,7 @@ mod compression;
 mod connection;
 mod connections;
 mod cors;
+mod crossing;
 mod deflate;
 mod driver;
 mod fair;
@@ -81,6 +82,7 @@ mod signals;
 mod socket;
 mod spelling;
 mod stats;
+mod subprotocols;
 mod transport;
 
 pub use application::{Application, Context, IntoApplication};
@@ -96,7 +98,8 @@ pub use engineio_proto::{
 };
 pub use fair::whom_to_cut;
 pub use functions::{
-    AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SyncForm,
+    AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SubprotocolChoice,
+    SyncForm,
 };
 pub use gate::Gate;
 pub use id::random as random_id;
@@ -116,6 +119,7 @@ pub use service::{EngineService, Intercept};
 pub use signals::Signals;
 pub use socket::{Closed, Detail, Socket};
 pub use stats::Stats;
+pub use subprotocols::Subprotocols;
 
 /// The target of spans; events have that of their module, which begins with it.
 const TARGET: &str = "engineio";

@@ -33,6 +33,8 @@ limits! {
     HttpBufferSize = "max_http_buffer_size",
     /// Packets in one polling payload.
     PacketsPerPayload = "max_packets_per_payload",
+    /// Packets in the answer to a poll: the rest left for the next one.
+    PacketsPerPoll = "max_packets_per_poll",
     /// Frames of one WebSocket message.
     FramesPerMessage = "max_frames_per_message",
     /// Bytes that wait to be sent to one client: packets dropped, sessions ended.

@@ -27,13 +27,13 @@ use tower_service::Service;
 use crate::addresses::ConnectionOf;
 use crate::alarm::Alarm;
 use crate::connection::Connection;
-use crate::connections::ConnectionPlace;
+use crate::connections::{ConnectionPlace, Presence};
 use crate::guarded::Guarded;
 use crate::heads;
 use crate::limits::Limit;
 use crate::refusal::{self, Rest};
 use crate::request::{RemoteAddr, Secure};
-use crate::server::{Engine, Phase, Presence};
+use crate::server::{Engine, Phase};
 use crate::stats::Counters;
 use crate::{answers, patience, scratch};
 

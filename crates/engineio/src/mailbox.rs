@@ -37,6 +37,8 @@ pub(crate) enum Mail {
 /// A parked poll: the way to its answer.
 #[derive(Debug)]
 pub(crate) struct Poll {
+    /// Its answer may have text only.
+    pub(crate) base64: bool,
     pub(crate) reply: oneshot::Sender<PollAnswer>,
 }
 

@@ -12,12 +12,14 @@ use crate::functions::{AllowRequest, GenerateId};
 use crate::origins::Origins;
 use crate::proxies::TrustedProxies;
 use crate::rate::Rate;
+use crate::subprotocols::Subprotocols;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// The path whose requests are the engine's (`/engine.io`); a trailing slash is dropped.
+    /// The path whose requests are the engine's (`/engine.io`); a trailing slash is dropped. It is
+    /// compared as requests have it: percent-encoded, and with case.
     pub path: String,
     /// The transports that may be used (polling, websocket). The order is that of the list that
     /// clients are offered for an upgrade.
@@ -42,6 +44,12 @@ pub struct Options {
     pub max_http_buffer_size: usize,
     /// Packets in one polling payload (500,000).
     pub max_packets_per_payload: usize,
+    /// Packets in the answer to a poll, each attachment being one; the rest goes with the next poll
+    /// (no bound). Clients in Python refuse an answer of more than 16; where they poll, this is to be
+    /// 16.
+    ///
+    /// A burst takes a round trip per answer then.
+    pub max_packets_per_poll: Option<usize>,
     /// Frames of one WebSocket message (16,384).
     pub max_frames_per_message: usize,
     /// Bytes that may wait to be sent to one client (16 MiB).
@@ -149,6 +157,8 @@ pub struct Options {
     /// Bytes from which on answers to polls are compressed, if the client can (1024); `None`:
     /// never.
     pub http_compression: Option<usize>,
+    /// Which of the subprotocols that a client offers is selected for its WebSocket (the first).
+    pub subprotocols: Subprotocols,
     /// How WebSocket messages are compressed with clients that can (`None`: they are not).
     pub per_message_deflate: Option<Deflate>,
     /// Makes the ids of sessions (120 random bits); [`Options::set_generate_id`] takes a function.
@@ -170,6 +180,7 @@ impl Default for Options {
             leave_timeout: Duration::from_secs(1),
             max_http_buffer_size: limits.max_payload,
             max_packets_per_payload: limits.max_packets_per_payload,
+            max_packets_per_poll: None,
             max_frames_per_message: limits.max_frames_per_message,
             max_outbound_bytes: 16 * 1024 * 1024,
             max_outbound_packets: 10_000,
@@ -202,6 +213,7 @@ impl Default for Options {
             cors: Cors::default(),
             cookie: None,
             http_compression: Some(1024),
+            subprotocols: Subprotocols::first(),
             per_message_deflate: None,
             generate_id: None,
         }
@@ -227,12 +239,14 @@ impl Options {
         if !self.path.starts_with('/') || self.path.contains(['?', '#']) {
             return Err(OptionsError::Path(self.path.clone()));
         }
+        check_path(&self.path)?;
         if self.transports.is_empty() {
             return Err(OptionsError::Zero("transports"));
         }
         for (name, value) in [
             ("max_http_buffer_size", self.max_http_buffer_size),
             ("max_packets_per_payload", self.max_packets_per_payload),
+            ("max_packets_per_poll", self.max_packets_per_poll.unwrap_or(usize::MAX)),
             ("max_frames_per_message", self.max_frames_per_message),
             ("max_outbound_bytes", self.max_outbound_bytes),
             ("max_outbound_packets", self.max_outbound_packets),
@@ -356,11 +370,36 @@ impl Cookie {
             text.as_deref()
                 .is_none_or(|text| text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b';'))
         };
-        if token(&self.name) && attribute(&self.path) && attribute(&self.same_site) {
-            Ok(())
-        } else {
-            Err(OptionsError::Cookie(self.name.clone()))
+        if !(token(&self.name) && attribute(&self.path) && attribute(&self.same_site)) {
+            return Err(OptionsError::Cookie(self.name.clone()));
         }
+        // what browsers ignore, or refuse
+        let unusable = |value: &str, why| {
+            Err(OptionsError::Unusable { option: "cookie", value: value.to_owned(), why })
+        };
+        let path = self.path.as_deref();
+        if let Some(path) = path.filter(|path| !path.starts_with('/')) {
+            return unusable(path, "a cookie's path begins with a slash");
+        }
+        let is =
+            |value: &str| self.same_site.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(value));
+        match self.same_site.as_deref() {
+            Some(other) if !(is("Strict") || is("Lax") || is("None")) => {
+                return unusable(other, "SameSite is Strict, Lax or None");
+            }
+            Some(none) if is("None") && !self.secure => {
+                return unusable(none, "SameSite=None is for `secure` cookies only");
+            }
+            _ => {}
+        }
+        let name = self.name.to_ascii_lowercase();
+        if name.starts_with("__secure-") && !self.secure {
+            return unusable(&self.name, "such a name is for `secure` cookies only");
+        }
+        if name.starts_with("__host-") && !(self.secure && path == Some("/")) {
+            return unusable(&self.name, "such a name is for `secure` cookies of the path / only");
+        }
+        Ok(())
     }
 
     pub(crate) fn header(&self, sid: &str) -> String {
@@ -386,6 +425,24 @@ impl Cookie {
     }
 }
 
+/// Whether a request can have such a path.
+// RFC 3986 3.3, and what URL parsers leave as it is
+fn check_path(path: &str) -> Result<(), OptionsError> {
+    let is_sent = |byte: u8| byte.is_ascii_graphic() && !b"\"<>`{}\\".contains(&byte);
+    let is_dots = |segment: &str| {
+        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+        matches!(&*segment, "." | "..")
+    };
+    let why = match () {
+        () if !path.bytes().all(is_sent) => {
+            "requests have spaces, other letters and the like percent-encoded, as in /caf%C3%A9"
+        }
+        () if path.split('/').any(is_dots) => "clients resolve . and .. before they send a path",
+        () => return Ok(()),
+    };
+    Err(OptionsError::Unusable { option: "path", value: path.to_owned(), why })
+}
+
 /// An option that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -394,10 +451,21 @@ pub enum OptionsError {
     Path(String),
     /// An origin pattern that is none.
     Origin(String),
+    /// A subprotocol that is no token.
+    Subprotocol(String),
     /// A cookie whose name or attributes cannot stand in a header.
     Cookie(String),
     /// A trusted proxy that is neither an address nor a network.
     TrustedProxies(String),
+    /// A value that is well formed, but that no client will ever match or keep.
+    Unusable {
+        /// The option.
+        option: &'static str,
+        /// What is said there.
+        value: String,
+        /// Why it is of no use.
+        why: &'static str,
+    },
     /// A level of compression that is not 1 to 9.
     DeflateLevel(u8),
     /// A length of networks that is more than 128.
@@ -420,11 +488,15 @@ impl fmt::Display for OptionsError {
                  with or without http:// or https:// in front"
             ),
             Self::Cookie(name) => write!(f, "option cookie: {name:?} cannot be set as a cookie"),
+            Self::Subprotocol(name) => {
+                write!(f, "option subprotocols: {name:?} cannot be the name of a subprotocol")
+            }
             Self::TrustedProxies(text) => write!(
                 f,
                 "option trusted_proxies: {text:?} is neither an address nor a network such as \
                  10.0.0.0/8"
             ),
+            Self::Unusable { option, value, why } => write!(f, "option {option}: {value:?}: {why}"),
             Self::DeflateLevel(level) => {
                 write!(f, "option per_message_deflate: level {level} is not one of 1 to 9")
             }

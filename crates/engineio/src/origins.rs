@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use engineio_proto::HandshakeError;
@@ -87,13 +88,15 @@ impl Origins {
 
     /// Origins from a list of patterns separated by blanks: `host:port`, `host:*`, `*:port`,
     /// `*:*`, each optionally behind `http://` or `https://`. Without a port it is the scheme's
-    /// own: 443 for `https`, else 80. Hosts are compared without case and as a whole.
+    /// own: 443 for `https`, else 80. Hosts are compared without case and as a whole; those of other
+    /// letters than ASCII are written as browsers send them, in Punycode.
     ///
     /// A request without an origin (native clients) is `*`, and passes only with `*:*` or `*:80`
     /// in the list, or with [`Origins::allow_missing`].
     ///
     /// # Errors
-    /// [`OptionsError::Origin`] with the pattern that is none.
+    /// [`OptionsError::Origin`] with the pattern that is none, [`OptionsError::Unusable`] with one that
+    /// no origin matches, as `null`, which stands for many origins at once.
     pub fn list(patterns: &str) -> Result<Self, OptionsError> {
         let entries: Vec<Entry> =
             patterns.split_ascii_whitespace().map(Entry::parse).collect::<Result<_, _>>()?;
@@ -199,30 +202,44 @@ impl fmt::Debug for Origins {
 impl Entry {
     fn parse(pattern: &str) -> Result<Self, OptionsError> {
         let wrong = || OptionsError::Origin(pattern.to_owned());
+        let unusable =
+            |why| Err(OptionsError::Unusable { option: "origins", value: pattern.to_owned(), why });
+        if pattern == "null" {
+            return unusable(
+                "every sandboxed page and local file has it; a function may let it in",
+            );
+        }
         let (scheme, rest) = match pattern.split_once("://") {
-            Some((scheme, rest)) if !scheme.is_empty() => (Some(scheme), rest),
+            Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
             Some(_) => return Err(wrong()),
             None => (None, pattern),
         };
-        let (host, port) = split_port(rest);
-        if host.is_empty()
-            || host.contains(['/', '?', '#', '@'])
-            || (host != "*" && host.contains('*'))
-        {
-            return Err(wrong());
+        let is = |name: &str| scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(name));
+        if is("ws") || is("wss") {
+            return unusable("an origin is that of a page: http or https");
         }
+        let (host, port) = split_port(rest);
         let port = match port {
             Some("*") => None,
+            Some("0") => return Err(wrong()),
             Some(port) => Some(port.parse().map_err(|_| wrong())?),
             // `*` alone means everything
             None if host == "*" && scheme.is_none() => None,
             None => Some(default_port(scheme)),
         };
-        Ok(Self {
-            scheme: scheme.map(|scheme| scheme.to_ascii_lowercase().into()),
-            host: (host != "*").then(|| host.to_ascii_lowercase().into()),
-            port,
-        })
+        if !host.is_ascii() {
+            return unusable("browsers send such names in Punycode, as xn--caf-dma.example");
+        }
+        let host = match host {
+            "*" => None,
+            host if host.starts_with('[') => Some(ipv6(host).ok_or_else(wrong)?.into()),
+            host if !is_name(host) => return Err(wrong()),
+            host if is_other_ipv4(host) => {
+                return unusable("browsers send such an address as four decimal numbers");
+            }
+            host => Some(host.to_ascii_lowercase().into()),
+        };
+        Ok(Self { scheme: scheme.map(|scheme| scheme.to_ascii_lowercase().into()), host, port })
     }
 
     fn matches(&self, origin: &str) -> bool {
@@ -238,9 +255,42 @@ impl Entry {
             None => default_port(scheme),
         };
         self.scheme.as_deref().is_none_or(|s| scheme.is_some_and(|o| s.eq_ignore_ascii_case(o)))
-            && self.host.as_deref().is_none_or(|h| h.eq_ignore_ascii_case(host))
+            && self.host.as_deref().is_none_or(|h| match host.starts_with('[') {
+                true => ipv6(host).is_some_and(|host| h == host),
+                false => h.eq_ignore_ascii_case(host),
+            })
             && self.port.is_none_or(|p| p == port)
     }
+}
+
+// RFC 3986 3.1
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+fn is_name(host: &str) -> bool {
+    !host.is_empty()
+        && !host.starts_with('.')
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
+/// An address in brackets, in one of its many spellings.
+fn ipv6(host: &str) -> Option<String> {
+    let address: Ipv6Addr = host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
+    Some(format!("[{address}]"))
+}
+
+/// Whether browsers read an IPv4 address from it which they then write otherwise.
+// WHATWG URL, ends in a number
+fn is_other_ipv4(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = match hex {
+        Some(digits) => digits.bytes().all(|digit| digit.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|digit| digit.is_ascii_digit()),
+    };
+    is_number && host.parse::<Ipv4Addr>().is_err()
 }
 
 /// Splits `host:port`; an IPv6 address stands in brackets.
@@ -304,6 +354,14 @@ mod tests {
         check("http://a.test", "http://a.test:80", true);
         check("https://a.test", "https://a.test:443", true);
         check("[::1]:80", "http://[::1]", true);
+        check("[0:0::0001]", "http://[::1]", true);
+        check("[::ffff:192.0.2.1]", "http://[::ffff:c000:201]", true);
+        check("[::1]", "http://[::2]", false);
+        check("HTTPS://A.Test", "https://a.test", true);
+        check("capacitor://localhost", "capacitor://localhost", true);
+        check("chrome-extension://abcdef", "chrome-extension://abcdef", true);
+        check("xn--caf-dma.example:*", "https://xn--caf-dma.example", true);
+        check("192.0.2.1:*", "http://192.0.2.1", true);
     }
 
     #[test]
@@ -311,6 +369,27 @@ mod tests {
         for wrong in ["", "  ", "a.test:x", "://a", "a.test:99999", "*.a.test:80", "a/b:80", ":80"]
         {
             assert!(Origins::list(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["a.test:0", "a.test,b.test", "a.test:80,b.test:80", ".a.test", "::1", "[::1"]
+            .into_iter()
+            .chain(["1http://a", "http://", "https://a.test/", "a%20b", "[::1%eth0]"])
+        {
+            assert!(Origins::list(wrong).is_err(), "{wrong}");
+        }
+        for unusable in [
+            "null",
+            "café.example",
+            "https://例え.test",
+            "wss://a.test",
+            "127.1",
+            "0x7f.0.0.1",
+            "1.2.3",
+        ]
+        .into_iter()
+        .chain(["192.0.2.01", "0x7f000001"])
+        {
+            let error = Origins::list(unusable).unwrap_err();
+            assert!(matches!(error, OptionsError::Unusable { .. }), "{unusable}: {error:?}");
         }
         let error = Origins::list("ok.test:1 bad.test:port").unwrap_err();
         assert_eq!(error, OptionsError::Origin("bad.test:port".into()));

@@ -63,7 +63,9 @@ pub(crate) struct Wire {
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     bounds: Arc<Bounds>,
-    wire: Wire,
+    protocol: Protocol,
+    /// On the WebSocket binary goes as base64. Written under the lock, before the first write.
+    base64: AtomicBool,
     /// Whether the queue is above half of its bounds, and whether it was full and the session must
     /// end for it: for the driver, who asks each turn. Written under the lock.
     half_full: AtomicBool,
@@ -107,7 +109,7 @@ pub(crate) enum Link {
 }
 
 impl Outbox {
-    pub(crate) fn new(bounds: Arc<Bounds>, wire: Wire) -> Self {
+    pub(crate) fn new(bounds: Arc<Bounds>, protocol: Protocol) -> Self {
         let queue = Mutex::new(Queue {
             packets: VecDeque::with_capacity(BEGIN),
             bytes: 0,
@@ -128,8 +130,8 @@ impl Outbox {
             written: 0,
             waiters: Vec::new(),
         });
-        let (half_full, overflowed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { queue, bounds, wire, half_full, overflowed }
+        let [base64, half_full, overflowed] = [const { AtomicBool::new(false) }; 3];
+        Self { queue, bounds, protocol, base64, half_full, overflowed }
     }
 
     fn lock(&self) -> Held<MutexGuard<'_, Queue>> {
@@ -251,7 +253,7 @@ impl Outbox {
                 (half, batch, encoding, queue.offset)
             };
             let mut written = Written::default();
-            let form = (self.wire, &mut encoding);
+            let form = (self.wire(), &mut encoding);
             let result =
                 write_packets(&mut batch, &mut offset, form, &mut written, |slices| match slices {
                     [one] => half.try_write(one),
@@ -299,7 +301,7 @@ impl Outbox {
                 (batch, encoding, queue.offset)
             };
             let mut written = Written::default();
-            let form = (self.wire, &mut encoding);
+            let form = (self.wire(), &mut encoding);
             let result = write_packets(&mut batch, &mut offset, form, &mut written, &mut write);
             let mut queue = self.lock();
             queue.put_back(&mut batch, &mut encoding, offset, &written);
@@ -322,22 +324,24 @@ impl Outbox {
         }
     }
 
-    /// Takes everything, for the answer to a poll.
-    pub(crate) fn take(&self) -> VecDeque<Outgoing> {
+    /// Takes what waits for the answer to a poll: everything, or as much as one answer may have with
+    /// `beside` packets more. True: something is left for the next one.
+    pub(crate) fn take(&self, beside: usize) -> (VecDeque<Outgoing>, bool) {
         let mut queue = self.lock();
         queue.listed = false;
         queue.ready = false;
-        queue.written += queue.bytes as u64;
         queue.volatile_first = false;
-        queue.unattended = true;
         queue.counted = 0;
-        queue.bytes = 0;
-        queue.count = 0;
-        let packets = std::mem::take(&mut queue.packets);
+        let max = self.bounds.packets_per_poll.saturating_sub(beside);
+        let (packets, whole) = queue.take_parts(max);
+        let is_left = !queue.packets.is_empty();
+        // nobody is about to write that
+        let _ = queue.wait(&self.bounds.backlog);
         let waiters = self.relieve(&mut queue);
         drop(queue);
+        drop(whole);
         guard::wake(waiters);
-        packets
+        (packets, is_left)
     }
 
     /// A poll waits: the next packet leaves at once, a volatile one too. False: packets wait.
@@ -355,12 +359,18 @@ impl Outbox {
         queue.unattended = true;
     }
 
-    /// How packets are compressed from now on, before the first one is written to a WebSocket.
-    pub(crate) fn set_encoding(&self, encoding: Encoding) {
+    /// How packets look from now on, before the first one is written to a WebSocket.
+    pub(crate) fn set_wire(&self, base64: bool, encoding: Encoding) {
+        let mut queue = self.lock();
+        self.base64.store(base64, Ordering::Relaxed);
         // with base64 binary is text, which has no compressed form
-        if !self.wire.base64 {
-            self.lock().encoding = encoding;
+        if !base64 {
+            queue.encoding = encoding;
         }
+    }
+
+    fn wire(&self) -> Wire {
+        Wire { protocol: self.protocol, base64: self.base64.load(Ordering::Relaxed) }
     }
 
     /// From now on whoever pushes writes.
@@ -512,11 +522,12 @@ mod tests {
         let bounds = Bounds {
             bytes: 1024,
             packets: 8,
+            packets_per_poll: usize::MAX,
             pongs: 2,
             policy: SlowConsumer::Disconnect,
             backlog: Box::new(Backlog::new(usize::MAX)),
         };
-        Outbox::new(Arc::new(bounds), Wire { protocol: Protocol::V4, base64: false })
+        Outbox::new(Arc::new(bounds), Protocol::V4)
     }
 
     fn push(outbox: &Outbox, text: &str, volatile: bool) -> Push {

@@ -7,7 +7,7 @@ use std::task;
 use bytes::Bytes;
 use engineio_proto::handshake::Query;
 use engineio_proto::payload::{self, Form, jsonp};
-use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
+use engineio_proto::{CloseReason, HandshakeError, Outgoing, PacketType, Protocol, TransportKind};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -17,7 +17,7 @@ use crate::compression::Coding;
 use crate::cors::AllowedOrigin;
 use crate::inbound;
 use crate::limits::Limit;
-use crate::mailbox::{Mail, NotAdmitted, Poll, Post};
+use crate::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
 use crate::options::Options;
 use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;
@@ -73,18 +73,40 @@ async fn poll(
     headers: &HeaderMap,
 ) -> Result<Response<Bytes>, HandshakeError> {
     let (reply, answer) = oneshot::channel();
-    match socket.shared().mailbox.admit_poll(Poll { reply }) {
+    match socket.shared().mailbox.admit_poll(Poll { base64: asked.query.b64, reply }) {
         Ok(()) => socket.wake(),
         Err(NotAdmitted::Overlap) => return Ok(overlap(socket)),
-        Err(NotAdmitted::Closed) => return Err(HandshakeError::UnknownSession),
+        Err(NotAdmitted::Closed) => return without_session(engine, socket.id(), asked),
     }
-    let answer = answer.await.map_err(|_| match socket.transport() {
-        TransportKind::Polling => HandshakeError::UnknownSession,
+    let answer = match answer.await {
+        Ok(answer) => answer,
+        Err(_) if socket.transport() == TransportKind::Polling => {
+            return without_session(engine, socket.id(), asked);
+        }
         // it crossed the upgrade
-        _ => HandshakeError::BadRequest,
-    })?;
+        Err(_) => return Err(HandshakeError::BadRequest),
+    };
     let coding = || Coding::preferred(headers);
     Ok(answers::payload(asked, engine.options.http_compression, coding, answer))
+}
+
+/// Answers a poll whose session is not there.
+// reference: a poll that is parked when its client closes is answered with a noop
+pub(crate) fn without_session(
+    engine: &Engine,
+    sid: &str,
+    asked: &Asked,
+) -> Result<Response<Bytes>, HandshakeError> {
+    let now = tokio::time::Instant::now().into_std();
+    let protocol = asked.query.protocol;
+    if !engine.crossings.take(sid, protocol, now) {
+        return Err(HandshakeError::UnknownSession);
+    }
+    let mut payload = Vec::new();
+    let noop = [Outgoing::packet(PacketType::Noop, "")];
+    let content_type = payload::encode(protocol, asked.query.b64, &noop, &mut payload);
+    let answer = PollAnswer { payload, content_type, compress: false };
+    Ok(answers::payload(asked, None, || None, answer))
 }
 
 // Engine.IO v4: HTTP long-polling, sending

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fmt, io};
 
 use engineio_proto::guard::lock;
@@ -14,17 +14,17 @@ use engineio_proto::{Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
-use crate::addresses::{Address, AddressTable, ConnectionOf};
+use crate::addresses::AddressTable;
 use crate::application::{Application, Context, IntoApplication};
 use crate::closing::{Closing, Draining, Told};
 use crate::connections::Connections;
+use crate::crossing::Crossings;
 use crate::inbound::Inbound;
 use crate::layer::EngineLayer;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
 use crate::outbox::Bounds;
 use crate::proxies::TrustedProxies;
-use crate::request::Request;
 use crate::service::EngineService;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};
@@ -42,7 +42,8 @@ pub(crate) struct Engine {
     pub(crate) connections: Arc<Connections>,
     sessions: Mutex<Sessions>,
     /// `None`: nothing is bounded by address.
-    addresses: Option<AddressTable>,
+    pub(crate) addresses: Option<AddressTable>,
+    pub(crate) crossings: Crossings,
     application: OnceLock<Box<dyn IntoApplication>>,
     pub(crate) closing: AtomicBool,
     /// Set once the server closes.
@@ -110,6 +111,7 @@ impl Server {
             inbound: Inbound::new(options.max_total_inbound_bytes),
             connections: Arc::new(Connections::new(options.max_connections)),
             addresses: AddressTable::new(&options),
+            crossings: Crossings::default(),
             options,
             proxies,
             counters: Arc::default(),
@@ -362,30 +364,6 @@ impl Engine {
         self.options.max_sessions.is_some_and(|max| self.session_count() >= max)
     }
 
-    /// What is known of the address that a request comes from, if anything is bounded by it.
-    pub(crate) fn address_of(&self, request: &Request, now: Instant) -> Option<Arc<Address>> {
-        let addresses = self.addresses.as_ref()?;
-        Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
-    }
-
-    /// A place for a connection among those of its peer's address. A proxy brings those of many.
-    ///
-    /// # Errors
-    /// There are `max_connections_per_address`.
-    pub(crate) fn connection_of(&self, peer: SocketAddr) -> Result<Option<ConnectionOf>, ()> {
-        let (Some(max), Some(addresses)) =
-            (self.options.max_connections_per_address, &self.addresses)
-        else {
-            return Ok(None);
-        };
-        if self.proxies.trusts(peer.ip()) {
-            return Ok(None);
-        }
-        let now = tokio::time::Instant::now().into_std();
-        let address = addresses.get(&self.options, peer.ip(), now);
-        address.enter_connection(max).map(Some).ok_or(())
-    }
-
     /// Requests do not find the session any more.
     pub(crate) fn forget(&self, socket: &Socket) {
         let mut sessions = lock(&self.sessions);
@@ -512,29 +490,6 @@ impl Sessions {
 fn shrink<T: Eq + Hash>(table: &mut HashSet<T>) {
     if table.len() * 8 < table.capacity() {
         table.shrink_to(table.len() * 2);
-    }
-}
-
-/// A listener or a connection of ours, which the end of the server waits for.
-pub(crate) struct Presence {
-    engine: Arc<Engine>,
-    phase: Option<watch::Receiver<Phase>>,
-}
-
-impl Presence {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        Self { engine: Arc::clone(engine), phase: Some(engine.phase.subscribe()) }
-    }
-
-    pub(crate) fn phase(&mut self) -> &mut watch::Receiver<Phase> {
-        self.phase.as_mut().expect("taken when dropped only")
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.phase = None;
-        self.engine.ended.notify_waiters();
     }
 }
 

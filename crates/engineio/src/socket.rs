@@ -16,7 +16,7 @@ use crate::closing::Parting;
 use crate::gate::Gate;
 use crate::inbound::Kept;
 use crate::mailbox::{Mail, Mailbox};
-use crate::outbox::{Cost, Link, Outbox, Push, Todo, Wire};
+use crate::outbox::{Cost, Link, Outbox, Push, Todo};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::stats::Counters;
@@ -88,7 +88,6 @@ impl Socket {
         engine: &Arc<Engine>,
         id: Box<str>,
         protocol: Protocol,
-        base64: bool,
         transport: TransportKind,
         request: Request,
     ) -> Self {
@@ -98,7 +97,7 @@ impl Socket {
             request,
             transport: AtomicU8::new(transport_number(transport)),
             state: AtomicU8::new(OPEN),
-            outbox: Outbox::new(Arc::clone(&engine.bounds), Wire { protocol, base64 }),
+            outbox: Outbox::new(Arc::clone(&engine.bounds), protocol),
             mailbox: Mailbox::default(),
             kept: Kept::default(),
             waker: AtomicWaker::new(),

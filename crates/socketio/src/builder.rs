@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use engineio::{
     AllowRequest, Cookie, Cors, Deflate, GenerateId, Options, OptionsError, Origins, SlowConsumer,
-    TransportKind,
+    Subprotocols, TransportKind,
 };
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
@@ -203,9 +203,31 @@ impl Builder {
         self
     }
 
+    /// Packets in the answer to a poll (no bound); the rest goes with the next one. Clients in
+    /// Python that poll need 16; see [`Options::max_packets_per_poll`].
+    pub fn max_packets_per_poll(mut self, packets: impl Into<Option<usize>>) -> Self {
+        self.engine.max_packets_per_poll = packets.into();
+        self
+    }
+
     /// Bytes from which on answers to polls are compressed (1024); `None`: never.
     pub fn http_compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
         self.engine.http_compression = threshold.into();
+        self
+    }
+
+    /// Which of the subprotocols that a client offers is selected (the first).
+    ///
+    /// ```
+    /// use socketio::{Server, Subprotocols};
+    ///
+    /// let io = Server::builder().subprotocols(Subprotocols::list(["chat.v1"])?).build()?;
+    /// # let _ = io;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    // reference: the client's option `protocols`
+    pub fn subprotocols(mut self, subprotocols: Subprotocols) -> Self {
+        self.engine.subprotocols = subprotocols;
         self
     }
 

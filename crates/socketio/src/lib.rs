@@ -68,7 +68,7 @@ pub use engineio::{
     Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
     Detail, Draining, EngineService, GenerateId, Limit as EngineLimit, LimitCounts, Listener,
     NotFound, Options, OptionsError, OriginCheck, Origins, Rate, Refused, RemoteAddr, Request,
-    Secure, SlowConsumer, TransportKind,
+    Secure, SlowConsumer, SubprotocolChoice, Subprotocols, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
 pub use event::{Ack, Answer, EventContext};

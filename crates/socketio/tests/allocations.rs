@@ -201,7 +201,7 @@ fn an_idle_connection_is_small() {
 fn a_silent_connection_is_smaller() {
     const CONNECTIONS: usize = 200;
     const BYTES: usize = 1_408;
-    const BLOCKS: usize = 2;
+    const BLOCKS: usize = 3;
     let host = Host::new();
     let mut first = host.connect(4);
     let mut silent = Vec::new();

@@ -1,9 +1,8 @@
 //! The opening handshake: a request's headers in, the accept key out.
 //!
 //! Knows header values only, so that it needs no HTTP crate; method, HTTP version and the rest of
-//! the checks are the service's. It selects no subprotocol: a client that offers some
-//! gets an answer without, and goes on without (RFC 6455 4.2.2). Extensions are in
-//! [`super::extensions`].
+//! the checks are the service's. Which of the [`subprotocols`] that a client offers is selected is
+//! for the caller to say. Extensions are in [`super::extensions`].
 
 use std::fmt;
 
@@ -38,7 +37,7 @@ pub enum Error {
     Version,
     /// The key is missing or not 16 bytes in base64.
     Key,
-    /// The list of subprotocols is malformed.
+    /// The list of subprotocols is malformed, or names one twice.
     Protocol,
 }
 
@@ -68,10 +67,27 @@ pub fn accept(headers: &Headers<'_>) -> Result<String, Error> {
         return Err(Error::Version);
     }
     let accept = headers.key.and_then(accept_key).ok_or(Error::Key)?;
-    if headers.protocol.is_some_and(|list| !elements(list).all(is_token)) {
+    if headers.protocol.is_some_and(|list| !are_subprotocols(list)) {
         return Err(Error::Protocol);
     }
     Ok(accept)
+}
+
+/// The subprotocols that a request offers, in the client's order: the elements of its
+/// `Sec-WebSocket-Protocol`, which [`accept`] has checked.
+pub fn subprotocols(list: &str) -> impl Iterator<Item = &str> {
+    elements(list)
+}
+
+/// Tokens, each of them once.
+// RFC 6455 4.1, 10
+fn are_subprotocols(list: &str) -> bool {
+    if !elements(list).all(is_token) {
+        return false;
+    }
+    let mut all: Vec<_> = elements(list).collect();
+    all.sort_unstable();
+    all.windows(2).all(|two| two[0] != two[1])
 }
 
 /// The answer to a key; `None` unless the key is 16 bytes in base64.
@@ -99,8 +115,10 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(|element| element.trim_matches([' ', '\t']))
 }
 
+/// Whether a text is a token, as the names of subprotocols and extensions are.
 // RFC 9110 5.6.2
-pub(super) fn is_token(text: &str) -> bool {
+#[must_use]
+pub fn is_token(text: &str) -> bool {
     let is_token_byte =
         |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_token_byte)
@@ -159,7 +177,13 @@ mod tests {
         list("a b", Err(Error::Protocol));
         list("a,\"b\"", Err(Error::Protocol));
         list("é", Err(Error::Protocol));
-        list(&format!("a{}x", " ".repeat(12_000)), Err(Error::Protocol));
+        list("a,b,a", Err(Error::Protocol));
+        list("a, a", Err(Error::Protocol));
+        list("a,A", Ok(())); // compared with case
+        list("a,", Err(Error::Protocol));
+        list(",a", Err(Error::Protocol));
+        let long = format!("a{}x", " ".repeat(12_000));
+        check(Headers { protocol: Some(&long), ..GOOD }, Err(Error::Protocol));
     }
 
     #[track_caller]

@@ -166,6 +166,12 @@ impl Driver {
             post.finish_all(&self.socket);
         }
         self.socket.shared().mailbox.post_answered();
+        if matches!(&self.transport, Transport::Polling(polling)
+            if reason == CloseReason::TransportClose && !polling.is_parked())
+        {
+            let (id, protocol) = (self.socket.id(), self.socket.protocol());
+            self.engine.crossings.add(id, protocol, now, self.engine.options.close_timeout);
+        }
         if !wait {
             self.engine.forget(&self.socket);
         }

@@ -381,7 +381,7 @@ impl Driver {
         if !websocket.out.is_empty() {
             outbox.precede(std::mem::take(&mut websocket.out));
         }
-        outbox.set_encoding(websocket.encoding(&self.engine.options));
+        outbox.set_wire(websocket.base64, websocket.encoding(&self.engine.options));
         if let Some(half) = websocket.take_write_half() {
             outbox.set_direct(half);
         }

@@ -14,6 +14,8 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     pub(crate) packets: usize,
     pub(crate) pongs: usize,
+    /// Those of the protocol in one answer.
+    pub(crate) packets_per_poll: usize,
     pub(crate) policy: SlowConsumer,
     /// Apart from what is only read, on each push: it is written when somebody waits.
     pub(crate) backlog: Box<Backlog>,
@@ -25,6 +27,7 @@ impl Bounds {
             bytes: options.max_outbound_bytes,
             packets: options.max_outbound_packets,
             pongs: options.max_pending_pongs,
+            packets_per_poll: options.max_packets_per_poll.unwrap_or(usize::MAX),
             policy: options.slow_consumer,
             backlog: Box::new(Backlog::new(options.max_total_outbound_bytes)),
         }

@@ -143,6 +143,35 @@ impl Queue {
         (std::mem::take(&mut self.packets), std::mem::take(&mut self.encoding))
     }
 
+    /// What waits, up to so many packets of the protocol. One that has more attachments is cut; the
+    /// whole is for the caller to drop.
+    pub(super) fn take_parts(&mut self, max: usize) -> (VecDeque<Outgoing>, Option<Outgoing>) {
+        let mut left = max;
+        let fits = |packet: &&Outgoing| {
+            let rest = left.checked_sub(packet.part_count());
+            left = rest.unwrap_or_default();
+            rest.is_some()
+        };
+        let count = self.packets.iter().take_while(fits).count();
+        if count == self.packets.len() {
+            self.written += self.bytes as u64;
+            (self.bytes, self.count) = (0, 0);
+            return (std::mem::take(&mut self.packets), None);
+        }
+        let (cut, whole) = match self.packets.front_mut() {
+            Some(first) if count == 0 => {
+                first.split(max).map(|(cut, rest)| (cut, std::mem::replace(first, rest))).unzip()
+            }
+            _ => (None, None),
+        };
+        self.count -= count;
+        let taken: VecDeque<_> = cut.into_iter().chain(self.packets.drain(..count)).collect();
+        let bytes = taken.iter().map(Outgoing::size).sum::<usize>();
+        self.bytes -= bytes;
+        self.written += bytes as u64;
+        (taken, whole)
+    }
+
     /// Takes back what was not written. A queue that ended meanwhile leaves it with the writer.
     pub(super) fn put_back(
         &mut self,

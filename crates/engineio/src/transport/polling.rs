@@ -1,13 +1,14 @@
 //! The polling transport: the poll that waits for packets.
 //!
 //! Requests reach the driver through its mailbox; the answer goes back to the request's own future
-//! in `service`, which adds the HTTP part.
+//! in [`crate::requests`], and [`crate::answers`] adds the HTTP part.
 
 use std::collections::VecDeque;
 use std::task::Context;
 
 use engineio_proto::{Outgoing, PacketType, Protocol, payload};
 
+use crate::limits::Limit;
 use crate::mailbox::{Poll, PollAnswer};
 use crate::socket::Socket;
 
@@ -15,6 +16,7 @@ use crate::socket::Socket;
 #[derive(Debug, Default)]
 pub(crate) struct Polling {
     parked: Option<Poll>,
+    /// The handshake asked for text only.
     base64: bool,
     /// An answer met no request any more: what was in it is lost.
     lost: bool,
@@ -47,7 +49,7 @@ impl Polling {
     /// Answers the parked poll with what waits, if both are there.
     pub(crate) fn flush(&mut self, socket: &Socket) {
         if self.is_parked() && !socket.shared().outbox.park() {
-            let packets = socket.shared().outbox.take();
+            let packets = take(socket, 0);
             self.answer(socket, packets, None);
         }
     }
@@ -57,7 +59,7 @@ impl Polling {
         if !self.is_parked() {
             return false;
         }
-        let packets = socket.shared().outbox.take();
+        let packets = take(socket, 1);
         self.answer(socket, packets, Some(last));
         true
     }
@@ -81,11 +83,20 @@ impl Polling {
         let compress = packets.iter().any(Outgoing::wants_compression);
         packets.extend(last.map(|kind| Outgoing::packet(kind, "")));
         let mut payload = Vec::with_capacity(packets.iter().map(|packet| packet.size() + 16).sum());
-        // Engine.IO v3: JSONP and `b64` sessions get text only
-        let base64 = self.base64 && socket.protocol() == Protocol::V3;
+        // Engine.IO v3: JSONP and `b64`, of the handshake or of this very poll, get text only
+        let base64 = (self.base64 || poll.base64) && socket.protocol() == Protocol::V3;
         let content_type = payload::encode(socket.protocol(), base64, &packets, &mut payload);
         // before the answer: the client's next poll may come at once
         socket.shared().mailbox.poll_answered();
         self.lost |= poll.reply.send(PollAnswer { payload, content_type, compress }).is_err();
     }
+}
+
+/// Takes what one answer may have, with `beside` packets more.
+fn take(socket: &Socket, beside: usize) -> VecDeque<Outgoing> {
+    let (packets, is_left) = socket.shared().outbox.take(beside);
+    if is_left {
+        socket.counters().limited(Limit::PacketsPerPoll);
+    }
+    packets
 }

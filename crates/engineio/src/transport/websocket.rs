@@ -26,6 +26,8 @@ pub(crate) struct WebSocket {
     pub(crate) decoder: Decoder,
     /// The extension of the connection.
     pub(crate) agreement: Option<Agreement>,
+    /// Its request asked for binary as text.
+    pub(crate) base64: bool,
     stream: Stream,
     /// That of a connection of our own listeners; other streams have theirs in them, or none.
     _place: Option<ConnectionPlace>,
@@ -53,6 +55,7 @@ impl WebSocket {
         max_message: usize,
         max_frames: usize,
         agreement: Option<Agreement>,
+        base64: bool,
     ) -> Self {
         let (stream, read_ahead, _place) = Self::take_apart(upgraded);
         // exactly sized: the server's buffer is much larger than what is in it
@@ -61,7 +64,7 @@ impl WebSocket {
         if let Some(agreement) = &agreement {
             decoder = decoder.with_deflate(agreement);
         }
-        Self { decoder, agreement, stream, _place, read_ahead, out: Vec::new() }
+        Self { decoder, agreement, base64, stream, _place, read_ahead, out: Vec::new() }
     }
 
     fn take_apart(upgraded: Upgraded) -> (Stream, Bytes, Option<ConnectionPlace>) {

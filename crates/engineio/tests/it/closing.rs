@@ -198,6 +198,7 @@ async fn a_panic_ends_its_session_only() {
     let mut client = Polling::open(&host.net, Eio::V4, "panic=close").await;
     client.post(["1"]).await;
     host.expect(&["open", "close: transport close"]);
+    assert_eq!(client.poll_response().await.text(), "6");
     assert_eq!(client.poll_response().await.status, 400);
     // the peer is told of the end all the same
     let (mut websocket, _) = open_websocket(&host.net, Eio::V4, "panic=close").await;

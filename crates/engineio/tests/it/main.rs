@@ -26,5 +26,6 @@ mod reading;
 mod refusals;
 mod slow_consumer;
 mod stalled;
+mod subprotocols;
 mod upgrade;
 mod websocket;

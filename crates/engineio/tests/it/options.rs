@@ -427,6 +427,68 @@ async fn times_and_sizes_are_told_to_the_client() {
     host.end().await;
 }
 
+/// What would never match a request, or be ignored by a browser, is told when the server is made.
+#[test]
+fn options_that_are_of_no_use() {
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Options), named: Option<(&str, &str)>) {
+        let mut options = Options::default();
+        change(&mut options);
+        match (Server::new(options), named) {
+            (Ok(_), None) => {}
+            (Err(error @ OptionsError::Unusable { .. }), Some((option, value))) => {
+                let error = error.to_string();
+                assert!(error.starts_with(&format!("option {option}: {value:?}: ")), "{error}");
+            }
+            (made, _) => panic!("{:?}", made.map(|_| ())),
+        }
+    }
+    for path in [
+        "/with space",
+        "/café",
+        "/tab\t",
+        "/a\"b",
+        "/a<b",
+        "/a{b}",
+        "/a\\b",
+        "/a/../b",
+        "/./a",
+        "/..",
+        "/a/%2e%2E/b",
+    ] {
+        check(|o| o.path = path.to_owned(), Some(("path", path)));
+    }
+    for path in ["/", "/a/b/", "/with%20space", "/caf%C3%A9", "/a..b/...", "/A:@!$&'()*+,;=~_-|[]"]
+    {
+        check(|o| o.path = path.to_owned(), None);
+    }
+    let cookie = |change: &dyn Fn(&mut Cookie)| {
+        let mut cookie = Cookie::default();
+        change(&mut cookie);
+        Some(cookie)
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let path = cookie(&|c| c.path = some("app"));
+    check(|o| o.cookie = path, Some(("cookie", "app")));
+    let same_site = cookie(&|c| c.same_site = some("Sometimes"));
+    check(|o| o.cookie = same_site, Some(("cookie", "Sometimes")));
+    let insecure = cookie(&|c| c.same_site = some("None"));
+    check(|o| o.cookie = insecure, Some(("cookie", "None")));
+    let secure = cookie(&|c| (c.same_site, c.secure) = (some("none"), true));
+    check(|o| o.cookie = secure, None);
+    for (name, secure, path, is_of_use) in [
+        ("__Secure-io", false, "/", false),
+        ("__Secure-io", true, "/a", true),
+        ("__Host-io", false, "/", false),
+        ("__Host-io", true, "/a", false),
+        ("__Host-io", true, "/", true),
+    ] {
+        let mut cookie = Cookie::named(name);
+        (cookie.secure, cookie.path) = (secure, some(path));
+        check(|o| o.cookie = Some(cookie), (!is_of_use).then_some(("cookie", name)));
+    }
+}
+
 #[test]
 fn options_that_make_no_sense() {
     #[track_caller]
@@ -445,6 +507,10 @@ fn options_that_make_no_sense() {
     check(|o| o.ping_interval = ms(0), &OptionsError::Zero("ping_interval"));
     check(|o| o.write_timeout = std::time::Duration::MAX, &OptionsError::TooLong("write_timeout"));
     check(|o| o.cookie = Some(Cookie::named("a b")), &OptionsError::Cookie("a b".into()));
+    check(|o| o.keep_alive_timeout = ms(0), &OptionsError::Zero("keep_alive_timeout"));
+    check(|o| o.max_packets_per_poll = Some(0), &OptionsError::Zero("max_packets_per_poll"));
+    let connections = OptionsError::Zero("max_connections_per_address");
+    check(|o| o.max_connections_per_address = Some(0), &connections);
 }
 
 /// The address of the peer is the test's own, 203.0.113.7.

@@ -58,6 +58,23 @@ async fn sessions_by_base64_get_text_only() {
     }
 }
 
+/// A poll that can take text only, of a session that can more: as a script, or by its own `b64`.
+#[tokio::test(start_paused = true)]
+async fn a_poll_by_base64_gets_text_only() {
+    let host = Host::echo(Options::default());
+    let mut client = Polling::open(&host.net, Eio::V3, "").await;
+    for (query, expected) in [
+        ("&b64=1", &b"6:b4AQID"[..]),
+        ("&j=3", br#"___eio[3]("6:b4AQID");"#),
+        ("", b"\x01\x04\xff\x04\x01\x02\x03"),
+    ] {
+        client.post([Packet::Binary(Bytes::from_static(b"\x01\x02\x03"))]).await;
+        let poll = testkit::Request::get(&(client.target() + query));
+        assert_eq!(&testkit::request(&host.net, poll).await.body[..], expected, "{query}");
+    }
+    host.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_client_pings() {
     let host = Host::echo(Options::default());

@@ -1,6 +1,7 @@
 //! Long polling, protocol 4.
 
-use engineio::{Limit, Options};
+use bytes::Bytes;
+use engineio::{HEADROOM, Limit, Options, Outgoing, Push};
 use serde_json::json;
 use testkit::{Eio, HttpConnection, Packet, Polling, Request, Response, request, settle};
 
@@ -9,7 +10,7 @@ use crate::host::{Host, Road, advance, ms, s};
 const TEXT: &str = "text/plain;charset=UTF-8";
 
 /// Posts a body, and expects `ok`.
-async fn post(polling: &mut Polling, body: impl Into<bytes::Bytes>) {
+async fn post(polling: &mut Polling, body: impl Into<Bytes>) {
     let response = polling.post_body(body, TEXT).await;
     assert_eq!((response.status, response.text()), (200, "ok"));
     assert_eq!(response.header("content-type"), Some("text/html"));
@@ -346,7 +347,7 @@ async fn scripts_are_polled_across_origins() {
     let response = client.post_body("x=1", form).await;
     assert_eq!((response.status, response.text()), (200, "ok"));
     // binary goes as base64
-    client.post([Packet::Binary(bytes::Bytes::from_static(b"\x01"))]).await;
+    client.post([Packet::Binary(Bytes::from_static(b"\x01"))]).await;
     assert_eq!(client.poll_response().await.text(), r#"___eio[13]("bAQ==");"#);
     host.end().await;
 }
@@ -372,5 +373,120 @@ async fn an_idle_session_has_no_turns() {
     advance(s(5)).await;
     assert_eq!(poll.read_response().await.text(), "2");
     assert!(host.log.polls() <= turns + 3, "{} after {turns}", host.log.polls());
+    host.end().await;
+}
+
+/// The answer to a poll has so many packets at most, attachments included; the rest goes with the
+/// next one.
+#[tokio::test(start_paused = true)]
+async fn packets_of_a_poll_are_bounded() {
+    let mut options = Options::default();
+    options.max_packets_per_poll = Some(16);
+    for eio in [Eio::V3, Eio::V4] {
+        let host = Host::silent(options.clone());
+        let mut client = Polling::open(&host.net, eio, "").await;
+        let text = |text: &str| {
+            let mut buffer = vec![0; HEADROOM];
+            buffer.extend_from_slice(text.as_bytes());
+            buffer
+        };
+        let mut expected = Vec::new();
+        // packets of one, of some that fit or do not, and of more than one answer has
+        for attachments in [0, 0, 3, 13, 0, 16, 40, 0, 15, 0, 0] {
+            let n = expected.len();
+            let bytes: Vec<_> =
+                (0..attachments).map(|at| Bytes::from(format!("{n}.{at}"))).collect();
+            expected.push(Packet::from(format!("4{n}")));
+            expected.extend(bytes.iter().cloned().map(Packet::Binary));
+            let packet = Outgoing::message(text(&n.to_string()), HEADROOM, bytes);
+            assert_eq!(host.socket().push(packet, false), Push::Queued);
+        }
+        let mut received = Vec::new();
+        let mut answers = 0;
+        while received.len() < expected.len() {
+            let answer = client.poll().await;
+            assert!((1..=16).contains(&answer.len()), "{}", answer.len());
+            received.extend(answer);
+            answers += 1;
+            let queued = host.stats().queued_bytes;
+            assert_eq!(queued == 0, received.len() == expected.len());
+        }
+        assert_eq!(received, expected);
+        assert!(answers <= 2 + expected.len() / 12, "{answers}");
+        assert_eq!(host.stats().limits.get("max_packets_per_poll"), answers as u64 - 1);
+        // nothing waits: the next packet finds a poll that is parked
+        let mut poll = client.poll_later().await;
+        host.say("x");
+        assert!(poll.read_response().await.text().ends_with("4x"));
+        // the end comes behind all that was sent before
+        (0..20).for_each(|n| host.say(&n.to_string()));
+        let closing = host.server.close();
+        assert_eq!(client.poll().await.len(), 16);
+        assert_eq!(client.poll().await.len(), 4);
+        assert_eq!(client.poll().await, ["1"]);
+        closing.await;
+        host.end().await;
+    }
+}
+
+/// What is left goes by WebSocket when the client changes to it.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_a_poll_is_upgraded() {
+    let mut options = Options::default();
+    options.max_packets_per_poll = Some(2);
+    let host = Host::silent(options);
+    let mut client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut buffer = vec![0; HEADROOM];
+    buffer.push(b'x');
+    let bytes = (0..3).map(|at| Bytes::from(vec![at; 2])).collect();
+    let _ = host.socket().push(Outgoing::message(buffer, HEADROOM, bytes), false);
+    host.say("y");
+    assert_eq!(client.poll().await, ["4x".into(), Packet::Binary(Bytes::from_static(&[0, 0]))]);
+    let mut websocket = client.upgrade().await;
+    websocket.expect_binary(&[1, 1]).await;
+    websocket.expect_binary(&[2, 2]).await;
+    websocket.expect_text("4y").await;
+    drop(websocket);
+    host.end().await;
+}
+
+roads! {
+    /// The POST with the close packet may overtake the poll, as they go over two connections.
+    async fn a_poll_that_crosses_the_close(road: Road) {
+        for (eio, noop) in [(Eio::V4, "6"), (Eio::V3, "1:6")] {
+            let host = Host::echo_on(road, Options::default()).await;
+            let mut client = Polling::open(&host.net, eio, "").await;
+            client.post(["1"]).await;
+            host.expect_no_sessions().await;
+            // not what is for open sessions only
+            assert_eq!(client.post_body("4x", TEXT).await.status, 400);
+            let other = if eio == Eio::V3 { "EIO=4" } else { "EIO=3" };
+            let foreign = client.target().replace(if eio == Eio::V3 { "EIO=3" } else { "EIO=4" }, other);
+            assert_eq!(request(&host.net, Request::get(&foreign)).await.status, 400);
+            let answer = client.poll_response().await;
+            assert_eq!((answer.status, answer.text()), (200, noop));
+            expect_unknown(&mut client).await;
+            host.expect(&["open", "close: transport close"]);
+
+            // a parked one is answered as ever, and there is no second
+            let mut client = Polling::open(&host.net, eio, "").await;
+            let mut poll = client.poll_later().await;
+            client.post(["1"]).await;
+            assert_eq!(poll.read_response().await.text(), noop);
+            host.expect_no_sessions().await;
+            expect_unknown(&mut client).await;
+            host.end().await;
+        }
+    }
+}
+
+/// It is late by no more than a session waits for its client.
+#[tokio::test(start_paused = true)]
+async fn a_poll_long_after_the_close() {
+    let host = Host::echo(Options::default());
+    let mut client = Polling::open(&host.net, Eio::V4, "").await;
+    client.post(["1"]).await;
+    advance(s(31)).await;
+    expect_unknown(&mut client).await;
     host.end().await;
 }

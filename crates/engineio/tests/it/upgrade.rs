@@ -516,3 +516,37 @@ async fn numbers_arrive_once_and_in_order_over_tcp() {
         count_through_an_upgrade(Road::Boxed, pause).await;
     }
 }
+
+roads! {
+    /// Whether binary goes as text is said for one transport, by the request that opens it.
+    async fn base64_is_a_matter_of_the_transport(road: Road) {
+        let host = Host::echo_on(road, Options::default()).await;
+        for (polling, websocket) in [("b64=1", ""), ("", "b64=1"), ("b64=1", "b64=1"), ("", "")] {
+            for eio in [Eio::V3, Eio::V4] {
+                let mut client = Polling::open(&host.net, eio, polling).await;
+                client.post([Packet::Binary(bytes::Bytes::from_static(&[1, 2]))]).await;
+                let answer = client.poll_response().await;
+                let expected: &[u8] = match (eio, polling) {
+                    (Eio::V4, _) => b"bAQI=",
+                    (Eio::V3, "b64=1") => b"6:b4AQI=",
+                    (Eio::V3, _) => b"\x01\x03\xff\x04\x01\x02",
+                };
+                assert_eq!(&answer.body[..], expected, "{polling:?}");
+                let target = host.net.target(eio, "websocket", websocket);
+                let target = format!("{target}&sid={}", client.sid());
+                let mut upgraded = WebSocket::connect(&host.net, &target, &[]).await.unwrap();
+                upgraded.send_text("2probe").await;
+                upgraded.expect_text("3probe").await;
+                upgraded.send_text("5").await;
+                let typed: &[u8] = if eio == Eio::V3 { b"\x04\x01\x02" } else { b"\x01\x02" };
+                upgraded.send_binary(typed).await;
+                match (websocket, eio) {
+                    ("", _) => upgraded.expect_binary(typed).await,
+                    (_, Eio::V3) => upgraded.expect_text("b4AQI=").await,
+                    (_, Eio::V4) => upgraded.expect_text("bAQI=").await,
+                }
+            }
+        }
+        host.end().await;
+    }
+}

@@ -229,15 +229,15 @@ fn the_table_is_right() {
             check(stringify!($option), Some(number(engine.$option.as_millis())));
         )*};
     }
-    times!(max_read_pause rate_grace write_timeout header_timeout body_timeout upgrade_timeout
-        ping_timeout close_timeout leave_timeout);
+    times!(max_read_pause rate_grace write_timeout header_timeout keep_alive_timeout body_timeout
+        upgrade_timeout ping_timeout close_timeout leave_timeout);
     macro_rules! off {
         ($($option:ident)*) => {$(
             assert!(engine.$option.is_none());
             check(stringify!($option), None);
         )*};
     }
-    off!(max_connections max_sessions max_sessions_per_address max_message_rate max_byte_rate
+    off!(max_packets_per_poll max_connections max_connections_per_address max_sessions max_sessions_per_address max_message_rate max_byte_rate
         max_message_rate_per_address max_byte_rate_per_address max_connect_rate_per_address);
     // of the builder alone, see `a_client_that_does_not_connect`
     check("connect_timeout", Some(45_000));
