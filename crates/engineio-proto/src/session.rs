@@ -302,10 +302,8 @@ impl Session {
         }
         match self.heartbeat {
             Heartbeat::Rest { ping_at } if ping_at <= now => {
-                // From when the ping was due, so that lateness of ours does not add up; but a
-                // ping that is very late leaves some time to answer it.
-                let timeout = self.times.ping_timeout;
-                let until = (ping_at + timeout).max(now + timeout / 2);
+                // From when it is sent: a ping that is late leaves no less time to answer it.
+                let until = now + self.times.ping_timeout;
                 self.heartbeat = Heartbeat::Await { until, prolonged: false };
                 self.restart_pause(now);
                 Due::SendPing

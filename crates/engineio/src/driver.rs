@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engineio_proto::{
     CloseReason, Due, Outgoing, PacketType, Session, TransportKind, Violation, handshake,
@@ -369,7 +369,7 @@ impl Driver {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, now: Instant) -> Option<Instant> {
         let options = &self.engine.options;
         match self.stage {
             Stage::Farewell(farewell) => {
@@ -386,6 +386,11 @@ impl Driver {
         }
         if let Some(since) = self.unread_since {
             nearest = earliest(nearest, Some(since + options.max_read_pause));
+            let looks_again = matches!(&self.transport,
+                Transport::WebSocket(websocket) if websocket.is_to_be_asked());
+            if looks_again {
+                nearest = earliest(nearest, Some(now + LOOK_AGAIN));
+            }
         }
         if let Some(rates) = &self.rates {
             nearest = earliest(nearest, rates.pause());
@@ -398,7 +403,7 @@ impl Driver {
 
     /// Arms the timer if the deadline is nearer than it is armed for, or it has fired.
     fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let Some(deadline) = self.deadline() else { return };
+        let Some(deadline) = self.deadline(now) else { return };
         // what was read has put off all there was to be patient with
         let is_over = self.patient && now < deadline;
         self.patient &= !is_over;
@@ -513,6 +518,9 @@ impl Drop for Driver {
         self.engine.session_gone(&self.socket);
     }
 }
+
+/// How often a client that is not read, and has sent more than is read ahead, is looked after.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The earlier of two times that need not be.
 fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

@@ -231,8 +231,8 @@ impl Model {
             return Due::Nothing;
         }
         if self.ping_at.is_some_and(|at| at <= now) {
-            let at = self.ping_at.take().unwrap_or_default();
-            self.wait(now, (at + TIMEOUT).max(now + TIMEOUT / 2));
+            self.ping_at = None;
+            self.wait(now, now + TIMEOUT);
             self.prolonged = false;
             return Due::SendPing;
         }

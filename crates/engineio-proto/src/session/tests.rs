@@ -71,10 +71,10 @@ fn the_server_pings_in_protocol_4() {
 fn the_wait_for_a_pong_counts_from_when_the_ping_was_due() {
     let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
     c.due(302, Due::SendPing);
-    c.deadline(Some(500));
+    c.deadline(Some(502));
     let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
-    c.due(1000, Due::SendPing); // very late: half the time is left
-    c.deadline(Some(1100));
+    c.due(1000, Due::SendPing); // very late: all of the time is left
+    c.deadline(Some(1200));
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl Driver {
             }
         }
         if !self.may_deliver(now, cx) {
+            self.look_for_end(now, cx);
             return more;
         }
         if self.unread_since.take().is_some() {
@@ -120,6 +121,19 @@ impl Driver {
             self.session.on_reading(now, false);
         }
         false
+    }
+
+    /// A client that is not read may leave all the same. Then nobody is slowed down any more, and
+    /// what it sent that was not read is dropped as what is under way when a connection breaks.
+    fn look_for_end(&mut self, now: Instant, cx: &mut Context<'_>) {
+        if self.stage != Stage::Open || self.unread_since.is_none() {
+            return;
+        }
+        let Transport::WebSocket(websocket) = &mut self.transport else { return };
+        if websocket.is_gone(cx) {
+            self.lose_transport();
+            self.end(now, CloseReason::TransportClose, None, cx);
+        }
     }
 
     /// The stream ended or broke: nothing can be sent any more.
@@ -264,6 +278,12 @@ impl Driver {
 
     fn on_violation(&mut self, now: Instant, violation: Violation, cx: &mut Context<'_>) {
         tracing::debug!(sid = self.socket.id(), %violation, "websocket protocol violated");
+        // what does not inflate to a message has cost as much as the largest one, at most
+        let inflates = matches!(&self.transport,
+            Transport::WebSocket(websocket) if websocket.agreement.is_some());
+        if inflates {
+            self.pay(now, self.engine.options.max_http_buffer_size);
+        }
         let options = &self.engine.options;
         let (detail, message) = match violation.code() {
             1009 => {
@@ -345,7 +365,10 @@ impl Driver {
                     Ok(Some(Event::Pong)) => continue,
                     Ok(Some(Event::Binary(_) | Event::Close(_))) | Err(_) => return Probed::Ended,
                 };
-                let step = packet.map(|packet| self.session.on_probe_packet(now, &packet));
+                let step = packet.map(|packet| {
+                    self.pay(now, packet.data.len());
+                    self.session.on_probe_packet(now, &packet)
+                });
                 match step {
                     Ok(ProbeStep::Answer) => {
                         frame::write_frame(frame::Opcode::Text, b"3probe", out);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use engineio_proto::websocket::{Decoder, close};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -20,6 +20,7 @@ use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
 use crate::options::Options;
 use crate::outbox::Encoding;
+use crate::scratch;
 
 /// An upgraded connection.
 pub(crate) struct WebSocket {
@@ -159,6 +160,39 @@ impl WebSocket {
         self.read_ahead = bytes;
     }
 
+    /// Whether the peer of a connection that is not read is gone. What it sent before is read ahead,
+    /// up to a bound, and waits; beyond that only a TCP stream knows.
+    pub(crate) fn is_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.read_ahead.len() < MAX_READ_AHEAD {
+            let read = scratch::with_read_buffer(|buffer| {
+                let mut buffer = ReadBuf::new(&mut buffer[..READ_AHEAD]);
+                let read = match &mut self.stream {
+                    Stream::Tcp(half, _) => Pin::new(half).poll_read(cx, &mut buffer),
+                    Stream::Other(io) => io.as_mut().poll_read(cx, &mut buffer),
+                };
+                self.read_ahead.reserve_exact(buffer.filled().len());
+                self.read_ahead.extend_from_slice(buffer.filled());
+                read.map(|read| read.is_ok() && !buffer.filled().is_empty())
+            });
+            match read {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return true,
+                Poll::Pending => return false,
+            }
+        }
+        let Stream::Tcp(half, _) = &self.stream else { return false };
+        match pin!(half.ready(Interest::READABLE)).poll(cx) {
+            Poll::Ready(ready) => ready.map_or(true, |ready| ready.is_read_closed()),
+            Poll::Pending => false,
+        }
+    }
+
+    /// Whether [`WebSocket::is_gone`] has to be asked again without being woken, for there is more
+    /// to be read than it reads.
+    pub(crate) fn is_to_be_asked(&self) -> bool {
+        self.read_ahead.len() >= MAX_READ_AHEAD && matches!(self.stream, Stream::Tcp(..))
+    }
+
     /// Waits until a plain TCP stream is writable; other streams say so when they are written.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.stream {
@@ -228,6 +262,11 @@ impl WebSocket {
         }
     }
 }
+
+/// How much is read ahead of a connection that is not read: what a turn may have left of its buffer,
+/// and a little more, as the end of a client that leaves is mostly near.
+const MAX_READ_AHEAD: usize = scratch::READ + READ_AHEAD;
+const READ_AHEAD: usize = 16 * 1024;
 
 impl Stream {
     fn tcp(stream: TcpStream) -> Self {

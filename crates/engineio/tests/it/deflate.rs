@@ -1,9 +1,9 @@
 //! Compressed messages, RFC 7692.
 
 use bytes::Bytes;
-use engineio::{Deflate, Detail, HEADROOM, Options, Outgoing, Push};
+use engineio::{Deflate, Detail, HEADROOM, Limit, Options, Outgoing, Push, Rate};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
-use testkit::{Connector, Eio, Frame, Polling, WebSocket, frame, open_websocket};
+use testkit::{Connector, Eio, Frame, Polling, WebSocket, frame, open_websocket, settle};
 
 use crate::host::{Host, Road, ms};
 
@@ -414,4 +414,34 @@ async fn a_smaller_window_is_kept_to() {
         // only the largest window reaches the first half from the second; inflaters do not tell
         assert!(sizes[2] * 4 < sizes[1] * 3 && sizes[2] * 4 < sizes[0] * 3, "{sizes:?}");
     }
+}
+
+/// A rate bounds work, so what counts is what a message inflates to, or may have.
+#[tokio::test(start_paused = true)]
+async fn inflated_bytes_count_against_the_rates() {
+    let mut options = options(|_| {});
+    options.max_byte_rate = Some(Rate::per_second(10_000));
+    options.max_byte_rate_per_address = Some(Rate::per_second(1_500_000));
+    let host = Host::silent(options);
+    let mut client = Client::open(&host, Eio::V4).await;
+    let content = [b"4".as_slice(), &[b'x'; 20_000]].concat();
+    let frame = client.frame(1, &content);
+    assert!(frame.len() < 100, "{}", frame.len());
+    client.websocket.send_raw(&frame).await;
+    settle().await;
+    host.expect(&["open", "20000 bytes", "limited: max_byte_rate"]);
+    drop(client);
+    // nobody hears of a message that is too large, but the address pays for it
+    for _ in 0..2 {
+        let mut client = Client::open(&host, Eio::V4).await;
+        let bomb = client.frame(1, &[b'x'; 2_000_000]);
+        client.websocket.send_raw(&bomb).await;
+        assert!(matches!(client.websocket.next().await, Frame::Close(Some(1009), _)));
+    }
+    let mut client = Client::open(&host, Eio::V4).await;
+    client.send(1, b"4x").await;
+    settle().await;
+    assert_eq!(host.stats().limits.get(Limit::AddressByteRate), 1);
+    drop(client);
+    host.end().await;
 }

@@ -119,6 +119,61 @@ async fn a_post_waits_with_its_answer() {
     host.end().await;
 }
 
+roads! {
+    /// Neither the application nor the heartbeat has a say in it.
+    async fn a_client_that_leaves_while_it_is_not_read_is_noticed(road: Road) {
+        for is_reset in [false, true] {
+            let (host, _) = gated(road, Options::default(), false).await;
+            let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+            client.send_raw(&frames(0..1000)).await;
+            tokio::time::sleep(ms(30)).await;
+            host.expect(&["open"]);
+            if is_reset {
+                // what it was sent is not read: the end of its stream is a reset
+                host.say("unread");
+                tokio::time::sleep(ms(30)).await;
+            }
+            drop(client);
+            assert_eq!(host.log.closed().await, ["close: transport close"]);
+            host.expect_no_sessions().await;
+            host.end().await;
+        }
+    }
+}
+
+/// The end is behind more than is read ahead; the system has it.
+#[tokio::test]
+async fn a_client_that_leaves_much_behind_is_noticed() {
+    let (host, _) = gated(Road::Tcp, Options::default(), false).await;
+    let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+    let large = frame(true, 1, PLAIN, &[b"4".as_slice(), &[b'x'; 50_000]].concat());
+    for _ in 0..4 {
+        client.send_raw(&large).await;
+    }
+    drop(client);
+    assert_eq!(host.log.closed().await, ["open", "close: transport close"]);
+    host.end().await;
+}
+
+/// What waits is bounded, and the rest is not read.
+#[tokio::test(start_paused = true)]
+async fn little_is_read_ahead() {
+    let (host, open) = gated(Road::Memory, Options::default(), false).await;
+    let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
+    let many = frames(0..100_000);
+    let sending = tokio::spawn(async move {
+        client.send_raw(&many).await;
+        client
+    });
+    advance(s(1)).await;
+    assert!(!sending.is_finished(), "slowed down by its transport");
+    open.store(true, Ordering::Relaxed);
+    host.socket().wake();
+    host.log.until(|event| event == "99999").await;
+    drop(sending.await);
+    host.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_not_read_for_too_long_ends() {
     let mut options = Options::default();
