@@ -149,6 +149,9 @@ pub trait Node: Send + Sync + 'static {
     /// What there is to tell of these sockets; those that are gone are left out.
     fn details(&self, ids: &[SocketId]) -> Vec<SocketDetails>;
 
+    /// Joins sockets to rooms, each as by itself; one that may not join so many joins none.
+    fn join(&self, ids: &[SocketId], rooms: &[Room]);
+
     /// Disconnects sockets; with `close` also their connections.
     fn disconnect(&self, ids: &[SocketId], close: bool);
 

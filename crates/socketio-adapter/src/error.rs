@@ -28,6 +28,11 @@ pub enum JoinError {
         /// How many rooms a socket may be in, its own not counted.
         limit: usize,
     },
+    /// The name of a room is too long.
+    RoomTooLong {
+        /// How long it may be, in bytes.
+        limit: usize,
+    },
 }
 
 /// A socket was added under an id that another socket of the namespace has.
@@ -65,6 +70,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyRooms { limit } => write!(f, "a socket may be in {limit} rooms at most"),
+            Self::RoomTooLong { limit } => write!(f, "a room's name has {limit} bytes at most"),
         }
     }
 }

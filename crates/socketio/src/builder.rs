@@ -364,6 +364,7 @@ impl Builder {
             ("max_dynamic_namespaces", limits.max_dynamic_namespaces),
             ("max_dynamic_namespaces_per_address", limits.max_dynamic_namespaces_per_address),
             ("max_rooms", limits.max_rooms),
+            ("max_room_len", limits.max_room_len),
             ("max_pending_acks", limits.max_pending_acks),
             ("max_pending_handlers", limits.max_pending_handlers),
             ("max_pending_bytes", limits.max_pending_bytes),

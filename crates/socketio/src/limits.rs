@@ -21,6 +21,9 @@ pub struct Limits {
     pub max_dynamic_namespaces_per_address: usize,
     /// Rooms that one socket may join (16,384).
     pub max_rooms: usize,
+    /// Bytes of a room's name (4,096), as of an event's: names are often what clients say, and are
+    /// kept with each socket and told to other nodes.
+    pub max_room_len: usize,
     /// Acknowledgements that a socket's client may owe (10,000): beyond, the oldest is given up.
     pub max_pending_acks: usize,
     /// Handlers of one connection that may wait at a time (1,000): beyond, the connection is not
@@ -50,6 +53,7 @@ impl Default for Limits {
             max_dynamic_namespaces: 10_000,
             max_dynamic_namespaces_per_address: 5_000,
             max_rooms: 16_384,
+            max_room_len: 4_096,
             max_pending_acks: 10_000,
             max_pending_handlers: 1_000,
             max_pending_bytes: 16 * 1024 * 1024,
@@ -99,6 +103,8 @@ limits! {
     AddressDynamicNamespaces = "max_dynamic_namespaces_per_address",
     /// Rooms of one socket.
     Rooms = "max_rooms",
+    /// Bytes of a room's name.
+    RoomLen = "max_room_len",
     /// Acknowledgements that a client owes: the oldest given up.
     PendingAcks = "max_pending_acks",
     /// Handlers of one connection that wait: reading paused.

@@ -16,7 +16,8 @@ use engineio::{Before, HEADROOM, Outgoing, SlowConsumer};
 use engineio_proto::guard::lock;
 use serde::Serialize;
 use socketio_adapter::{
-    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, SocketId,
+    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, JoinError, Membership,
+    Room, SocketId,
 };
 use socketio_parser::{Encoder, EventData, Revision};
 
@@ -326,6 +327,16 @@ impl Namespace {
         &*self.0.adapter
     }
 
+    /// Joins a socket of this node to rooms: the one way in, whoever wants it.
+    pub(crate) fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+        self.0.join(id, rooms)
+    }
+
+    /// Whether rooms may have these names; counted if not.
+    pub(crate) fn allow_rooms(&self, rooms: &[Room]) -> Result<(), JoinError> {
+        self.0.allow_rooms(rooms)
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.shared.limits
     }
@@ -510,6 +521,24 @@ impl Namespace {
 }
 
 impl Inner {
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+        self.allow_rooms(rooms)?;
+        let joined = self.adapter.join(id, rooms);
+        if joined.is_err() {
+            self.shared.counters.add(Limit::Rooms, 1);
+        }
+        joined
+    }
+
+    fn allow_rooms(&self, rooms: &[Room]) -> Result<(), JoinError> {
+        let limit = self.shared.limits.max_room_len;
+        if rooms.iter().any(|room| room.as_str().len() > limit) {
+            self.shared.counters.add(Limit::RoomLen, 1);
+            return Err(JoinError::RoomTooLong { limit });
+        }
+        Ok(())
+    }
+
     fn next_ack_id(&self) -> u64 {
         self.ack_ids.fetch_add(1, Ordering::Relaxed)
     }

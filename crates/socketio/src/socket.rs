@@ -251,11 +251,8 @@ impl Socket {
         if !self.is_connected() {
             return self.join_early(rooms.into_rooms());
         }
-        let joined = self.adapter().join(&self.0.id, &rooms.into_rooms());
-        joined.unwrap_or_else(|error| {
-            self.namespace().limited(Limit::Rooms);
-            AdapterError::from(error).into()
-        })
+        let joined = self.namespace().join(&self.0.id, &rooms.into_rooms());
+        joined.unwrap_or_else(|error| AdapterError::from(error).into())
     }
 
     /// Leaves a room or several; those that were not joined do not matter. All rooms are left at
@@ -390,6 +387,9 @@ impl Socket {
 
     /// Remembers rooms until the socket is let in.
     fn join_early(&self, mut rooms: Vec<Room>) -> Membership {
+        if let Err(error) = self.namespace().allow_rooms(&rooms) {
+            return AdapterError::from(error).into();
+        }
         let limit = self.namespace().limits().max_rooms;
         let mut early = lock(&self.0.early_rooms);
         let Some(early) = &mut *early else { return Membership::done() };

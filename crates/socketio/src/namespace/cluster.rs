@@ -102,7 +102,13 @@ impl Namespace {
     pub fn remote_join(&self, id: &SocketId, rooms: impl IntoRooms) -> Membership {
         match self.connected().get(id) {
             Some(socket) => socket.join(rooms),
-            None => self.for_each(rooms, |cluster, room| cluster.join_one(id, room)),
+            None => {
+                let rooms = rooms.into_rooms();
+                if let Err(error) = self.allow_rooms(&rooms) {
+                    return AdapterError::from(error).into();
+                }
+                self.for_each(rooms, |cluster, room| cluster.join_one(id, room))
+            }
         }
     }
 

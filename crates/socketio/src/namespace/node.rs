@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use engineio::{HEADROOM, Outgoing};
 use engineio_proto::guard::lock;
-use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, SocketDetails, SocketId};
+use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, Room, SocketDetails, SocketId};
 use socketio_parser::{Args, Spread, Value};
 
 use super::Inner;
@@ -143,6 +143,14 @@ impl Node for Inner {
 
     fn details(&self, ids: &[SocketId]) -> Vec<SocketDetails> {
         ids.iter().filter_map(|id| self.socket(id)).map(|socket| details(&socket)).collect()
+    }
+
+    fn join(&self, ids: &[SocketId], rooms: &[Room]) {
+        for id in ids {
+            if let Err(error) = Self::join(self, id, rooms) {
+                tracing::warn!(%id, %error, "another node's join was refused");
+            }
+        }
     }
 
     fn disconnect(&self, ids: &[SocketId], close: bool) {

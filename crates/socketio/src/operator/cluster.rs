@@ -118,12 +118,15 @@ impl BroadcastOperator {
 
     /// Joins the sockets meant, on all nodes, to a room or several. This node's have joined when it
     /// returns; the message to the others is on its way, whether or not it is awaited. Awaited, it
-    /// is an error if a socket of this node may not be in so many rooms.
+    /// is an error if a socket of this node may not be in so many rooms, or in one of such a name.
     pub fn sockets_join(&self, rooms: impl IntoRooms) -> Membership {
         let rooms = rooms.into_rooms();
-        let (adapter, mut failed) = (self.namespace.adapter(), None);
+        if let Err(error) = self.namespace.allow_rooms(&rooms) {
+            return AdapterError::from(error).into();
+        }
+        let mut failed = None;
         for socket in self.namespace.local_sockets(&self.options) {
-            if let Err(error) = adapter.join(socket.id(), &rooms) {
+            if let Err(error) = self.namespace.join(socket.id(), &rooms) {
                 failed = Some(AdapterError::from(error));
             }
         }

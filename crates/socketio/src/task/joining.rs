@@ -209,7 +209,7 @@ impl Task {
         let rooms = socket.take_early_rooms();
         if !rooms.is_empty() {
             // within the limit, as each `join` was
-            let _ = namespace.adapter().join(socket.id(), &rooms);
+            let _ = namespace.join(socket.id(), &rooms);
         }
         namespace.add(socket);
         self.client.add(socket);

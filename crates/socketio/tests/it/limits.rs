@@ -9,6 +9,7 @@ use crate::support::{BOTH, Log, Peer, connector, nothing_left};
 fn low(limits: &mut Limits) {
     limits.max_namespaces = 2;
     limits.max_rooms = 3;
+    limits.max_room_len = 5;
     limits.max_pending_acks = 2;
     limits.packet.max_depth = 5;
     limits.packet.max_args = 4;
@@ -219,7 +220,7 @@ fn the_table_is_right() {
         max_total_inbound_bytes
         max_header_bytes max_header_fields);
     check!(limits: max_namespaces max_dynamic_namespaces
-        max_dynamic_namespaces_per_address max_rooms max_pending_acks
+        max_dynamic_namespaces_per_address max_rooms max_room_len max_pending_acks
         max_pending_handlers max_pending_bytes max_auth_bytes max_detached_handlers
         max_detached_bytes);
     check!(packet: max_depth max_args max_attachments max_packet_bytes max_event_len

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use socketio::{
-    Adapter, AdapterError, AdapterFactory, Binary, Server, ServerEvent, Socket, SocketId, Value,
+    Adapter, AdapterError, AdapterFactory, Binary, Limit, Server, ServerEvent, Socket, SocketId,
+    Value,
 };
 use socketio_adapter::{
     AdapterFuture, Bus, Channel, ClusterNode, Dialect, Format, Full, Receiver, RoomChannels,
@@ -486,7 +487,11 @@ async fn what_arrives_is_not_published_again() {
     emitter.to("x").emit("e", ()).unwrap();
     peer.expect(r#"42["e"]"#).await;
     emitter.emit("connect", ()).unwrap_err();
+    // what another node wants is held to the limits of this one
+    emitter.in_room(&peer.id).sockets_join("y".repeat(5_000)).unwrap();
     peer.silence().await;
+    assert_eq!(io.stats().limits.get(Limit::RoomLen), 1);
+    assert_eq!(io.sockets().all_rooms().await.unwrap().items.len(), 2);
     leave_nothing(&io, [peer]).await;
 }
 

@@ -1,9 +1,11 @@
 //! Rooms, as a socket sees them.
 
-use socketio::{Room, Server};
+use std::error::Error as _;
+
+use socketio::{AdapterError, Limit, Room, Server, Socket};
 use testkit::Eio;
 
-use crate::support::{BOTH, Peer, arrivals, connector, leave_nothing, nothing_left};
+use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing, nothing_left};
 
 #[tokio::test(start_paused = true)]
 async fn socket_rooms() {
@@ -79,9 +81,45 @@ async fn rooms_are_limited() {
     let socket = sockets.next().await;
     socket.join(["a", "b"]).await.unwrap();
     let error = socket.join(["c", "d"]).await.unwrap_err();
-    assert!(matches!(error, socketio::AdapterError::Join(_)));
+    assert!(matches!(error, AdapterError::Join(_)));
     socket.join("c").await.unwrap();
     assert_eq!(socket.rooms(), [peer.id.as_str(), "a", "b", "c"]);
+    leave_nothing(&io, [peer]).await;
+}
+
+/// A name that is too long is refused in every way of joining, and each time counted.
+#[tokio::test(start_paused = true)]
+async fn names_of_rooms_are_limited() {
+    let io = Server::builder().limits(|limits| limits.max_room_len = 5).build().unwrap();
+    let early = Log::default();
+    let log = early.clone();
+    io.use_fn(async move |socket: Socket| {
+        log.add(format!("{:?}", socket.join(["early", "earlier"]).await));
+        log.add(format!("{:?}", socket.join("early").await));
+        Ok::<_, &str>(())
+    });
+    let mut sockets = arrivals(io.sockets());
+    let peer = Peer::join(&connector(&io), Eio::V4).await;
+    let socket = sockets.next().await;
+    let refused = |joined: Result<(), AdapterError>| {
+        let error = joined.unwrap_err();
+        let cause = error.source().expect("the adapter says why");
+        assert_eq!(cause.to_string(), "a room's name has 5 bytes at most");
+    };
+    assert_eq!(early.take().await, ["Err(Join(RoomTooLong { limit: 5 }))", "Ok(())"]);
+    // bytes count, not characters
+    refused(socket.join("ééé").await);
+    refused(socket.join(["a", "123456"]).await);
+    refused(io.sockets_join("123456").await);
+    refused(io.to("early").sockets_join(["b", "123456"]).await);
+    refused(io.sockets().remote_join(socket.id(), "123456").await);
+    refused(io.fetch_sockets().await.unwrap().items[0].join("123456").await);
+    assert_eq!(io.stats().limits.get(Limit::RoomLen), 7);
+    socket.join(["12345", "éé"]).await.unwrap();
+    assert_eq!(socket.rooms(), [peer.id.as_str(), "early", "12345", "éé"]);
+    // and what nobody joins is no matter
+    io.to("123456").emit("nobody", ()).unwrap();
+    assert_eq!(io.stats().limits.get(Limit::Rooms), 0);
     leave_nothing(&io, [peer]).await;
 }
 

@@ -104,3 +104,32 @@ async fn there_are_no_spans_at_info() {
     assert!(text.contains("handled"), "{text}");
     assert!(!text.contains("session"), "{text}");
 }
+
+/// What a rule finds that it does not guard, and what waits for a rule that has to see clients.
+#[test]
+fn rules_tell_of_what_they_do_not_guard() {
+    let lines = Lines::default();
+    let _collecting = lines.collect("socketio=warn");
+    let io = Server::new();
+    lines.take(); // any origin may connect
+    let before = io.of("/game-1");
+    before.on_connection(|| {});
+    let _other = io.of("/other");
+    assert_eq!(lines.take(), "");
+    io.of_matching("/game-*");
+    let told = lines.take();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("/game-1"), "{told}");
+    // one that allows everything does not mean `/`
+    io.of_matching(|name: &str| !name.contains("game"));
+    let told = lines.take();
+    assert!(told.contains("/other") && told.lines().count() == 1, "{told}");
+    io.of("/game-2").on_connection(|| {});
+    assert_eq!(lines.take(), "");
+    io.of_matching(async |_: socketio::Candidate| true);
+    io.of("/game/3").emit("news", 1).unwrap();
+    assert_eq!(lines.take(), "");
+    io.of("/game/3").on_connection(|| {});
+    let told = lines.take();
+    assert!(told.contains("/game/3") && told.lines().count() == 1, "{told}");
+}
