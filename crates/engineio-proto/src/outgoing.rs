@@ -416,6 +416,28 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_is_cut_between_its_parts() {
+        let out = message("51-[]", &[b"a", b"b", b"c"]).droppable(true).compress(false);
+        assert_eq!(out.part_count(), out.parts().count());
+        for count in [0, 4, 5] {
+            assert!(out.split(count).is_none(), "{count}");
+        }
+        for count in 1..4 {
+            let (first, rest) = out.split(count).unwrap();
+            assert_eq!((first.part_count(), rest.part_count()), (count, 4 - count));
+            assert_eq!(first.size() + rest.size(), out.size());
+            let (mut both, mut whole) = (Vec::new(), Vec::new());
+            [&first, &rest].iter().for_each(|o| o.write_frames(Protocol::V3, false, &mut both));
+            out.write_frames(Protocol::V3, false, &mut whole);
+            assert_eq!(both, whole);
+            assert!(![&first, &rest].iter().any(|o| o.is_droppable() || o.wants_compression()));
+        }
+        assert!(message("2", &[]).split(1).is_none());
+        assert!(Outgoing::control_frame(vec![0x89, 0]).split(1).is_none());
+        assert_eq!(Outgoing::control_frame(vec![0x89, 0]).part_count(), 0);
+    }
+
+    #[test]
     fn packets_of_the_engine() {
         assert_eq!(Outgoing::packet(PacketType::Ping, "").ready_frame(), Some(&b"\x81\x012"[..]));
         assert_eq!(

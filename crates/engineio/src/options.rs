@@ -48,7 +48,8 @@ pub struct Options {
     /// (no bound). Clients in Python refuse an answer of more than 16; where they poll, this is to be
     /// 16.
     ///
-    /// A burst takes a round trip per answer then.
+    /// A burst takes a round trip per answer then: with 16, and 50 ms for a round trip, 1,000 events
+    /// take a client in JavaScript 3.9 s instead of 0.13 s.
     pub max_packets_per_poll: Option<usize>,
     /// Frames of one WebSocket message (16,384).
     pub max_frames_per_message: usize,
