@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::args::Repr;
 use crate::check::{First, Payload, Shape, is_within};
-use crate::{Args, DecodeError, Encoded, Limits, PacketType, Revision, Value, number};
+use crate::{Args, DecodeError, Encoded, Limits, PacketType, Revision, Value, number_to_text};
 
 /// A format for packets, other than the protocols' own. See [`Parser::custom`].
 ///
@@ -269,7 +269,7 @@ impl<'a> Payload<'a> for Value {
         let Self::Array(items) = self else { return None };
         Some(Cow::Owned(match items.first_mut()? {
             Self::String(name) => std::mem::take(&mut **name),
-            other => number::to_text(other.as_f64()?),
+            other => number_to_text(other.as_f64()?),
         }))
     }
 

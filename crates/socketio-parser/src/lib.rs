@@ -67,6 +67,7 @@ pub use forms::{DataForm, EventData, date_to_text, value_from_json, value_to_jso
 pub use forms::{value_from_msgpack, value_to_msgpack};
 pub use indexmap::IndexMap;
 pub use limits::Limits;
+pub use number::number_to_text;
 pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};
 pub use parser::Parser;
 pub use value::Value;

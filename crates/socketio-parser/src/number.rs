@@ -3,7 +3,8 @@
 /// A number as JavaScript prints it: by the fewest digits that mean it, without an exponent from
 /// 1e-6 up to 1e21.
 // ECMA-262: Number::toString
-pub(crate) fn to_text(number: f64) -> String {
+#[must_use]
+pub fn number_to_text(number: f64) -> String {
     if number == 0.0 {
         return "0".into(); // so is -0
     }
@@ -35,11 +36,11 @@ pub(crate) fn to_text(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::to_text;
+    use super::number_to_text;
 
     #[track_caller]
     fn check(number: f64, text: &str) {
-        assert_eq!(to_text(number), text);
+        assert_eq!(number_to_text(number), text);
     }
 
     /// What Node prints.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use crate::check::{First, Payload, Shape};
 use crate::json::{JsonError, Token, Tokens};
-use crate::number;
+use crate::number::number_to_text;
 use crate::packet::split_digits;
 use crate::text::{Text, plain_len};
 use crate::{Args, DecodeError, Limits};
@@ -70,7 +70,7 @@ impl<'a> Payload<'a> for Json<'a> {
         Some(match self.scan.name? {
             Name::Text(text) => text.unescape(),
             // a valid number in JSON is one in Rust; beyond all doubles it is infinite in both
-            Name::Number(digits) => number::to_text(digits.parse().ok()?).into(),
+            Name::Number(digits) => number_to_text(digits.parse().ok()?).into(),
         })
     }
 

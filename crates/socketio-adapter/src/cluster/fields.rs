@@ -1,8 +1,8 @@
 //! Fields of messages, read with nothing taken for granted, and written.
 
 use socketio_parser::{
-    DataForm, EventData, IndexMap, Value, is_reserved_event, value_from_json, value_from_msgpack,
-    value_to_json, value_to_msgpack,
+    DataForm, EventData, IndexMap, Value, is_reserved_event, number_to_text, value_from_json,
+    value_from_msgpack, value_to_json, value_to_msgpack,
 };
 
 use super::message::{Event, Malformed};
@@ -60,7 +60,7 @@ pub(crate) fn rooms(value: Option<&Value>) -> Result<Option<Vec<Room>>> {
         Value::String(text) => Ok(Room::from(text.as_str())),
         Value::Int(int) => Ok(Room::from(int.to_string())),
         Value::UInt(int) => Ok(Room::from(int.to_string())),
-        Value::Float(float) if float.is_finite() => Ok(Room::from(float.to_string())),
+        Value::Float(float) if float.is_finite() => Ok(Room::from(number_to_text(*float))),
         _ => Err(Malformed("the name of a room is no text")),
     };
     items.iter().map(name).collect::<Result<_>>().map(Some)
@@ -124,19 +124,20 @@ pub(crate) fn packet_of(packet: Option<Value>, namespace: &str) -> Result<Option
     self::packet(packet, namespace)
 }
 
-/// `[name, ...args]`
+/// `[name, ...args]`; a number is the name of an event, too, as it is from clients.
 pub(crate) fn event(data: Option<Value>) -> Result<Event> {
     let Some(Value::Array(mut args)) = data else {
         return Err(Malformed("the data of an event is no list"));
     };
-    match args.first_mut() {
-        Some(Value::String(name)) => {
-            let name = std::mem::take(&mut **name);
-            args.remove(0);
-            Ok(Event { name, args: *args })
+    let name = match args.first_mut() {
+        Some(Value::String(name)) => std::mem::take(&mut **name),
+        Some(other) => {
+            number_to_text(other.as_f64().ok_or(Malformed("the name of an event is no text"))?)
         }
-        _ => Err(Malformed("an event has no name")),
-    }
+        None => return Err(Malformed("an event has no name")),
+    };
+    args.remove(0);
+    Ok(Event { name, args: *args })
 }
 
 /// Sockets as a node describes them: ids, or objects with more. What is neither is skipped.

@@ -411,9 +411,12 @@ fn malformed_messages() {
     for name in ["connect", "connect_error", "disconnect", "disconnecting"] {
         is_refused("socket.io#/#", &packet(2, [name].into()));
     }
-    for data in [Value::Null, "e".into(), Value::Array(Box::default()), [1].into()] {
+    for data in [Value::Null, "e".into(), Value::Array(Box::default()), [true].into()] {
         is_refused("socket.io#/#", &packet(2, data));
     }
+    // a number is a name, as JavaScript prints it
+    let payload = packet(2, vec![Value::Float(1.5), "x".into()].into());
+    reads(&codec, "socket.io#/#", &payload, ("1.5", &["x".into()]), &to(NONE, NONE));
     for request in [
         "",
         "{",

@@ -9,7 +9,7 @@ use crate::check::{First, Payload, Shape};
 use crate::json;
 use crate::msgpack::tokens::{Token, Tokens};
 use crate::scan::Json;
-use crate::{Args, DecodeError, Limits, PacketType, number};
+use crate::{Args, DecodeError, Limits, PacketType, number_to_text};
 
 /// The fields of a packet, right or wrong: protocol 4 ignores a packet with wrong ones.
 #[derive(Debug)]
@@ -190,9 +190,9 @@ impl Data {
             data.name = match head.next()? {
                 Token::Str(name) => Some(String::from_utf8_lossy(name).into_owned()),
                 // the clients' numbers are doubles, all of them
-                Token::UInt(int) => Some(number::to_text(int as f64)),
-                Token::Int(int) => Some(number::to_text(int as f64)),
-                Token::Float(float) => Some(number::to_text(float)),
+                Token::UInt(int) => Some(number_to_text(int as f64)),
+                Token::Int(int) => Some(number_to_text(int as f64)),
+                Token::Float(float) => Some(number_to_text(float)),
                 _ => None,
             };
             if data.name.is_some() {
