@@ -13,11 +13,13 @@
 //! This crate itself takes no lock; it is only the one that all others have in common.
 
 use std::any::Any;
+use std::fmt;
 use std::mem::{forget, needs_drop};
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 // ---- locks ------------------------------------------------------------------------------------
 
@@ -132,7 +134,7 @@ pub struct Panicked;
 #[track_caller]
 pub fn call<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
     assert_no_lock();
-    catch_unwind(AssertUnwindSafe(f)).map_err(let_go_of_payload)
+    catch_unwind(AssertUnwindSafe(f)).map_err(Panicked::with)
 }
 
 /// Drops what is or may be of others; its panic ends nothing.
@@ -159,13 +161,55 @@ pub fn wake(wakers: Vec<Waker>) {
     }
 }
 
-#[cold]
-fn let_go_of_payload(payload: Box<dyn Any + Send>) -> Panicked {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // it may be another of the same kind, and so on for ever
-        forget(another);
+impl Panicked {
+    /// Code of others panicked with this, which is dropped.
+    #[cold]
+    pub fn with(payload: Box<dyn Any + Send>) -> Self {
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // it may be another of the same kind, and so on for ever
+            forget(another);
+        }
+        Self
     }
-    Panicked
+}
+
+/// A future of others: each poll is a [`call`], and so is its destructor, at the end or before it.
+pub struct Guarded<T>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T> Guarded<T> {
+    /// Guards a future.
+    #[must_use]
+    pub fn new(future: Pin<Box<dyn Future<Output = T> + Send>>) -> Self {
+        Self(Some(future))
+    }
+}
+
+impl<T> Future for Guarded<T> {
+    type Output = Result<T, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // polled after its end: it has none any more
+        let Some(future) = &mut self.0 else { return Poll::Ready(Err(Panicked)) };
+        let ended = match call(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(panicked) => Err(panicked),
+        };
+        let_go(self.0.take());
+        Poll::Ready(ended)
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        let_go(self.0.take());
+    }
+}
+
+impl<T> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guarded").field(&self.0.is_some()).finish()
+    }
 }
 
 // ---- the log ----------------------------------------------------------------------------------
@@ -210,6 +254,22 @@ mod tests {
         assert_eq!(call(|| 7), Ok(7));
         let_go(Bomb);
         let_go_each([Bomb, Bomb]);
+    }
+
+    #[test]
+    fn a_future_that_panics_when_it_is_polled_and_when_it_is_dropped() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let bomb = Bomb;
+        let mut pending = Guarded::new(Box::pin(async move {
+            std::future::pending::<()>().await;
+            drop(bomb);
+        }));
+        assert!(Pin::new(&mut pending).poll(&mut cx).is_pending());
+        drop(pending);
+        let mut panicking: Guarded<()> = Guarded::new(Box::pin(async { panic_any(Bomb) }));
+        assert_eq!(Pin::new(&mut panicking).poll(&mut cx), Poll::Ready(Err(Panicked)));
+        let mut ready = Guarded::new(Box::pin(async { 7 }));
+        assert_eq!(Pin::new(&mut ready).poll(&mut cx), Poll::Ready(Ok(7)));
     }
 
     #[cfg(debug_assertions)]

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use engineio_proto::{Backlog as Counted, Outgoing};
+use engineio_proto::{Backlog as Counted, Outgoing, log};
 
 use crate::limits::Limit;
 use crate::server::Engine;
@@ -76,7 +76,7 @@ impl Engine {
             }
             if socket.shared().outbox.cut() {
                 excess = excess.saturating_sub(bytes);
-                tracing::debug!(
+                log!(debug:
                     sid = socket.id(),
                     bytes,
                     "queue cut: too much waits in the server"

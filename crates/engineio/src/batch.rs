@@ -9,6 +9,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use engineio_proto::guard;
+
 use crate::outbox::Removed;
 use crate::socket::Socket;
 
@@ -169,7 +171,9 @@ impl fmt::Debug for Before {
 /// Does what is to be done before the turn's writes, of which the driver makes the first.
 pub(crate) fn before_writing() {
     let before = LIST.with_borrow_mut(|list| std::mem::take(&mut list.before));
-    before.iter().for_each(|before| (before.0)());
+    for before in before {
+        let _ = guard::call(|| (before.0)());
+    }
 }
 
 /// The driver of a session is about to flush it.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use engineio_proto::CloseReason;
 use engineio_proto::guard::{self, lock};
+use engineio_proto::log;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::limits::Limit;
@@ -151,7 +152,7 @@ impl Told {
         let Some((engines, then)) = rest else { return false };
         engines.iter().for_each(|engine| engine.close_sessions());
         if guard::call(then).is_err() {
-            tracing::error!("what follows the end of the sessions panicked");
+            log!(error: "what follows the end of the sessions panicked");
         }
         true
     }

@@ -17,17 +17,16 @@
 
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use engineio_proto::{
-    CloseReason, Due, Outgoing, PacketType, Session, TransportKind, Violation, handshake,
+    CloseReason, Due, Outgoing, PacketType, Session, TransportKind, Violation, guard, handshake,
+    log,
 };
 use tokio::time::Sleep;
-use tracing::Instrument as _;
 
 use crate::TARGET;
 use crate::addresses::Place;
@@ -39,6 +38,7 @@ use crate::outbox::Link;
 use crate::patience;
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
+use crate::span::{InSpan, Span};
 use crate::stats::Counters;
 use crate::transport::polling::Polling;
 use crate::transport::websocket::WebSocket;
@@ -144,15 +144,17 @@ impl Driver {
     /// Starts the session's task, in a span that handlers run in as well.
     pub(crate) fn spawn(self) {
         // Built and entered only if somebody looks at it; the level is that of the protocol's steps.
-        let span = tracing::debug_span!(
-            target: TARGET,
-            parent: None,
-            "session",
-            sid = self.socket.id(),
-            transport = self.socket.transport().as_str(),
-            protocol = self.socket.protocol().number(),
-        );
-        tokio::spawn(self.instrument(span));
+        let span = Span::new(|| {
+            tracing::debug_span!(
+                target: TARGET,
+                parent: None,
+                "session",
+                sid = self.socket.id(),
+                transport = self.socket.transport().as_str(),
+                protocol = self.socket.protocol().number(),
+            )
+        });
+        tokio::spawn(InSpan::new(self, span));
     }
 
     /// One turn: everything that can be done now. Pending: woken when there is more.
@@ -239,13 +241,13 @@ impl Driver {
                 outbox.set_direct(half);
             }
         }
-        tracing::debug!(
+        log!(debug:
             sid = self.socket.id(),
             transport = self.socket.transport().as_str(),
             "open"
         );
         let (engine, socket) = (Arc::clone(&self.engine), self.socket.clone());
-        match catch_unwind(AssertUnwindSafe(|| engine.application(&socket))) {
+        match guard::call(|| engine.application(&socket)) {
             Ok(application) => self.application = Some(application),
             Err(_) => return self.on_panic(now, cx),
         }
@@ -500,7 +502,7 @@ impl Future for Driver {
         // before looking, so that what comes after the look wakes
         this.socket.shared().waker.register(cx.waker());
         let batch = Batch::begin(&this.socket);
-        let polled = this.turn(cx);
+        let polled = guard::call(|| this.turn(cx)).unwrap_or_else(|_| this.on_unwound(cx));
         if batch.end() {
             this.socket.flush();
         }
@@ -515,6 +517,8 @@ impl Drop for Driver {
         self.socket.shared().mailbox.close();
         self.socket.shared().outbox.discard();
         self.engine.inbound.set(&self.socket.shared().kept, 0);
+        // one that was told of the end is gone already
+        guard::let_go(self.application.take());
         self.engine.session_gone(&self.socket);
     }
 }

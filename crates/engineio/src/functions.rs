@@ -14,6 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use engineio_proto::log;
 use futures_util::FutureExt as _;
 
 use crate::origins::Refused;
@@ -318,8 +319,9 @@ impl fmt::Debug for dyn GenerateId {
 
 /// Runs a function of the user; `Err` if it panicked.
 pub(crate) async fn guarded<T>(call: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(call).catch_unwind().await.map_err(|_| {
-        tracing::error!("a function among the options panicked");
+    AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
+        let _ = engineio_proto::guard::Panicked::with(payload);
+        log!(error: "a function among the options panicked");
         Panicked
     })
 }

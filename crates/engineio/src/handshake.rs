@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio_proto::handshake::Query;
+use engineio_proto::log;
 use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::handshake as websocket;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
@@ -16,7 +17,6 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
 
 use crate::compression::Coding;
 use crate::driver::Driver;
@@ -28,6 +28,7 @@ use crate::requests::{self, Asked};
 use crate::rest::RequestBody;
 use crate::server::{Engine, NotInserted};
 use crate::socket::Socket;
+use crate::span::{self, Span};
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
 use crate::{TARGET, answers, id, patience};
@@ -69,26 +70,28 @@ where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
-    let span = tracing::debug_span!(
-        target: TARGET,
-        "request",
-        method = request.method().as_str(),
-        transport = Empty,
-        protocol = Empty,
-        sid = Empty,
-    );
+    let span = Span::new(|| {
+        tracing::debug_span!(
+            target: TARGET,
+            "request",
+            method = request.method().as_str(),
+            transport = Empty,
+            protocol = Empty,
+            sid = Empty,
+        )
+    });
     let asked = asked(&engine, &request);
     // reference: without the transport an upgrade request is a plain one
     let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
     let mut body = RequestBody::new(body);
-    let answering = async move {
+    async move {
         let is_upgrade = upgrade.is_some();
-        let answer = respond(&engine, &asked, &mut parts, &mut body, upgrade).await;
+        let answering = respond(&engine, &asked, &mut parts, &mut body, upgrade);
+        let answer = span.run(answering).await;
         finish(&engine, &asked, is_upgrade, body, answer)
-    };
-    answering.instrument(span)
+    }
 }
 
 /// Lets an answer pass that another gave to a request below the path.
@@ -152,7 +155,7 @@ async fn respond<B: http_body::Body>(
         Refusal::Answer(answer) => *answer,
         Refusal::Code(error) => {
             engine.counters.request_refused(&error);
-            tracing::debug!(code = error.code(), message = error.message(), "request refused");
+            log!(debug: code = error.code(), message = error.message(), "request refused");
             match is_upgrade {
                 true => answers::refused_upgrade(&error),
                 false => answers::refused(&error),
@@ -175,9 +178,8 @@ async fn route<B: http_body::Body>(
     }
     let transport = asked.query.transport.filter(|transport| engine.allows(*transport));
     let transport = transport.ok_or(HandshakeError::TransportUnknown)?;
-    let span = Span::current();
-    span.record("transport", transport.as_str());
-    span.record("protocol", asked.query.protocol.number());
+    span::record("transport", transport.as_str());
+    span::record("protocol", asked.query.protocol.number());
     if upgrade.is_some() && transport != TransportKind::WebSocket {
         return Err(HandshakeError::BadRequest.into());
     }
@@ -195,7 +197,7 @@ async fn route<B: http_body::Body>(
         };
     };
     // not before: what a client makes up is not logged
-    span.record("sid", socket.id());
+    span::record("sid", socket.id());
     if socket.protocol() != asked.query.protocol {
         return Err(HandshakeError::BadRequest.into());
     }
@@ -268,7 +270,7 @@ async fn open(
         place => place.flatten(),
     };
     let socket = insert(engine, &asked.query, transport, request).await?;
-    Span::current().record("sid", socket.id());
+    span::record("sid", socket.id());
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
         let admitted = socket.shared().mailbox.admit_poll(Poll { base64: asked.query.b64, reply });
@@ -310,7 +312,7 @@ async fn insert(
             Some(generate) => guarded(engine, async { generate.generate(request.clone()).await })
                 .await?
                 .map_err(|error| {
-                    tracing::warn!(%error, "no session id was generated");
+                    log!(warn: %error, "no session id was generated");
                     HandshakeError::BadRequest
                 })?,
         };
@@ -325,7 +327,7 @@ async fn insert(
             Err(why) => return Err(unavailable(engine, why)),
         }
     }
-    tracing::warn!("generate_id gave an id that is in use, or none, twice");
+    log!(warn: "generate_id gave an id that is in use, or none, twice");
     Err(HandshakeError::BadRequest.into())
 }
 
@@ -450,7 +452,7 @@ fn check_upgrade(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Refus
         protocol: protocol.as_deref(),
     })
     .map_err(|error| {
-        tracing::debug!(%error, "upgrade refused");
+        log!(debug: %error, "upgrade refused");
         let mut answer = answers::refused_upgrade(&HandshakeError::BadRequest);
         if error == websocket::Error::Version {
             // RFC 6455 4.4

@@ -80,6 +80,7 @@ mod service;
 #[cfg(feature = "signal")]
 mod signals;
 mod socket;
+mod span;
 mod spelling;
 mod stats;
 mod subprotocols;
@@ -118,6 +119,8 @@ pub use service::{EngineService, Intercept};
 #[cfg(feature = "signal")]
 pub use signals::Signals;
 pub use socket::{Closed, Detail, Socket};
+#[doc(hidden)]
+pub use span::in_current_span;
 pub use stats::Stats;
 pub use subprotocols::Subprotocols;
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engineio_proto::guard::lock;
+use engineio_proto::log;
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
@@ -276,12 +277,12 @@ impl<L: Listener, S: Connect> Accept<L, S> {
                 None => return,
                 Some(Ok((io, addr))) => self.serve(io, addr),
                 Some(Err(error)) if is_of_peer(&error) => {
-                    tracing::debug!(%error, "connection gone before it was accepted");
+                    log!(debug: %error, "connection gone before it was accepted");
                 }
                 Some(Err(error)) => {
                     Counters::add(&self.engine.counters.accept_errors);
                     if warned.is_none_or(|at| at.elapsed() >= WARN_AGAIN) {
-                        tracing::warn!(%error, "accept failed");
+                        log!(warn: %error, "accept failed");
                         warned = Some(Instant::now());
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -443,7 +444,7 @@ async fn serve_http<Io, S>(
             engine.counters.limited(Limit::WriteTimeout);
         }
         // the peer's matter: it went away, or sent what is no HTTP
-        tracing::debug!(%error, "connection failed");
+        log!(debug: %error, "connection failed");
     }
     let Some(parts) = serving.into_parts() else { return };
     let io = parts.io.into_inner();

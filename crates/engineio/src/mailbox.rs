@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engineio_proto::guard::lock;
+use engineio_proto::guard::{self, lock};
 use engineio_proto::payload::{self, ContentType};
 use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
@@ -232,6 +232,7 @@ impl Mailbox {
             inner.closed = true;
             (std::mem::take(&mut inner.mails), inner.ended.take())
         };
-        drop(dropped);
+        // whoever waits is woken by it, and a stream is of others
+        guard::let_go(dropped);
     }
 }

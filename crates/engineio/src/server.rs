@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use std::{fmt, io};
 
-use engineio_proto::guard::lock;
+use engineio_proto::guard::{self, lock};
 use engineio_proto::{Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
@@ -392,9 +392,9 @@ impl Engine {
         }
         let is_last = sessions.by_id.is_empty();
         drop(sessions);
-        self.finish_after(is_last);
         self.counters.session_gone();
-        self.ended.notify_waiters();
+        let _ = guard::call(|| self.finish_after(is_last));
+        let _ = guard::call(|| self.ended.notify_waiters()); // whoever waits is code of others
     }
 
     /// Those that requests find.

@@ -3,6 +3,7 @@
 use std::io;
 
 #[cfg(unix)]
+use engineio_proto::log;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask a process to end: SIGTERM and SIGINT (Ctrl-C); on other systems than Unix
@@ -53,7 +54,7 @@ impl Signals {
     /// The next one. Cancel safe.
     pub async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "Ctrl-C cannot be listened to");
+            log!(error: %error, "Ctrl-C cannot be listened to");
             std::future::pending::<()>().await;
         }
     }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use engineio_proto::log;
 use engineio_proto::websocket::handshake;
 
 use crate::functions::{self, Panicked, SubprotocolChoice};
@@ -100,7 +101,7 @@ impl Subprotocols {
                 chosen.filter(|name| {
                     let is_offered = handshake::subprotocols(list).any(|offer| offer == name);
                     if !is_offered {
-                        tracing::warn!(
+                        log!(warn:
                             name,
                             "a subprotocol was chosen that the client did not offer"
                         );

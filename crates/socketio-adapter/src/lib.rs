@@ -36,6 +36,9 @@ pub use cluster::emitter::{Emitter, EmitterError};
 #[cfg(feature = "cluster")]
 pub use cluster::sharded::RoomChannels;
 pub use cluster::{Answered, ClientAnswers, Cluster, Node, Reply, SocketDetails};
+#[cfg(feature = "cluster")]
+#[doc(hidden)]
+pub use engineio_proto::{guard, log};
 pub use error::{AdapterError, DuplicateId, JoinError};
 pub use future::AdapterFuture;
 pub use into_rooms::IntoRooms;

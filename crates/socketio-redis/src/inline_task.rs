@@ -5,11 +5,11 @@
 //! may run it at once, unless it runs already. Wherever it is polled, it has one waker: what
 //! wakes it while it runs has it polled again there, and anything later wakes the task.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use socketio_adapter::{guard, log};
 use tokio::runtime::Handle;
 
 /// The task's work, and who runs it.
@@ -51,8 +51,8 @@ impl InlineTask {
         let is_ours = Handle::try_current().is_ok_and(|here| here.id() == self.runtime.id());
         let Some(turn) = is_ours.then(|| self.begin()).flatten() else { return };
         // a panic is the task's own, not that of who hurries it
-        if catch_unwind(AssertUnwindSafe(|| turn.run())).is_err() {
-            tracing::error!("what publishes to Redis panicked");
+        if guard::call(|| turn.run()).is_err() {
+            log!(error: "what publishes to Redis panicked");
         }
     }
 

@@ -11,6 +11,7 @@ use redis::{
     ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError,
     TlsMode,
 };
+use socketio_adapter::log;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
@@ -159,7 +160,7 @@ impl Watcher {
                     failures = failures.saturating_add(1);
                     // one that is away is what the others are for
                     if failures % self.sentinels.len() != 0 {
-                        tracing::debug!(%error, "a sentinel does not help");
+                        log!(debug: %error, "a sentinel does not help");
                         continue;
                     }
                     self.counters.failed(error);

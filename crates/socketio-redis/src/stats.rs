@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use socketio_adapter::log;
 use tokio::sync::watch;
 
 /// A snapshot of an adapter's counters, of all namespaces, since it was built.
@@ -77,7 +78,7 @@ impl Counters {
 
     pub(crate) fn failed(&self, error: redis::RedisError) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(%error, "redis");
+        log!(debug: %error, "redis");
         self.tell(&Event::Disconnected(error));
     }
 

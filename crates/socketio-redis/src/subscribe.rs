@@ -8,12 +8,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{PushInfo, PushKind, RedisError, Value};
 use socketio_adapter::{AdapterFuture, Channel, Receiver};
+use socketio_adapter::{guard, log};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
@@ -201,9 +201,9 @@ impl Subscriber {
                 continue;
             }
             // a receiver that panics ends its own group, not the cluster
-            let delivered = catch_unwind(AssertUnwindSafe(|| together(group)));
+            let delivered = guard::call(|| together(group));
             if delivered.is_err() {
-                tracing::error!("delivering messages of the cluster panicked");
+                log!(error: "delivering messages of the cluster panicked");
             }
             if self.is_all_delivered() {
                 // about to wait anyway, unless more came meanwhile, again and again

@@ -10,6 +10,7 @@ use engineio::{
     AllowRequest, Cookie, Cors, Deflate, GenerateId, Options, OptionsError, Origins, SlowConsumer,
     Subprotocols, TransportKind,
 };
+use engineio_proto::log;
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
 
@@ -369,13 +370,14 @@ impl Builder {
             ("max_pending_handlers", limits.max_pending_handlers),
             ("max_pending_bytes", limits.max_pending_bytes),
             ("max_auth_bytes", limits.max_auth_bytes),
+            ("max_pending_server_events", limits.max_pending_server_events),
         ] {
             if value == 0 {
                 return Err(BuildError::Options(OptionsError::Zero(name)));
             }
         }
         if engine.origins.is_any() && engine.allow_request.is_none() && engine.cors != Cors::Off {
-            tracing::warn!(
+            log!(warn:
                 "any origin may connect with its user's cookies: set `origins` for what is not public"
             );
         }

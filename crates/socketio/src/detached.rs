@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex};
 use engineio::whom_to_cut;
 use engineio_proto::guard::{let_go, lock};
 use tokio::task::AbortHandle;
-use tracing::Instrument as _;
 
 use crate::limits::{Limit, Limits};
 
@@ -78,7 +77,7 @@ impl Detached {
                 drop(left);
             };
             // still in the span of their session
-            let task = tokio::spawn(running.instrument(tracing::Span::current())).abort_handle();
+            let task = tokio::spawn(engineio::in_current_span(Box::pin(running))).abort_handle();
             self.started(number, task);
         } else {
             let_go(running);

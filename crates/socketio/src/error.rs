@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use engineio_proto::log;
 use socketio_parser::{ArgsError, EncodeError, Value};
 
 /// Any error: what handlers may return and what `?` makes of all others.
@@ -22,8 +23,8 @@ pub enum EmitError {
     Encode(EncodeError),
     /// The acknowledgement was sent before.
     AlreadyAcknowledged,
-    /// A broadcast asked for acknowledgements without saying how long to wait for them.
-    // reference: the text of 2.0
+    /// A broadcast asked for acknowledgements without saying how long to wait for them, by
+    /// [`BroadcastOperator::timeout`](crate::BroadcastOperator::timeout).
     BroadcastAck,
 }
 
@@ -35,7 +36,9 @@ impl fmt::Display for EmitError {
             Self::Reserved(name) => write!(f, "\"{name}\" is a reserved event name"),
             Self::Encode(error) => write!(f, "the arguments cannot be encoded: {error}"),
             Self::AlreadyAcknowledged => f.write_str("the event was acknowledged before"),
-            Self::BroadcastAck => f.write_str("Callbacks are not supported when broadcasting"),
+            Self::BroadcastAck => {
+                f.write_str("a broadcast that asks for acknowledgements needs a timeout")
+            }
         }
     }
 }
@@ -123,7 +126,7 @@ impl ConnectError {
     pub fn data<T: serde::Serialize + ?Sized>(mut self, data: &T) -> Self {
         match socketio_parser::to_value(data) {
             Ok(data) => self.data = Some(data),
-            Err(error) => tracing::warn!(%error, "the data of a refusal cannot be encoded"),
+            Err(error) => log!(warn: %error, "the data of a refusal cannot be encoded"),
         }
         self
     }

@@ -19,7 +19,8 @@ pub struct Limits {
     /// takes the places of all. Where a proxy is not [trusted](crate::Builder::trusted_proxies), its
     /// address is that of all clients.
     pub max_dynamic_namespaces_per_address: usize,
-    /// Rooms that one socket may join (16,384).
+    /// Rooms that one socket may join (16,384), whoever joins it. An adapter that was given to the
+    /// server has a bound of its own, `max_rooms_per_socket`.
     pub max_rooms: usize,
     /// Bytes of a room's name (4,096), as of an event's: names are often what clients say, and are
     /// kept with each socket and told to other nodes.
@@ -43,6 +44,9 @@ pub struct Limits {
     pub max_detached_handlers: usize,
     /// Bytes that these handlers keep, counted as above (64 MiB). Beyond, as above.
     pub max_detached_bytes: usize,
+    /// Listeners of other servers' events and requests that may be unfinished at a time, of the whole
+    /// server (10,000): beyond, what comes from other servers is given to none.
+    pub max_pending_server_events: usize,
 }
 
 impl Default for Limits {
@@ -60,6 +64,7 @@ impl Default for Limits {
             max_auth_bytes: 65_536,
             max_detached_handlers: 100_000,
             max_detached_bytes: 64 * 1024 * 1024,
+            max_pending_server_events: 10_000,
         }
     }
 }
@@ -117,6 +122,8 @@ limits! {
     DetachedHandlers = "max_detached_handlers",
     /// Bytes that handlers keep that outlive their connections: dropped.
     DetachedBytes = "max_detached_bytes",
+    /// Unfinished listeners of other servers' events: dropped.
+    PendingServerEvents = "max_pending_server_events",
     /// Arrays and objects inside each other.
     Depth = "max_depth",
     /// Arguments of one packet.

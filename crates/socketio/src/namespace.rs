@@ -1,6 +1,7 @@
 //! The seed's `Namespace`: a pool of sockets under a name.
 
 mod cluster;
+mod connected;
 mod node;
 
 use std::borrow::{Borrow, Cow};
@@ -8,12 +9,13 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio::{Before, HEADROOM, Outgoing, SlowConsumer};
-use engineio_proto::guard::lock;
+use engineio_proto::guard::{self, lock};
+use engineio_proto::log;
 use serde::Serialize;
 use socketio_adapter::{
     Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, JoinError, Membership,
@@ -30,6 +32,7 @@ use crate::operator::BroadcastOperator;
 use crate::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
 
+pub use self::connected::Connected;
 use self::node::ServerListeners;
 pub(crate) use self::node::details;
 
@@ -135,6 +138,8 @@ pub(crate) struct Shared {
     pub(crate) encoder: Encoder,
     pub(crate) limits: Arc<Limits>,
     pub(crate) counters: Arc<LimitCounters>,
+    /// Listeners of other servers' events that are unfinished.
+    pub(crate) server_events: Arc<AtomicUsize>,
     pub(crate) state: Arc<http::Extensions>,
 }
 
@@ -182,7 +187,7 @@ impl Namespace {
     // seed: namespace.connected
     #[must_use]
     pub fn connected(&self) -> Connected<'_> {
-        Connected(self)
+        Connected::new(self)
     }
 
     /// The ids of all sockets of the namespace, on all nodes. A request to each node, and an answer
@@ -323,7 +328,9 @@ impl Namespace {
 
     // ---- for the crate ----------------------------------------------------------------------
 
+    /// Of whomever it is: code of others.
     pub(crate) fn adapter(&self) -> &dyn Adapter {
+        guard::assert_no_lock();
         &*self.0.adapter
     }
 
@@ -409,7 +416,7 @@ impl Namespace {
     /// The program listens in a namespace that clients find only when a rule lets them.
     fn listening(&self) {
         if !self.is_decided() {
-            tracing::warn!(
+            log!(warn:
                 namespace = self.name(),
                 "clients join it only if a rule allows it: make it before the rules that see clients"
             );
@@ -462,6 +469,7 @@ impl Namespace {
     }
 
     pub(crate) fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) {
+        guard::assert_no_lock();
         // counted where it is queued or dropped
         let _ = engineio::fan_out(|| self.0.adapter.broadcast(packet, options));
     }
@@ -497,6 +505,8 @@ impl Namespace {
         if event == "error" || socketio_parser::is_reserved_event(event) {
             return Err(EmitError::Reserved(event.to_owned()));
         }
+        // arguments are written by code of the user
+        guard::assert_no_lock();
         let encoder = &self.0.shared.encoder;
         let encoded = encoder.event(HEADROOM, &self.0.name, id, event, args)?;
         Ok(outgoing(encoded).droppable(true))
@@ -507,6 +517,7 @@ impl Namespace {
         id: u64,
         args: &T,
     ) -> Result<Outgoing, EmitError> {
+        guard::assert_no_lock();
         Ok(outgoing(self.0.shared.encoder.ack(HEADROOM, &self.0.name, id, args)?))
     }
 
@@ -522,6 +533,7 @@ impl Namespace {
 
 impl Inner {
     fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+        guard::assert_no_lock();
         self.allow_rooms(rooms)?;
         let joined = self.adapter.join(id, rooms);
         if joined.is_err() {
@@ -567,51 +579,5 @@ impl Borrow<str> for ById {
 impl fmt::Debug for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Namespace").field("name", &self.0.name).finish_non_exhaustive()
-    }
-}
-
-/// The connected sockets of a namespace on this node, see [`Namespace::connected`].
-#[derive(Clone, Copy, Debug)]
-pub struct Connected<'a>(&'a Namespace);
-
-impl Connected<'_> {
-    /// The socket of an id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<Socket> {
-        lock(&self.0.0.sockets).get(id).map(|socket| socket.0.clone())
-    }
-
-    /// Whether there is a socket of this id.
-    #[must_use]
-    pub fn contains(&self, id: &str) -> bool {
-        lock(&self.0.0.sockets).contains(id)
-    }
-
-    /// The number of sockets.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        lock(&self.0.0.sockets).len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// All sockets at this moment, in no order.
-    #[must_use]
-    pub fn iter(&self) -> std::vec::IntoIter<Socket> {
-        let sockets = lock(&self.0.0.sockets);
-        sockets.iter().map(|socket| socket.0.clone()).collect::<Vec<_>>().into_iter()
-    }
-}
-
-impl IntoIterator for Connected<'_> {
-    type Item = Socket;
-    type IntoIter = std::vec::IntoIter<Socket>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use engineio_proto::guard::{self, Held};
+use engineio_proto::log;
 use socketio_adapter::AdapterFactory;
 use socketio_parser::IndexMap;
 
@@ -236,7 +237,7 @@ impl Registry {
             // `/` is never a rule's: every server has it
             for namespace in named.filter(|namespace| namespace.name() != "/") {
                 if allows(namespace.name()) {
-                    tracing::warn!(
+                    log!(warn:
                         namespace = namespace.name(),
                         "made before the rule that allows it: the rule's middleware does not guard it"
                     );

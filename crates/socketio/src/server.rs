@@ -16,6 +16,7 @@ use engineio::{
     NotFound, Origins, Protocol, SlowConsumer,
 };
 use engineio_proto::guard::lock;
+use engineio_proto::log;
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
@@ -100,6 +101,7 @@ impl Server {
             encoder: parser.encoder(),
             limits: Arc::new(limits),
             counters: Arc::default(),
+            server_events: Arc::default(),
             state: Arc::new(state),
         };
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
@@ -479,7 +481,7 @@ impl Server {
         for (limit, count) in self.0.detached.add(network, handlers, bytes, running) {
             self.0.counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);
             self.0.shared.counters.add(limit, count as u64);
-            engineio_proto::log!(warn: count, limit = limit.option(), "handlers of ended connections dropped");
+            log!(warn: count, limit = limit.option(), "handlers of ended connections dropped");
         }
     }
 }

@@ -5,13 +5,13 @@ mod leaving;
 mod listening;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use engineio::{Gate, Outgoing, Push, Request, SlowConsumer};
-use engineio_proto::guard::lock;
+use engineio_proto::guard::{self, lock};
+use engineio_proto::log;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
@@ -28,6 +28,8 @@ use crate::limits::Limit;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};
+
+use extensions::Values;
 
 pub use extensions::Extensions;
 pub(crate) use leaving::Leaving;
@@ -69,7 +71,7 @@ struct Extras {
     outgoing: Mutex<Vec<Watcher>>,
     middleware: Mutex<Option<Chain<EventMiddleware>>>,
     data: Mutex<Option<Box<Value>>>,
-    extensions: Mutex<http::Extensions>,
+    extensions: Mutex<Values>,
 }
 
 /// Sees what is emitted to a socket.
@@ -516,16 +518,19 @@ impl Socket {
         self.0.cleared.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let listeners = lock(&self.0.listeners).remove_all(None);
-        let extras = self.0.extras.get().map(|extras| {
-            let any = lock(&extras.any).remove_all(None);
-            let outgoing = std::mem::take(&mut *lock(&extras.outgoing));
-            let middleware = lock(&extras.middleware).take();
-            (any, outgoing, middleware, std::mem::take(&mut *lock(&extras.extensions)))
-        });
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop((listeners, extras))));
-        if dropped.is_err() {
-            tracing::error!(id = %self.0.id, "dropping a listener panicked");
-        }
+        guard::let_go_each(listeners);
+        let Some(extras) = self.0.extras.get() else { return };
+        let any = lock(&extras.any).remove_all(None);
+        guard::let_go_each(any);
+        let outgoing = std::mem::take(&mut *lock(&extras.outgoing));
+        guard::let_go_each(outgoing);
+        let extensions = std::mem::take(&mut *lock(&extras.extensions));
+        guard::let_go_each(extensions.into_values());
+        let middleware = lock(&extras.middleware).take();
+        // each by itself, and the list when nothing is left to go with it
+        let each: Vec<_> = middleware.iter().flat_map(|chain| chain.iter().cloned()).collect();
+        drop(middleware);
+        guard::let_go_each(each);
     }
 
     /// Whether the handle is of the same socket as another.
@@ -536,9 +541,9 @@ impl Socket {
 
 /// Calls a waiter, which is code of the user. False: it panicked.
 fn answer(waiter: Waiter, result: Result<&socketio_parser::Args<'_>, crate::AckError>) -> bool {
-    let called = catch_unwind(AssertUnwindSafe(|| waiter(result)));
+    let called = guard::call(|| waiter(result));
     if called.is_err() {
-        tracing::error!("the callback of an acknowledgement panicked");
+        log!(error: "the callback of an acknowledgement panicked");
     }
     called.is_ok()
 }

@@ -17,7 +17,6 @@ mod futures;
 mod joining;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -25,7 +24,8 @@ use std::time::Instant;
 use engineio::{
     Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message, Parting, Violation,
 };
-use futures_util::FutureExt as _;
+use engineio_proto::guard::{self, Panicked};
+use engineio_proto::log;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
 
 use crate::client::{Client, Command};
@@ -53,8 +53,8 @@ pub(crate) struct Task {
     latest: Option<Socket>,
     /// From the first that is to be known; most clients join one namespace, at once.
     outside: Option<Box<Outside>>,
-    joining: Futures<std::thread::Result<joining::Joined>>,
-    running: Futures<std::thread::Result<Finished>>,
+    joining: Futures<joining::Joined>,
+    running: Futures<Finished>,
     /// Bytes of the packet that is handled, with its attachments.
     packet_bytes: usize,
     /// Bytes that the running futures keep of packets, as far as it can be told.
@@ -221,7 +221,7 @@ impl Task {
         let event = Event { name: name.to_owned(), args: args.into_owned() };
         let kept = event.kept_bytes();
         let mut checking: MiddlewareFuture<Event> = Box::pin(run_event(chain, event));
-        match catch_unwind(AssertUnwindSafe(|| checking.as_mut().poll(cx))) {
+        match guard::call(|| checking.as_mut().poll(cx)) {
             Ok(Poll::Ready(result)) => self.on_checked(socket, id, result, cx),
             Ok(Poll::Pending) => {
                 let socket = socket.clone();
@@ -273,30 +273,41 @@ impl Task {
 
     fn call_all(&mut self, found: Found, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
         for handler in found {
-            self.call(&handler, context, cx);
+            self.call(handler, context, cx);
         }
     }
 
     /// Calls a handler; what it leaves unfinished joins the running set.
     fn call(
         &mut self,
-        handler: &SharedHandler,
+        handler: SharedHandler,
         context: &mut EventContext<'_>,
         cx: &mut Context<'_>,
     ) {
         context.begin();
-        let polled = catch_unwind(AssertUnwindSafe(|| match handler.call(context) {
-            Outcome::Done(result) => Ok(result),
-            Outcome::Pending(mut future) => match future.as_mut().poll(cx) {
-                Poll::Ready(result) => Ok(result),
-                Poll::Pending => Err(future),
-            },
-        }));
+        let mut handler = Some(handler);
+        let polled = guard::call(|| {
+            let outcome = handler.as_ref().map(|handler| handler.call(context));
+            // what it captured may go with it, as it may have been removed
+            handler = None;
+            match outcome {
+                None => Ok(Ok(())),
+                Some(Outcome::Done(result)) => Ok(result),
+                Some(Outcome::Pending(mut future)) => match future.as_mut().poll(cx) {
+                    Poll::Ready(result) => Ok(result),
+                    Poll::Pending => Err(future),
+                },
+            }
+        });
+        if handler.is_some() {
+            guard::let_go(handler); // it panicked
+        }
         let socket = context.socket();
         match polled {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) if context.name() == "error" => {
-                tracing::debug!(%error, "a handler of `error` failed");
+                log!(debug: %error, "a handler of `error` failed");
+                guard::let_go(error);
             }
             Ok(Ok(Err(error))) => self.raise_error(socket, error, cx),
             Ok(Err(future)) => {
@@ -326,13 +337,13 @@ impl Task {
         if was_below && self.pending_bytes >= limits.max_pending_bytes {
             self.server.limited(Limit::PendingBytes);
         }
-        self.running.push(AssertUnwindSafe(future).catch_unwind());
+        self.running.push(future);
         if self.running.len() == self.server.limits().max_pending_handlers {
             self.server.limited(Limit::PendingHandlers);
         }
     }
 
-    fn on_finished(&mut self, finished: std::thread::Result<Finished>, cx: &mut Context<'_>) {
+    fn on_finished(&mut self, finished: Result<Finished, Panicked>, cx: &mut Context<'_>) {
         let ended = finished.map(|(ended, bytes)| {
             self.pending_bytes -= bytes;
             ended
@@ -342,7 +353,7 @@ impl Task {
             Ok(Ended::Handler(socket, Err(error))) => self.raise_error(&socket, error, cx),
             Ok(Ended::Middleware(socket, id, result)) => self.on_checked(&socket, id, result, cx),
             Err(_) => {
-                tracing::error!("an async handler panicked");
+                log!(error: "an async handler panicked");
                 self.close_for_panic();
             }
         }
@@ -352,16 +363,17 @@ impl Task {
     fn raise_error(&mut self, socket: &Socket, error: BoxError, cx: &mut Context<'_>) {
         let found = socket.listeners("error");
         if found.is_empty() {
-            tracing::debug!(id = %socket.id(), %error, "error without a listener");
-            return;
+            log!(debug: id = %socket.id(), %error, "error without a listener");
+            return guard::let_go(error);
         }
         let error = Arc::new(error);
         let mut context = EventContext::new(socket, "error", Cause::Error(&error));
         self.call_all(found, &mut context, cx);
+        guard::let_go(error);
     }
 
     fn on_panic(&mut self, socket: &Socket, name: &str) {
-        tracing::error!(id = %socket.id(), event = ?name.get(..64).unwrap_or(name), "a handler panicked");
+        log!(error: id = %socket.id(), event = ?name.get(..64).unwrap_or(name), "a handler panicked");
         self.close_for_panic();
     }
 
@@ -377,7 +389,7 @@ impl Task {
         self.client.conn().close_gate(socket.gate(), None);
         self.tell(socket, "disconnecting", reason, cx);
         let namespace = socket.namespace();
-        namespace.adapter().remove(socket.id());
+        leave_rooms(socket);
         namespace.remove(socket);
         socket.fail_acks();
         self.tell(socket, "disconnect", reason, cx);
@@ -412,7 +424,7 @@ impl Task {
     /// The rest of it.
     fn forget(&self, socket: &Socket) {
         self.client.conn().close_gate(socket.gate(), None);
-        socket.namespace().adapter().remove(socket.id());
+        leave_rooms(socket);
         socket.fail_acks();
         socket.clear();
     }
@@ -433,6 +445,7 @@ impl Task {
             match command {
                 Command::Disconnected(socket) => {
                     self.end_socket(&socket, DisconnectReason::SERVER_NAMESPACE, cx);
+                    guard::let_go(socket);
                 }
             }
         }
@@ -558,13 +571,24 @@ impl Application for Task {
         let reason = DisconnectReason::engine(reason, detail);
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);
+            // with it a dynamic namespace may go, and what is of the user in that
+            guard::let_go(socket);
         }
         for socket in self.outside.take().map(|outside| outside.parted).into_iter().flatten() {
             self.forget(&socket);
+            guard::let_go(socket);
         }
         let running = std::mem::replace(&mut self.running, Futures::new());
         let address = self.client.conn().remote_addr().map(|address| address.ip());
         // their errors have nobody to be told to
         self.server.detach(address, running.len(), self.pending_bytes, running.finish());
+    }
+}
+
+/// Takes a socket out of its rooms. Whomever the adapter is of, the rest of the end does not depend
+/// on it.
+fn leave_rooms(socket: &Socket) {
+    if guard::call(|| socket.namespace().adapter().remove(socket.id())).is_err() {
+        log!(error: id = %socket.id(), "the adapter panicked as a socket left");
     }
 }

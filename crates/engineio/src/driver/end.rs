@@ -11,12 +11,11 @@
 //!                  at the latest after `close_timeout`
 //! ```
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use engineio_proto::websocket::{Event, close};
-use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation};
+use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation, guard, log};
 
 use super::{Driver, Stage, Transport};
 use crate::application::Application;
@@ -41,7 +40,7 @@ pub(super) struct Farewell {
 
 impl Driver {
     pub(super) fn on_panic(&mut self, now: Instant, cx: &mut Context<'_>) {
-        tracing::error!(sid = self.socket.id(), "the application of a session panicked");
+        log!(error: sid = self.socket.id(), "the application of a session panicked");
         let violation = Violation::internal("internal error");
         let detail = Some(Detail::Panic);
         self.end_for(now, CloseReason::ForcedServerClose, detail, violation, cx);
@@ -55,10 +54,27 @@ impl Driver {
         call: impl FnOnce(&mut dyn Application, &mut Context<'_>),
     ) {
         let Some(application) = &mut self.application else { return };
-        let call = AssertUnwindSafe(|| call(application.as_mut(), cx));
-        if catch_unwind(call).is_err() {
+        if guard::call(|| call(application.as_mut(), cx)).is_err() {
             self.on_panic(now, cx);
         }
+    }
+
+    /// A turn unwound where nothing should: in a stream of others, say. The session is over, and the
+    /// application is told.
+    #[cold]
+    pub(super) fn on_unwound(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        log!(error: sid = self.socket.id(), "the task of a session panicked");
+        self.lose_transport();
+        if self.stage == Stage::New {
+            self.stage = Stage::Open;
+        }
+        let ending = guard::call(|| {
+            self.end(super::now(), CloseReason::ForcedServerClose, Some(Detail::Panic), cx);
+        });
+        // what is left of it goes with the task
+        debug_assert!(ending.is_ok(), "an end does not unwind");
+        self.stage = Stage::Over;
+        Poll::Ready(())
     }
 
     /// Ends the session: the application is told now, the peer as [`Farewell`] says.
@@ -108,7 +124,7 @@ impl Driver {
             }
             return;
         }
-        tracing::debug!(sid = self.socket.id(), %reason, ?detail, "closed");
+        log!(debug: sid = self.socket.id(), %reason, ?detail, "closed");
         // Only an orderly end is worth waiting for, also one that the layer above gave to a client
         // which broke its protocol; not one for what this level cannot read. Nor one of the whole
         // server, unless something is owed to the client, or there is time.
@@ -137,12 +153,11 @@ impl Driver {
         self.engine.counters.session_closed(reason, detail);
 
         if let Some(mut application) = self.application.take() {
-            let told = AssertUnwindSafe(|| {
-                application.on_close(reason, detail, cx);
-                drop(application); // which may run code of the user, too
-            });
-            if catch_unwind(told).is_err() {
-                tracing::error!(sid = self.socket.id(), "the application of a session panicked");
+            let told = guard::call(|| application.on_close(reason, detail, cx));
+            // which may run code of the user, too
+            let dropped = guard::call(|| drop(application));
+            if told.and(dropped).is_err() {
+                log!(error: sid = self.socket.id(), "the application of a session panicked");
             }
         }
         if !wait {

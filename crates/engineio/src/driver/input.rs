@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use engineio_proto::log;
 use engineio_proto::websocket::{Event, close, frame};
 use engineio_proto::{
     CloseReason, DecodeError, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind,
@@ -19,6 +20,7 @@ use super::{Driver, Stage, Transport};
 use crate::limits::Limit;
 use crate::scratch;
 use crate::socket::Detail;
+use crate::span;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
 
@@ -153,7 +155,7 @@ impl Driver {
             match post.packets.next() {
                 Some(Ok(packet)) => self.on_packet(now, packet, cx),
                 Some(Err(error)) => {
-                    tracing::debug!(sid = self.socket.id(), %error, "undecodable payload");
+                    log!(debug: sid = self.socket.id(), %error, "undecodable payload");
                     if error == DecodeError::TooManyPackets {
                         self.engine.counters.limited(Limit::PacketsPerPayload);
                     }
@@ -218,7 +220,7 @@ impl Driver {
                 match packet {
                     Ok(packet) => self.on_packet(now, packet, cx),
                     Err(error) => {
-                        tracing::debug!(sid = self.socket.id(), %error, "undecodable packet");
+                        log!(debug: sid = self.socket.id(), %error, "undecodable packet");
                         let violation = Violation::policy("no Engine.IO packet");
                         self.end_for(now, CloseReason::ParseError, None, violation, cx);
                     }
@@ -277,7 +279,7 @@ impl Driver {
     }
 
     fn on_violation(&mut self, now: Instant, violation: Violation, cx: &mut Context<'_>) {
-        tracing::debug!(sid = self.socket.id(), %violation, "websocket protocol violated");
+        log!(debug: sid = self.socket.id(), %violation, "websocket protocol violated");
         // what does not inflate to a message has cost as much as the largest one, at most
         let inflates = matches!(&self.transport,
             Transport::WebSocket(websocket) if websocket.agreement.is_some());
@@ -415,8 +417,8 @@ impl Driver {
             outbox.close(Some(Outgoing::control_frame(close::frame(None, ""))));
         }
         Counters::add(&self.socket.counters().upgraded);
-        tracing::Span::current().record("transport", TransportKind::WebSocket.as_str());
-        tracing::debug!(sid = self.socket.id(), "upgraded");
+        span::record("transport", TransportKind::WebSocket.as_str());
+        log!(debug: sid = self.socket.id(), "upgraded");
     }
 }
 

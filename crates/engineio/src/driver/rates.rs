@@ -7,7 +7,7 @@
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use engineio_proto::{CloseReason, Violation};
+use engineio_proto::{CloseReason, Violation, log};
 
 use super::Driver;
 use crate::addresses::Place;
@@ -139,7 +139,7 @@ impl Driver {
             Verdict::Begin(limit, was_at_rest) => {
                 self.engine.counters.limited(limit);
                 if was_at_rest {
-                    tracing::debug!(sid = self.socket.id(), limit = limit.option(), "too fast");
+                    log!(debug: sid = self.socket.id(), limit = limit.option(), "too fast");
                     self.with_application(now, cx, |application, cx| {
                         application.on_rate_limited(limit, cx);
                     });

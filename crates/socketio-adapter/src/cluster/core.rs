@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio_proto::guard::lock;
+use engineio_proto::log;
 use tokio::runtime::Handle;
 
 use super::bus::{Bus, Receiver};
@@ -73,7 +74,7 @@ impl Receiver for Core {
             Ok(None) => {}
             Err(Malformed(why)) => {
                 self.counters.malformed.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(
+                log!(debug:
                     namespace = self.namespace,
                     why,
                     "a message of the cluster is none"

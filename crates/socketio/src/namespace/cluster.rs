@@ -9,7 +9,7 @@ use std::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
-    AdapterError, AdapterFuture, Answers, Cluster, IntoRooms, Membership, Room, SocketId,
+    AdapterError, AdapterFuture, Answers, Cluster, IntoRooms, Membership, Node, Room, SocketId,
 };
 use socketio_parser::{Args, Value};
 use tokio::sync::oneshot;
@@ -243,7 +243,7 @@ impl Namespace {
         // fails only if nobody waits any more
         let reply = Box::new(move |answer| drop(sender.send(answer)));
         let others = self.cluster().map(|cluster| cluster.custom_request(data.clone()));
-        self.0.server_listeners.custom_request(data, reply);
+        Node::custom_request(&*self.0, data, reply);
         let Some(others) = others else {
             let own = own.await.map_or_else(|_| Vec::new(), |own| vec![own]);
             return Ok(Answers { answered: own.len(), items: own, missing: Vec::new() });

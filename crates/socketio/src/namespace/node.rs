@@ -5,19 +5,21 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use engineio::{HEADROOM, Outgoing};
-use engineio_proto::guard::lock;
+use engineio_proto::guard::{Guarded, Panicked, lock};
+use engineio_proto::log;
 use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, Room, SocketDetails, SocketId};
 use socketio_parser::{Args, Spread, Value};
 
-use super::Inner;
+use super::{Inner, Shared};
 use crate::ack::Waiter;
+use crate::limits::Limit;
 use crate::server_event::ServerEvent;
 use crate::socket::{Socket, outgoing};
 
@@ -55,28 +57,49 @@ impl ServerListeners {
         let old = lock(&self.custom).replace(answer);
         drop(old);
     }
+}
 
-    /// Has the application answer a request.
-    pub(crate) fn custom_request(&self, data: Value, reply: Reply) {
-        let custom = lock(&self.custom).clone();
-        let Some(custom) = custom else { return reply(Value::Null) };
-        run(async move {
-            if let Some(answer) = custom(data).await {
-                reply(answer);
-            }
-        });
+impl Inner {
+    /// Polls a future of the user at once, so that what it does before its first `.await` keeps the
+    /// order of the messages, and leaves the rest to a task. So many may be unfinished at a time.
+    fn run(&self, future: impl FnOnce() -> Running<()> + Send + 'static) {
+        let Shared { counters, limits, server_events, .. } = &self.shared;
+        let Some(place) = Place::take(server_events, limits.max_pending_server_events) else {
+            return counters.add(Limit::PendingServerEvents, 1);
+        };
+        // also what it does before it is a future
+        let mut future = Guarded::new(Box::pin(async move { future().await }));
+        match Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => on_end(ended),
+            Poll::Pending => drop(tokio::spawn(async move {
+                on_end(future.await);
+                drop(place);
+            })),
+        }
     }
 }
 
-/// Polls a future of the user at once, so that what it does before its first `.await` keeps the
-/// order of the messages, and leaves the rest to a task.
-fn run(future: impl Future<Output = ()> + Send + 'static) {
-    let mut future: Running<()> = Box::pin(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
-        Ok(Poll::Ready(())) => {}
-        Ok(Poll::Pending) => drop(tokio::spawn(future)),
-        Err(_) => tracing::error!("a listener for messages of other servers panicked"),
+fn on_end(ended: Result<(), Panicked>) {
+    if ended.is_err() {
+        log!(error: "a listener for messages of other servers panicked");
+    }
+}
+
+/// The place of an unfinished listener among those of the server.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// `None`: there are `max`.
+    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let is_free = |count: usize| (count < max).then_some(count + 1);
+        taken.fetch_update(Relaxed, Relaxed, is_free).ok()?;
+        Some(Self(Arc::clone(taken)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -99,7 +122,7 @@ impl Inner {
         let encoder = &self.shared.encoder;
         let encoded = encoder.event(HEADROOM, &self.name, id, event, &Spread(args));
         let encoded = encoded.inspect_err(|error| {
-            tracing::debug!(%error, "an event of another node cannot be written");
+            log!(debug: %error, "an event of another node cannot be written");
         });
         Some(outgoing(encoded.ok()?))
     }
@@ -148,7 +171,7 @@ impl Node for Inner {
     fn join(&self, ids: &[SocketId], rooms: &[Room]) {
         for id in ids {
             if let Err(error) = Self::join(self, id, rooms) {
-                tracing::warn!(%id, %error, "another node's join was refused");
+                log!(warn: %id, %error, "another node's join was refused");
             }
         }
     }
@@ -164,12 +187,20 @@ impl Node for Inner {
         let event = ServerEvent::new(event, args, reply);
         for listener in listeners.into_iter().flatten() {
             let event = event.clone();
-            run(async move { listener(event).await });
+            self.run(move || listener(event));
         }
     }
 
     fn custom_request(&self, data: Value, reply: Reply) {
-        self.server_listeners.custom_request(data, reply);
+        let custom = lock(&self.server_listeners.custom).clone();
+        let Some(custom) = custom else { return reply(Value::Null) };
+        self.run(move || {
+            Box::pin(async move {
+                if let Some(answer) = custom(data).await {
+                    reply(answer);
+                }
+            })
+        });
     }
 }
 

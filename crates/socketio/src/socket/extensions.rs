@@ -1,5 +1,7 @@
 //! What users keep with a socket.
 
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engineio_proto::guard::lock;
@@ -10,6 +12,9 @@ use super::Socket;
 #[derive(Debug)]
 pub struct Extensions<'a>(&'a Socket);
 
+/// The values, by type. Each behind a pointer, so that its own `Clone` never runs under the lock.
+pub(super) type Values = BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
 impl<'a> Extensions<'a> {
     pub(super) const fn new(socket: &'a Socket) -> Self {
         Self(socket)
@@ -17,23 +22,28 @@ impl<'a> Extensions<'a> {
 
     /// Puts a value in; the one of this type that was there is given back.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        // behind a pointer, so that the value's own `Clone` never runs under the lock
-        let old = lock(&self.0.extras().extensions).insert(Arc::new(value));
+        let value = Arc::new(value);
+        let old = lock(&self.0.extras().extensions).insert(TypeId::of::<T>(), value);
         self.0.captured();
-        old.map(Arc::unwrap_or_clone)
+        value_of(old?)
     }
 
     /// A clone of the value of this type.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         let extras = self.0.0.extras.get()?;
-        let shared = lock(&extras.extensions).get::<Arc<T>>().map(Arc::clone);
-        shared.map(Arc::unwrap_or_clone)
+        let shared = lock(&extras.extensions).get(&TypeId::of::<T>()).cloned();
+        value_of(shared?)
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let taken = lock(&self.0.0.extras.get()?.extensions).remove::<Arc<T>>();
-        taken.map(Arc::unwrap_or_clone)
+        let taken = lock(&self.0.0.extras.get()?.extensions).remove(&TypeId::of::<T>());
+        value_of(taken?)
     }
+}
+
+/// A value as its type, under which it is kept.
+fn value_of<T: Clone + Send + Sync + 'static>(value: Arc<dyn Any + Send + Sync>) -> Option<T> {
+    value.downcast().ok().map(Arc::unwrap_or_clone)
 }

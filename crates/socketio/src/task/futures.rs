@@ -1,15 +1,14 @@
 //! The futures that a connection's task drives besides its session.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use engineio_proto::guard::{self, Guarded, Panicked};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-/// A set of futures; until the first one it owns nothing, as most connections never have one.
-pub(super) struct Futures<T>(Option<Box<FuturesUnordered<Running<T>>>>);
-
-type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A set of futures, each guarded; until the first one it owns nothing, as most connections never
+/// have one.
+pub(super) struct Futures<T>(Option<Box<FuturesUnordered<Guarded<T>>>>);
 
 impl<T: 'static> Futures<T> {
     pub(super) const fn new() -> Self {
@@ -17,7 +16,7 @@ impl<T: 'static> Futures<T> {
     }
 
     pub(super) fn push(&mut self, future: impl Future<Output = T> + Send + 'static) {
-        self.0.get_or_insert_default().push(Box::pin(future));
+        self.0.get_or_insert_default().push(Guarded::new(Box::pin(future)));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -25,7 +24,7 @@ impl<T: 'static> Futures<T> {
     }
 
     /// The result of one that is finished; `None` if none is now, and `cx` is woken when one is.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Option<T> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Option<Result<T, Panicked>> {
         match self.0.as_mut()?.poll_next_unpin(cx) {
             Poll::Ready(result) => result,
             Poll::Pending => None,
@@ -35,7 +34,8 @@ impl<T: 'static> Futures<T> {
     /// Drives all of them to their ends.
     pub(super) async fn finish(self) {
         if let Some(futures) = self.0 {
-            let _ = futures.map(drop).count().await;
+            // what they end with may be of the user
+            let _ = futures.map(guard::let_go).count().await;
         }
     }
 }

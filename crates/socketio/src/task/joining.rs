@@ -3,12 +3,12 @@
 //! What waits is an [`Attempt`], a future of the task's own set. Until it ends the client is not in
 //! the namespace, and may give up.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Context;
 
 use engineio::HEADROOM;
-use futures_util::FutureExt as _;
+use engineio_proto::guard::{self, Panicked};
+use engineio_proto::log;
 use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Revision};
 
@@ -87,7 +87,7 @@ impl Task {
             return BehindRoot::Refused(refusal.unwrap_or_else(not_in_root));
         }
         let registry = self.server.registry();
-        match catch_unwind(AssertUnwindSafe(|| registry.may_have(nsp))) {
+        match guard::call(|| registry.may_have(nsp)) {
             Ok(true) => BehindRoot::Wait,
             // there is none, or a rule panicked, and panics again where that is told of
             _ => BehindRoot::Go,
@@ -103,7 +103,7 @@ impl Task {
     ) {
         let address = self.client.conn().remote_addr();
         let maker = Maker(address.map(|address| self.server.engine().network_of(address.ip())));
-        let found = catch_unwind(AssertUnwindSafe(|| self.server.registry().find(nsp, maker)));
+        let found = guard::call(|| self.server.registry().find(nsp, maker));
         let found = match found {
             Ok(Ok(found)) => found,
             Ok(Err(refusal)) => return self.refuse(nsp, &refusal),
@@ -127,7 +127,7 @@ impl Task {
         let (server, client) = (self.server.clone(), self.client.clone());
         let attempt =
             Attempt { number: *attempts, nsp: nsp.to_owned(), found, maker, server, client };
-        self.joining.push(AssertUnwindSafe(attempt.join(credentials)).catch_unwind());
+        self.joining.push(attempt.join(credentials));
     }
 
     /// The client does not want to join any more.
@@ -174,7 +174,7 @@ impl Task {
     }
 
     /// A rule or middleware came to an end.
-    fn on_joined(&mut self, joined: std::thread::Result<Joined>, cx: &mut Context<'_>) {
+    fn on_joined(&mut self, joined: Result<Joined, Panicked>, cx: &mut Context<'_>) {
         let Ok(Joined { attempt, result }) = joined else {
             return self.on_joining_panic();
         };
@@ -192,7 +192,7 @@ impl Task {
     }
 
     fn on_joining_panic(&mut self) {
-        tracing::error!("a rule or a middleware of a namespace panicked");
+        log!(error: "a rule or a middleware of a namespace panicked");
         self.close_for_panic();
     }
 
@@ -202,14 +202,17 @@ impl Task {
         // A target first, then connected: what is sent in between goes nowhere, what is sent after
         // comes behind the answer.
         if namespace.adapter().add(socket.id(), socket.member()).is_err() {
-            tracing::warn!(id = %socket.id(), "a socket of this id is connected already");
+            log!(warn: id = %socket.id(), "a socket of this id is connected already");
             socket.clear();
             return self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
         }
         let rooms = socket.take_early_rooms();
         if !rooms.is_empty() {
-            // within the limit, as each `join` was
-            let _ = namespace.join(socket.id(), &rooms);
+            // each `join` was within the limit of the server; the adapter may have one of its own
+            let joined = guard::call(|| drop(namespace.join(socket.id(), &rooms)));
+            if joined.is_err() {
+                log!(error: id = %socket.id(), "the adapter panicked as a socket joined");
+            }
         }
         namespace.add(socket);
         self.client.add(socket);

@@ -293,7 +293,10 @@ async fn broadcast_with_ack() {
         }
         let without = io.to("room").emit_with_ack::<u32>("q", ()).await.unwrap_err();
         assert!(matches!(without, EmitError::BroadcastAck));
-        assert_eq!(without.to_string(), "Callbacks are not supported when broadcasting");
+        assert_eq!(
+            without.to_string(),
+            "a broadcast that asks for acknowledgements needs a timeout"
+        );
         let asking = io.to("room").timeout(Duration::from_secs(1));
         let answers =
             tokio::spawn(async move { asking.emit_with_ack::<u32>("q", 5).await.unwrap() });

@@ -222,7 +222,7 @@ fn the_table_is_right() {
     check!(limits: max_namespaces max_dynamic_namespaces
         max_dynamic_namespaces_per_address max_rooms max_room_len max_pending_acks
         max_pending_handlers max_pending_bytes max_auth_bytes max_detached_handlers
-        max_detached_bytes);
+        max_detached_bytes max_pending_server_events);
     check!(packet: max_depth max_args max_attachments max_packet_bytes max_event_len
         max_namespace_len);
     macro_rules! times {

@@ -93,7 +93,10 @@ async fn names() {
     assert_eq!(asked.unwrap_err().to_string(), message);
     // nobody would ever know that all have answered
     let asked = io.sockets().to("room").emit_with_ack::<()>("e", ()).await;
-    assert_eq!(asked.unwrap_err().to_string(), "Callbacks are not supported when broadcasting");
+    assert_eq!(
+        asked.unwrap_err().to_string(),
+        "a broadcast that asks for acknowledgements needs a timeout"
+    );
     peer.silence().await;
     leave_nothing(&io, [peer]).await;
 }

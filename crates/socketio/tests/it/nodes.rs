@@ -2,7 +2,7 @@
 //! is tested in `crates/socketio-redis` and `conformance/cluster`.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -516,5 +516,136 @@ async fn subscriptions_end_with_the_namespace() {
         // whoever still has a handle
         io.close().await;
         assert_eq!(broker.subscriptions(), 0, "{format:?}");
+    }
+}
+
+/// Joins that another node wants are refused and counted as those of one's own program.
+#[tokio::test(start_paused = true)]
+async fn the_bound_of_rooms_holds_for_other_nodes() {
+    for format in FORMATS {
+        let broker = Broker::default();
+        let io = [1, 2].map(|name| {
+            let Factory(node) = broker.node(name, format);
+            Server::builder().adapter(Factory(node.max_rooms_per_socket(1))).build().unwrap()
+        });
+        let (first, second) = (members(&io[0], Eio::V4).await, members(&io[1], Eio::V4).await);
+        let of_other = second.1[1].id().clone();
+        // of each node one is full
+        drop(io[0].sockets_join("x").await);
+        settle().await;
+        drop(io[0].sockets().remote_join(&of_other, "y").await);
+        settle().await;
+        let counted = |io: &Server| io.stats().limits.get(Limit::Rooms);
+        assert_eq!((counted(&io[0]), counted(&io[1])), (1, 2));
+        assert_eq!(second.1[0].rooms().len(), 2);
+        assert_eq!(second.1[1].rooms().len(), 2);
+        leave_nothing(&io[0], first.0).await;
+        leave_nothing(&io[1], second.0).await;
+    }
+}
+
+/// Listeners that never come to an end: what comes beyond them is given to none.
+#[tokio::test(start_paused = true)]
+async fn unfinished_listeners_are_bounded() {
+    let (broker, format) = (Broker::default(), FORMATS[0]);
+    let asking = Server::builder().adapter(broker.node(1, format)).build().unwrap();
+    let asked = Server::builder()
+        .adapter(broker.node(2, format))
+        .limits(|limits| limits.max_pending_server_events = 2)
+        .build()
+        .unwrap();
+    let (going, waits) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
+    let (counted, until) = (Arc::clone(&going), Arc::clone(&waits));
+    asked.on_server_event("e", async move |_: ServerEvent| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        until.notified().await;
+    });
+    let finished = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&finished);
+    asked.on_server_event("at once", async move |_: ServerEvent| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    for _ in 0..5 {
+        asking.server_side_emit("at once", ()).await.unwrap();
+    }
+    assert_eq!(finished.load(Ordering::Relaxed), 5);
+    for _ in 0..5 {
+        asking.server_side_emit("e", ()).await.unwrap();
+    }
+    let dropped = || asked.stats().limits.get(Limit::PendingServerEvents);
+    assert_eq!((going.load(Ordering::Relaxed), dropped()), (2, 3));
+    settle().await;
+    waits.notify_waiters();
+    settle().await;
+    asking.server_side_emit("e", ()).await.unwrap();
+    assert_eq!((going.load(Ordering::Relaxed), dropped()), (3, 3));
+}
+
+/// Of the clients' answers one emission keeps so many; the others are silent, and nobody waits.
+#[tokio::test(start_paused = true)]
+async fn answers_of_clients_are_bounded() {
+    for format in [FORMATS[0], FORMATS[2]] {
+        let broker = Broker::default();
+        let Factory(node) = broker.node(1, format);
+        let node = node.max_client_answers(1);
+        let asking = Server::builder().adapter(Factory(node.clone())).build().unwrap();
+        let asked = Server::builder().adapter(broker.node(2, format)).build().unwrap();
+        let (mut peers, _sockets) = members(&asked, Eio::V4).await;
+        let asking = asking.timeout(Duration::from_secs(60));
+        let answers = tokio::spawn(async move { asking.emit_with_ack::<u32>("q", ()).await });
+        for peer in &mut peers {
+            peer.expect(r#"420["q"]"#).await;
+            peer.send("430[7]").await;
+        }
+        let answers = answers.await.unwrap().unwrap();
+        assert_eq!((answers.silent, answers.is_complete()), (1, false));
+        assert_eq!(answers.into_answers(), [7]);
+        assert_eq!(node.refused_answers(), 1);
+        leave_nothing(&asked, peers).await;
+    }
+}
+
+/// Reading an answer is code of the user's type: it may come back to the server, as may who waits.
+#[tokio::test(start_paused = true)]
+async fn answers_are_read_and_awaited_with_no_lock_held() {
+    thread_local! {
+        static IO: std::cell::RefCell<Option<Server>> = const { std::cell::RefCell::new(None) };
+    }
+    #[derive(Debug)]
+    struct Asking;
+    impl<'de> serde::Deserialize<'de> for Asking {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let io = IO.with_borrow(Clone::clone).unwrap();
+            io.emit("read", ()).map_err(serde::de::Error::custom)?;
+            u32::deserialize(from).map(|_| Self)
+        }
+    }
+    /// Asks, as it is woken, what the answer is that it waits for.
+    struct Curious(Server, AtomicUsize);
+    impl std::task::Wake for Curious {
+        fn wake(self: Arc<Self>) {
+            self.0.emit("woken", ()).unwrap();
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    for format in [FORMATS[0], FORMATS[2]] {
+        let mut two = two(format, Eio::V4).await;
+        let io = two.io[0].clone();
+        IO.set(Some(io.clone()));
+        let asking = io.in_room("r").except(two.sockets[0][1].id());
+        let mut asked = Box::pin(async move {
+            asking.timeout(Duration::from_secs(60)).emit_with_ack::<Asking>("q", ()).await
+        });
+        let curious = Arc::new(Curious(io, AtomicUsize::new(0)));
+        let waker = std::task::Waker::from(Arc::clone(&curious));
+        let mut cx = std::task::Context::from_waker(&waker);
+        assert!(asked.as_mut().poll(&mut cx).is_pending());
+        two.peers[1][1].expect(r#"420["q"]"#).await;
+        two.peers[1][1].send("430[1]").await;
+        settle().await;
+        assert!(curious.1.load(Ordering::Relaxed) > 0);
+        assert_eq!(asked.await.unwrap().into_answers().len(), 1);
+        IO.set(None);
+        two.leave().await;
     }
 }

@@ -1,7 +1,22 @@
 //! A panic in code of the user ends its own connection, with `forced server close`, and no other.
 
-use socketio::{Data, Event, Reply, Server, Socket};
-use testkit::Eio;
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use engineio_proto::Outgoing;
+use socketio::{
+    Adapter, AdapterFactory, Binary, Data, Event, Reply, Server, Socket, SocketId, Value,
+};
+use socketio_adapter::{
+    BroadcastOptions, Delivered, DuplicateId, JoinError, LocalAdapter, Member, Membership, Room,
+};
+use testkit::{Connector, Eio, settle};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::support::{BOTH, Log, Peer, connector, leave_nothing};
 
@@ -279,4 +294,356 @@ async fn a_panic_while_encoding_a_broadcast() {
     io.emit("fine", ()).unwrap();
     peer.expect(r#"42["fine"]"#).await;
     leave_nothing(&io, [peer]).await;
+}
+
+/// Panics when it is dropped, also while it is what somebody panicked with.
+#[derive(Clone, Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            std::panic::panic_any(Self);
+        }
+    }
+}
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        explode();
+        Ok(())
+    }
+}
+
+impl std::error::Error for Bomb {}
+
+impl AsRef<[u8]> for Bomb {
+    fn as_ref(&self) -> &[u8] {
+        &[1, 2, 3]
+    }
+}
+
+fn throw() {
+    std::panic::panic_any(Bomb);
+}
+
+/// A server of two namespaces whose sockets' ends are logged, after `add` has seen them.
+fn two(io: &Server, add: impl Fn(&Socket) + Clone + Send + Sync + 'static) -> Log {
+    let log = Log::default();
+    for name in ["/", "/other"] {
+        let (add, log) = (add.clone(), log.clone());
+        io.of(name).on_connection(move |socket: Socket| {
+            add(&socket);
+            log.watch(&socket);
+            drop(socket.join("a room"));
+        });
+    }
+    log
+}
+
+/// Both sockets of a client were told of the end, and of the rooms, once.
+#[track_caller]
+fn both_told(happened: &[String], why: &str) {
+    let expected = ["/", "/other"].map(|name| {
+        [
+            format!("{name} disconnecting: {why}, 2 rooms"),
+            format!("{name} disconnect: {why}, 0 rooms"),
+        ]
+    });
+    assert_eq!(happened, expected.as_flattened());
+}
+
+/// Whatever panics as a connection ends, and whatever it panics with.
+#[tokio::test(start_paused = true)]
+async fn an_end_with_panics() {
+    type Add = fn(&Socket);
+    let of_listener: Add = |socket| {
+        let (one, other) = (Bomb, Bomb);
+        socket.on("x", move || _ = &one);
+        socket.on_any(move || _ = &other);
+    };
+    let of_extensions: Add = |socket| {
+        #[derive(Clone)]
+        struct Another(Bomb);
+        socket.extensions().insert(Bomb);
+        socket.extensions().insert(Another(Bomb));
+        assert!(socket.extensions().get::<Another>().map(|it| std::mem::forget(it.0)).is_some());
+    };
+    let of_middleware: Add = |socket| {
+        for bomb in [Bomb, Bomb] {
+            socket.use_fn(async move |event: Event| {
+                let _captured = &bomb;
+                Ok::<_, String>(event)
+            });
+        }
+    };
+    let of_error: Add = |socket| _ = socket.on_disconnect(|| Err::<(), _>(Bomb));
+    let of_attachments: Add = |socket| {
+        let bomb = || Binary(Bytes::from_owner(Bomb));
+        for _ in 0..3 {
+            let _ = socket.emit("x", (bomb(), bomb()));
+        }
+    };
+    let all: [(&str, Add); 10] = [
+        ("disconnect", |socket| _ = socket.on_disconnect(throw)),
+        ("disconnecting", |socket| _ = socket.on_disconnecting(throw)),
+        ("async disconnect", |socket| _ = socket.on_disconnect(async || throw())),
+        ("later", |socket| {
+            socket.on_disconnect(async || {
+                tokio::task::yield_now().await;
+                throw();
+            });
+        }),
+        ("callback", |socket| {
+            socket.emit_with_ack::<Value>("q", ()).callback(|_| throw());
+            socket.emit_with_ack::<Value>("q", ()).callback(|_| throw());
+        }),
+        ("listener", of_listener),
+        ("extensions", of_extensions),
+        ("middleware", of_middleware),
+        ("error", of_error),
+        ("attachments", of_attachments),
+    ];
+    for eio in BOTH {
+        for (what, add) in all {
+            let io = Server::new();
+            let log = two(&io, add);
+            let mut peer = Peer::open(&connector(&io), eio).await;
+            if eio == Eio::V4 {
+                peer.send("40").await;
+            }
+            peer.send("40/other,").await;
+            settle().await;
+            assert_eq!(io.stats().sockets, 2, "{what}");
+            leave_nothing(&io, [peer]).await;
+            both_told(&log.take().await, "transport close");
+        }
+    }
+}
+
+/// A future that waits when its connection ends, and panics as it is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_future_that_panics_as_it_is_dropped() {
+    for eio in BOTH {
+        let io =
+            Server::builder().limits(|limits| limits.max_detached_handlers = 0).build().unwrap();
+        let log = two(&io, |socket| {
+            for name in ["one", "another"] {
+                socket.on(name, async || {
+                    let _bomb = Bomb;
+                    std::future::pending::<()>().await;
+                });
+            }
+            socket.use_fn(async |event: Event| {
+                let _bomb = Bomb;
+                if event.name == "middleware" {
+                    std::future::pending::<()>().await;
+                }
+                std::mem::forget(_bomb);
+                Ok::<_, String>(event)
+            });
+        });
+        io.of("/waits").use_fn(async |_: Socket| {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+            Ok::<_, String>(())
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.enter("/other").await;
+        for event in ["one", "another", "middleware"] {
+            peer.send(&format!(r#"42["{event}"]"#)).await;
+        }
+        peer.send("40/waits,").await;
+        settle().await;
+        leave_nothing(&io, [peer]).await;
+        both_told(&log.take().await, "transport close");
+    }
+}
+
+/// An adapter that panics as a socket leaves it.
+#[derive(Debug)]
+struct Careless(LocalAdapter);
+
+#[derive(Debug)]
+struct CarelessFactory;
+
+impl AdapterFactory for CarelessFactory {
+    fn create(&self, _: &str) -> Arc<dyn Adapter> {
+        Arc::new(Careless(LocalAdapter::new(10)))
+    }
+
+    fn name(&self) -> &'static str {
+        "careless"
+    }
+}
+
+impl Adapter for Careless {
+    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
+        self.0.add(id, member)
+    }
+
+    fn remove(&self, id: &SocketId) {
+        self.0.remove(id);
+        throw();
+    }
+
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+        self.0.join(id, rooms)
+    }
+
+    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+        self.0.leave(id, room)
+    }
+
+    fn socket_rooms(&self, id: &SocketId) -> Vec<Room> {
+        self.0.socket_rooms(id)
+    }
+
+    fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered {
+        self.0.broadcast(packet, options)
+    }
+
+    fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId> {
+        self.0.local_sockets(rooms, except)
+    }
+
+    fn local_rooms(&self) -> Vec<Room> {
+        self.0.local_rooms()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn room_count(&self) -> usize {
+        self.0.room_count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_panics() {
+    for eio in BOTH {
+        let io = Server::builder().adapter(CarelessFactory).build().unwrap();
+        let log = two(&io, |_| {});
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.enter("/other").await;
+        leave_nothing(&io, [peer]).await;
+        both_told(&log.take().await, "transport close");
+    }
+}
+
+/// A stream of another's that panics as it is read.
+struct Breaking(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for Breaking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.1.load(Ordering::Relaxed) {
+            throw();
+        }
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_panics() {
+    for eio in BOTH {
+        let io = Server::new();
+        let log = two(&io, |_| {});
+        let breaks = Arc::new(AtomicBool::new(false));
+        let (server, broken) = (io.clone(), Arc::clone(&breaks));
+        let server = Connector::new(move |stream| {
+            let (io, stream) = (server.clone(), Breaking(stream, Arc::clone(&broken)));
+            let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+            tokio::spawn(async move { io.serve_stream(stream, peer).await });
+        });
+        let mut peer = Peer::join(&server, eio).await;
+        peer.enter("/other").await;
+        breaks.store(true, Ordering::Relaxed);
+        peer.send(r#"42["x"]"#).await;
+        both_told(&log.take().await, "forced server close");
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// A log that nobody reads any more: whoever writes it panics.
+struct Dead;
+
+impl Write for Dead {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        throw();
+        Ok(0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// At any level, with events for spans: clients come, are served and go as with any other log.
+#[tokio::test]
+async fn a_log_that_cannot_be_written() {
+    for level in ["error", "debug", "trace"] {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(level)
+            .with_span_events(FmtSpan::FULL)
+            .with_writer(|| Dead)
+            .finish();
+        let _subscriber = tracing::subscriber::set_default(subscriber);
+        for eio in BOTH {
+            let io = Server::new();
+            let log = two(&io, |socket| {
+                socket.on("echo", |Data(n): Data<u32>| Reply(n));
+                socket.on("sync", explode);
+                socket.on("later", async || {
+                    tokio::task::yield_now().await;
+                    explode();
+                });
+                socket.on("error", || Err::<(), _>("an error"));
+            });
+            let attached = io.listen("127.0.0.1:0").await.unwrap();
+            let tcp = Connector::tcp(attached.local_addr());
+            for server in [connector(&io), tcp] {
+                for event in ["sync", "later"] {
+                    let mut peer = Peer::join(&server, eio).await;
+                    peer.enter("/other").await;
+                    peer.send(r#"421["echo",1]"#).await;
+                    peer.expect("431[1]").await;
+                    peer.send(r#"42["error"]"#).await;
+                    peer.send(&format!(r#"42["{event}"]"#)).await;
+                    peer.closed().await;
+                    leave_nothing(&io, [peer]).await;
+                    both_told(&log.take().await, "forced server close");
+                }
+                // what is no packet
+                let mut peer = Peer::join(&server, eio).await;
+                peer.send("4{").await;
+                leave_nothing(&io, [peer]).await;
+                log.take().await;
+            }
+            io.close().await;
+            attached.closed().await;
+        }
+    }
 }

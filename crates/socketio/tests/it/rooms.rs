@@ -167,3 +167,40 @@ async fn rooms_belong_to_their_namespace() {
         leave_nothing(&io, [peer]).await;
     }
 }
+
+/// However a socket is joined: by itself, with others, by its id, and by middleware.
+#[tokio::test(start_paused = true)]
+async fn the_bound_of_rooms_counts_in_every_way_of_joining() {
+    for eio in BOTH {
+        let io = Server::builder().limits(|limits| limits.max_rooms = 1).build().unwrap();
+        io.of("/early").use_fn(async |socket: Socket| {
+            socket.join("a").await.unwrap();
+            // in it already
+            socket.join("a").await.unwrap();
+            socket.join(["a", "b"]).await.unwrap_err();
+            Ok::<_, String>(())
+        });
+        let (mut sockets, mut early) = (arrivals(io.sockets()), arrivals(&io.of("/early")));
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let socket = sockets.next().await;
+        let counted = || io.stats().limits.get(Limit::Rooms);
+        socket.join("a").await.unwrap();
+        socket.join("b").await.unwrap_err();
+        assert_eq!(counted(), 1);
+        io.sockets_join("b").await.unwrap_err();
+        assert_eq!(counted(), 2);
+        io.in_room("a").sockets_join(["a", "b"]).await.unwrap_err();
+        assert_eq!(counted(), 3);
+        io.sockets().remote_join(socket.id(), "b").await.unwrap_err();
+        assert_eq!(counted(), 4);
+        let found = io.fetch_sockets().await.unwrap();
+        found.items[0].join("b").await.unwrap_err();
+        assert_eq!(counted(), 5);
+        io.sockets_join("a").await.unwrap();
+        assert_eq!(socket.rooms().len(), 2);
+        peer.enter("/early").await;
+        assert_eq!(early.next().await.rooms().len(), 2);
+        assert_eq!(counted(), 6);
+        leave_nothing(&io, [peer]).await;
+    }
+}
