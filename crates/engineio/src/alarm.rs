@@ -181,6 +181,14 @@ mod tests {
         assert_eq!(elapsed(begun).await, 3 * SECOND);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_websocket_has_none() {
+        let alarm = alarm();
+        assert!(poll(&mut wait(&alarm)).is_pending());
+        alarm.0.switch();
+        assert!(lock(&alarm.0.armed).is_none());
+    }
+
     /// It wakes whoever waits last.
     #[tokio::test(start_paused = true)]
     async fn it_moves_between_tasks() {

@@ -70,11 +70,13 @@ impl Connection {
         self.idle_too_long.load(Relaxed)
     }
 
-    /// The connection is to become a WebSocket: it counts as a session from now on.
+    /// The connection is to become a WebSocket: it counts as a session from now on, and has no use
+    /// for its timer, which a stream of another type would keep with it.
     pub(crate) fn switch(&self) {
         self.switching.store(true, Relaxed);
         let address = lock(&self.address).take();
-        drop(address);
+        let armed = lock(&self.armed).take();
+        drop((address, armed)); // outside of the locks
     }
 
     pub(crate) fn is_switching(&self) -> bool {
