@@ -146,6 +146,7 @@ pub struct Builder {
     key: String,
     request_timeout: Duration,
     limits: Limits,
+    max_commands: usize,
     max_rooms_per_socket: Option<usize>,
     max_message_bytes: Option<usize>,
     max_client_answers: Option<usize>,
@@ -161,6 +162,7 @@ impl Builder {
             key: "socket.io".to_owned(),
             request_timeout: Duration::from_secs(5),
             limits: Limits { messages: 10_000, bytes: 16 << 20 },
+            max_commands: 10_000,
             max_rooms_per_socket: None,
             max_message_bytes: None,
             max_client_answers: None,
@@ -203,6 +205,14 @@ impl Builder {
     /// may wait for each master.
     pub fn publish_queue(mut self, messages: usize, bytes: usize) -> Self {
         self.limits = Limits { messages, bytes };
+        self
+    }
+
+    /// How many changes of what is listened to may wait for Redis (10,000), beyond as many as there are
+    /// channels. With more the connection is given up, counted, and made anew, with all that is listened
+    /// to by then. In the sharded format rooms that come and go are such changes.
+    pub fn subscription_queue(mut self, changes: usize) -> Self {
+        self.max_commands = changes;
         self
     }
 
@@ -251,6 +261,7 @@ impl Builder {
     pub fn build(self) -> Result<RedisAdapter, RedisError> {
         let plan = Plan {
             limits: self.limits,
+            max_commands: self.max_commands,
             counters: Arc::new(Counters::new(self.on_event)),
             runtime: Handle::current(),
             sharded: matches!(self.format, Format::Sharded(_)),

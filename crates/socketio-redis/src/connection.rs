@@ -160,6 +160,11 @@ pub(crate) fn moved() -> RedisError {
     (ErrorKind::Client, "the server is no longer the one to be connected to").into()
 }
 
+/// The error of a connection that is given up as too much waits for the other side.
+pub(crate) fn behind() -> RedisError {
+    (ErrorKind::Client, "too many changes of what is listened to wait").into()
+}
+
 /// Whether a server of a cluster has refused a command, which another, or the same a little later,
 /// may take. It has done nothing.
 pub(crate) fn is_elsewhere(error: &RedisError) -> bool {

@@ -6,10 +6,11 @@
 //! wakes it while it runs has it polled again there, and anything later wakes the task.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
-use socketio_adapter::{guard, log};
+use socketio_adapter::guard::{self, Held, lock};
+use socketio_adapter::log;
 use tokio::runtime::Handle;
 
 /// The task's work, and who runs it.
@@ -66,8 +67,8 @@ impl InlineTask {
         Some(Turn { of: self, work: Some(work) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<MutexGuard<'_, Slot>> {
+        lock(&self.slot)
     }
 }
 
@@ -133,12 +134,14 @@ struct Task(Arc<InlineTask>);
 
 impl Task {
     fn poll(&self, context: &Context<'_>) -> Poll<()> {
-        {
+        let waker = context.waker().clone();
+        let (before, is_over) = {
             let mut slot = self.0.lock();
-            slot.task = Some(context.waker().clone());
-            if slot.work.is_none() && !slot.is_running {
-                return Poll::Ready(());
-            }
+            (slot.task.replace(waker), slot.work.is_none() && !slot.is_running)
+        };
+        drop(before);
+        if is_over {
+            return Poll::Ready(());
         }
         let Some(turn) = self.0.begin() else { return Poll::Pending };
         turn.run();

@@ -85,6 +85,7 @@ mod connection;
 mod inline_task;
 mod link;
 mod links;
+mod listening;
 mod publish;
 mod redis_cluster;
 mod sentinel;

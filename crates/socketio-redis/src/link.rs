@@ -20,6 +20,7 @@ pub(crate) struct Link {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) limits: Limits,
+    pub(crate) max_commands: usize,
     pub(crate) counters: Arc<Counters>,
     pub(crate) runtime: Handle,
     /// By `SPUBLISH` and `SSUBSCRIBE`.
@@ -31,7 +32,8 @@ impl Link {
     pub(crate) fn open(plan: &Plan, targets: Targets, on_refused: Option<Refused>) -> Self {
         let counters = &plan.counters;
         let publisher = Arc::new(Publisher::new(plan.limits, Arc::clone(counters), on_refused));
-        let subscriber = Arc::new(Subscriber::new(plan.sharded, Arc::clone(counters)));
+        let subscriber =
+            Arc::new(Subscriber::new(plan.sharded, plan.max_commands, Arc::clone(counters)));
         let command = if plan.sharded { "SPUBLISH" } else { "PUBLISH" };
         publisher.start(&plan.runtime, targets.clone(), command);
         plan.runtime.spawn(Arc::clone(&subscriber).deliver());

@@ -9,15 +9,17 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError};
 use socketio_adapter::Full;
+use socketio_adapter::guard::{Held, lock};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::connection::{
@@ -44,8 +46,10 @@ pub(crate) struct Publisher {
     counters: Arc<Counters>,
     /// For queries, which do not wait behind messages; `None` while there is none.
     connection: Mutex<Option<MultiplexedConnection>>,
-    /// How many messages are neither confirmed nor lost.
-    pending: watch::Sender<usize>,
+    /// How many messages are neither confirmed nor lost. They are counted before the task can see them.
+    pending: AtomicUsize,
+    /// There are none.
+    idle: Notify,
     /// In a cluster where each channel belongs to a server; elsewhere nothing is refused.
     on_refused: Option<Refused>,
 }
@@ -77,39 +81,42 @@ impl Publisher {
             limits,
             counters,
             connection: Mutex::default(),
-            pending: watch::Sender::new(0),
+            pending: AtomicUsize::new(0),
+            idle: Notify::new(),
             on_refused,
         }
     }
 
     pub(crate) fn push(&self, channel: String, payload: Bytes) -> Result<(), Full> {
         let offered = self.offer(channel, payload);
-        if offered.is_err() {
-            self.counters.lost(1);
+        match offered {
+            Ok(()) => self.announce(),
+            Err(Full) => self.counters.lost(1),
         }
         offered
     }
 
-    /// The same, and what does not fit is to be counted by the caller.
+    /// The same for who may hold a lock: it is to be [announced](Self::announce) after that, and what
+    /// does not fit is to be counted.
     pub(crate) fn offer(&self, channel: String, payload: Bytes) -> Result<(), Full> {
         let size = channel.len() + payload.len();
-        let is_taken = {
-            let mut queue = self.lock();
-            let is_taken = !queue.is_closed
-                && queue.messages.len() < self.limits.messages
-                && queue.bytes.saturating_add(size) <= self.limits.bytes;
-            if is_taken {
-                queue.bytes += size;
-                queue.messages.push_back((channel, payload));
-                self.pending.send_modify(|pending| *pending += 1);
-            }
-            is_taken
-        };
+        let mut queue = self.lock();
+        let is_taken = !queue.is_closed
+            && queue.messages.len() < self.limits.messages
+            && queue.bytes.saturating_add(size) <= self.limits.bytes;
         if !is_taken {
             return Err(Full);
         }
-        self.queued.notify_one();
+        queue.bytes += size;
+        queue.messages.push_back((channel, payload));
+        self.pending.fetch_add(1, Ordering::SeqCst);
         Ok(())
+    }
+
+    /// Wakes the task, and who waits until the queue is empty: something was put in or taken out.
+    pub(crate) fn announce(&self) {
+        self.queued.notify_one();
+        self.done(0);
     }
 
     /// Sends what waits, if nothing is on its way and the connection takes it.
@@ -120,55 +127,57 @@ impl Publisher {
         }
     }
 
-    /// Takes a message that was in a queue before all others, whatever the limits. True: it is taken.
+    /// Takes a message that was in a queue before all others, whatever the limits: there were no more
+    /// than those of that queue. True: it is taken, and to be [announced](Self::announce).
     pub(crate) fn put_back(&self, (channel, payload): Message) -> bool {
-        {
-            let mut queue = self.lock();
-            if queue.is_closed {
-                return false;
-            }
-            queue.bytes += channel.len() + payload.len();
-            queue.messages.push_front((channel, payload));
-            self.pending.send_modify(|pending| *pending += 1);
+        let mut queue = self.lock();
+        if queue.is_closed {
+            return false;
         }
-        self.queued.notify_one();
+        queue.bytes += channel.len() + payload.len();
+        queue.messages.push_front((channel, payload));
+        self.pending.fetch_add(1, Ordering::SeqCst);
         true
     }
 
-    /// Takes out what waits and is meant for others.
+    /// Takes out what waits and is meant for others; to be [announced](Self::announce).
     pub(crate) fn take_if(&self, is_elsewhere: impl Fn(&str) -> bool) -> Vec<Message> {
-        let taken = {
-            let queue = &mut *self.lock();
-            let all = std::mem::take(&mut queue.messages);
-            let (taken, left): (Vec<_>, Vec<_>) =
-                all.into_iter().partition(|(channel, _)| is_elsewhere(channel));
-            queue.messages = left.into();
-            queue.bytes = queue.messages.iter().map(size).sum();
-            taken
-        };
-        self.done(taken.len());
+        let queue = &mut *self.lock();
+        let all = std::mem::take(&mut queue.messages);
+        let (taken, left): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(channel, _)| is_elsewhere(channel));
+        queue.messages = left.into();
+        queue.bytes = queue.messages.iter().map(size).sum();
+        self.pending.fetch_sub(taken.len(), Ordering::SeqCst);
         taken
     }
 
     /// Messages that wait, those on their way included.
     pub(crate) fn pending(&self) -> usize {
-        *self.pending.borrow()
+        self.pending.load(Ordering::SeqCst)
     }
 
     /// Resolves when nothing waits any more. Cancel safe.
     pub(crate) async fn flushed(&self) {
-        let mut pending = self.pending.subscribe();
-        // the sender lives as long as `self`
-        let _ = pending.wait_for(|pending| *pending == 0).await;
+        loop {
+            // registered before looking, so that no end is missed
+            let mut idle = pin!(self.idle.notified());
+            idle.as_mut().enable();
+            if self.pending() == 0 {
+                return;
+            }
+            idle.await;
+        }
     }
 
     /// The connection for queries.
     pub(crate) fn connection(&self) -> Option<MultiplexedConnection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.connection).clone()
     }
 
     fn set_connection(&self, connection: Option<MultiplexedConnection>) {
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+        let before = std::mem::replace(&mut *lock(&self.connection), connection);
+        drop(before); // with it its task may end
         self.counters.changed();
     }
 
@@ -227,8 +236,9 @@ impl Publisher {
         let left = {
             let mut queue = self.lock();
             queue.is_closed = true;
-            std::mem::take(&mut queue.messages).len()
+            std::mem::take(&mut queue.messages)
         };
+        let left = left.len();
         if left > 0 {
             self.counters.lost(left);
         }
@@ -336,7 +346,9 @@ impl Publisher {
     }
 
     fn done(&self, count: usize) {
-        self.pending.send_modify(|pending| *pending = pending.saturating_sub(count));
+        if self.pending.fetch_sub(count, Ordering::SeqCst) == count {
+            self.idle.notify_waiters();
+        }
     }
 
     /// Resolves when the queue is closed.
@@ -349,8 +361,8 @@ impl Publisher {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<MutexGuard<'_, Queue>> {
+        lock(&self.queue)
     }
 }
 

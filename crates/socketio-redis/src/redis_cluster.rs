@@ -9,10 +9,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, RedisError, Value};
+use socketio_adapter::guard::{Held, lock};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -159,7 +160,7 @@ impl Cluster {
         }
         let view = looked?;
         let nodes: HashSet<&str> = view.nodes.iter().map(|node| &*node.address).collect();
-        self.connections().retain(|address, _| nodes.contains(&**address));
+        self.keep_connections(|address| nodes.contains(address));
         self.nodes.send_if_modified(|there| {
             let is_new = there[..] != view.nodes;
             if is_new {
@@ -210,7 +211,7 @@ impl Cluster {
                 Err(error) => failed = error,
             }
         }
-        self.connections().retain(|address, _| !silent.contains(address));
+        self.keep_connections(|address| !silent.contains(address));
         let Some((_, node)) = best else { return Err(failed) };
         let slots = self.ask::<Value>(&node, redis::cmd("CLUSTER").arg("SLOTS")).await?;
         let connection = node.client.get_connection_info();
@@ -244,12 +245,14 @@ impl Cluster {
         let mut connection = match open_to_ask(&node.client).await {
             Ok(connection) => connection,
             Err(error) if error.is_connection_refusal() => {
-                self.connections().remove(&node.address);
+                let gone = self.connections().remove(&node.address);
+                drop(gone);
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        self.connections().insert(Arc::clone(&node.address), connection.clone());
+        let before = self.connections().insert(Arc::clone(&node.address), connection.clone());
+        drop(before);
         command.query_async(&mut connection).await.map(Some)
     }
 
@@ -286,8 +289,21 @@ impl Cluster {
         self.ask(&owner, &command).await?.ok_or_else(unknown)
     }
 
-    fn connections(&self) -> MutexGuard<'_, HashMap<Arc<str>, MultiplexedConnection>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps the connections to these addresses. With the others their tasks end, not under the lock.
+    fn keep_connections(&self, is_kept: impl Fn(&str) -> bool) {
+        let gone: Vec<_> = {
+            let connections = &mut *self.connections();
+            let (kept, gone) =
+                std::mem::take(connections).into_iter().partition(|(address, _)| is_kept(address));
+            *connections = kept;
+            let gone: HashMap<_, _> = gone;
+            gone.into_iter().collect()
+        };
+        drop(gone);
+    }
+
+    fn connections(&self) -> Held<MutexGuard<'_, HashMap<Arc<str>, MultiplexedConnection>>> {
+        lock(&self.connections)
     }
 }
 

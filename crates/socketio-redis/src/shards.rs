@@ -5,20 +5,22 @@
 //! master, and a master that is none any more loses its link. A message that a master refused, because
 //! it knew of the change first, is taken back and goes where the slot is then.
 //!
-//! Lock order: the table here, then those of the links.
+//! Lock order: the table here, then those of the links. Whom that concerns is told after both.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::Bytes;
+use socketio_adapter::guard::{Held, lock};
 use socketio_adapter::{AdapterFuture, Channel, Full, Receiver};
 use tokio::sync::{Notify, watch};
 
 use crate::link::{Link, Plan};
+use crate::listening::{Listening, add, remove};
 use crate::publish::{Message, Publisher};
 use crate::redis_cluster::View;
-use crate::subscribe::{Listening, add, remove};
+use crate::subscribe::{Gone, Subscriber};
 use crate::targets::{Target, Targets};
 
 /// Links to all masters.
@@ -50,10 +52,95 @@ impl Table {
         self.owner(channel).map_or(&self.homeless, |link| &link.publisher)
     }
 
+    /// Goes over to a new view. How many messages are lost.
+    fn follow(&mut self, view: Arc<View>, new: Vec<(Arc<str>, Link)>, news: &mut News) -> usize {
+        if self.is_closed {
+            news.closed.extend(new.into_iter().map(|(_, link)| link));
+            return 0;
+        }
+        let before = std::mem::replace(&mut self.view, view);
+        self.links.extend(new);
+        for (channel, receivers) in &self.listening {
+            let address =
+                |view: &View| view.owner(channel).map(|master| Arc::clone(&master.address));
+            let (old, new) = (address(&before), address(&self.view));
+            if old == new {
+                continue;
+            }
+            let link =
+                |address: Option<Arc<str>>| address.and_then(|address| self.links.get(&address));
+            let (old, new) = (link(old), link(new));
+            for receiver in receivers {
+                let channel = Channel::Named(channel.clone());
+                if let Some(link) = old {
+                    news.of_subscriptions(link, link.subscriber.withdraw(&channel, receiver));
+                }
+                if let Some(link) = new {
+                    let (confirmed, gone) = link.subscriber.enter(channel, receiver);
+                    news.of_subscriptions(link, gone);
+                    news.confirmed.push(confirmed);
+                }
+            }
+        }
+        let mut moved = self.homeless.take_if(|channel| self.owner(channel).is_some());
+        news.of_queue(&self.homeless);
+        for (address, link) in &self.links {
+            moved.extend(link.publisher.take_if(|channel| {
+                self.view.owner(channel).is_none_or(|owner| owner.address != *address)
+            }));
+            news.of_queue(&link.publisher);
+        }
+        let lost = self.put_back(moved, news);
+        let is_master =
+            |address: &str| self.view.masters().iter().any(|master| *master.address == *address);
+        let gone: Vec<Arc<str>> =
+            self.links.keys().filter(|address| !is_master(address)).cloned().collect();
+        news.closed.extend(gone.iter().filter_map(|address| self.links.remove(address)));
+        lost
+    }
+
     /// Gives messages back to queues, in which they were before others. How many are lost.
-    fn put_back(&self, messages: Vec<Message>) -> usize {
-        let is_lost = |message: Message| !self.queue(&message.0).put_back(message);
-        messages.into_iter().rev().map(is_lost).filter(|is| *is).count()
+    fn put_back(&self, messages: Vec<Message>, news: &mut News) -> usize {
+        let mut lost = 0;
+        for message in messages.into_iter().rev() {
+            let queue = self.queue(&message.0);
+            news.of_queue(queue);
+            lost += usize::from(!queue.put_back(message));
+        }
+        lost
+    }
+}
+
+/// What a section did to links, for them to be told of after it.
+#[derive(Default)]
+struct News {
+    queues: Vec<Arc<Publisher>>,
+    subscriptions: Vec<(Arc<Subscriber>, Gone)>,
+    /// Those that are to end.
+    closed: Vec<Link>,
+    /// Nobody waits for these.
+    confirmed: Vec<AdapterFuture<()>>,
+}
+
+impl News {
+    fn of_queue(&mut self, queue: &Arc<Publisher>) {
+        if !self.queues.iter().any(|other| Arc::ptr_eq(other, queue)) {
+            self.queues.push(Arc::clone(queue));
+        }
+    }
+
+    fn of_subscriptions(&mut self, link: &Link, gone: Gone) {
+        self.subscriptions.push((Arc::clone(&link.subscriber), gone));
+    }
+
+    fn tell(self) {
+        let Self { queues, subscriptions, closed, confirmed } = self;
+        queues.iter().for_each(|queue| queue.announce());
+        for (subscriber, gone) in subscriptions {
+            subscriber.announce(gone);
+        }
+        closed.iter().for_each(Link::close);
+        drop(confirmed);
     }
 }
 
@@ -84,55 +171,14 @@ impl Shards {
     }
 
     fn on_view(&self, view: Arc<View>) {
-        let lost = {
-            let table = &mut *self.lock();
-            if table.is_closed {
-                return;
-            }
-            let before = std::mem::replace(&mut table.view, view);
-            for master in table.view.masters() {
-                if !table.links.contains_key(&master.address) {
-                    table.links.insert(Arc::clone(&master.address), self.open(master));
-                }
-            }
-            for (channel, receivers) in &table.listening {
-                let address =
-                    |view: &View| view.owner(channel).map(|master| Arc::clone(&master.address));
-                let (old, new) = (address(&before), address(&table.view));
-                if old == new {
-                    continue;
-                }
-                let link = |address: Option<Arc<str>>| {
-                    address.and_then(|address| table.links.get(&address))
-                };
-                let (old, new) = (link(old), link(new));
-                for receiver in receivers {
-                    let channel = Channel::Named(channel.clone());
-                    if let Some(link) = old {
-                        link.subscriber.unsubscribe(&channel, receiver);
-                    }
-                    if let Some(link) = new {
-                        drop(link.subscriber.subscribe(channel, receiver));
-                    }
-                }
-            }
-            let mut moved = table.homeless.take_if(|channel| table.owner(channel).is_some());
-            for (address, link) in &table.links {
-                moved.extend(link.publisher.take_if(|channel| {
-                    table.view.owner(channel).is_none_or(|owner| owner.address != *address)
-                }));
-            }
-            let lost = table.put_back(moved);
-            let masters = table.view.masters();
-            table.links.retain(|address, link| {
-                let is_master = masters.iter().any(|master| master.address == *address);
-                if !is_master {
-                    link.close();
-                }
-                is_master
-            });
-            lost
-        };
+        // opened before the lock, as it spawns their tasks; nobody else opens any
+        let is_new = |master: &&Target| !self.lock().links.contains_key(&master.address);
+        let new: Vec<&Target> = view.masters().iter().filter(is_new).collect();
+        let open = |master: &Target| (Arc::clone(&master.address), self.open(master));
+        let new: Vec<_> = new.into_iter().map(open).collect();
+        let mut news = News::default();
+        let lost = self.lock().follow(view, new, &mut news);
+        news.tell();
         self.lost(lost);
         self.plan.counters.changed();
     }
@@ -141,7 +187,9 @@ impl Shards {
         let this = self.this.clone();
         let on_refused = move |messages: Vec<Message>| {
             if let Some(this) = this.upgrade() {
-                let lost = this.lock().put_back(messages);
+                let mut news = News::default();
+                let lost = this.lock().put_back(messages, &mut news);
+                news.tell();
                 this.lost(lost);
             }
         };
@@ -150,13 +198,15 @@ impl Shards {
     }
 
     pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
-        let offered = {
+        let (queue, offered) = {
             let table = self.lock();
-            let queue = table.queue(&channel);
-            queue.offer(channel, payload)
+            let queue = Arc::clone(table.queue(&channel));
+            let offered = queue.offer(channel, payload);
+            (queue, offered)
         };
-        if offered.is_err() {
-            self.lost(1);
+        match offered {
+            Ok(()) => queue.announce(),
+            Err(Full) => self.lost(1),
         }
         offered
     }
@@ -166,26 +216,34 @@ impl Shards {
         channel: Channel,
         receiver: &Arc<dyn Receiver>,
     ) -> AdapterFuture<()> {
-        let done = || Box::pin(std::future::ready(Ok(())));
-        let table = &mut *self.lock();
         let Channel::Named(name) = &channel else {
             debug_assert!(false, "sharded channels have no patterns");
-            return done();
+            return Box::pin(std::future::ready(Ok(())));
         };
-        add(&mut table.listening, name, receiver);
+        let entered = {
+            let table = &mut *self.lock();
+            add(&mut table.listening, name, receiver);
+            let link = table.owner(name).cloned();
+            link.map(|link| (link.subscriber.enter(channel, receiver), link))
+        };
         // with a new master it is subscribed
-        match table.owner(name) {
-            Some(link) => link.subscriber.subscribe(channel, receiver),
-            None => done(),
-        }
+        let Some(((confirmed, gone), link)) = entered else {
+            return Box::pin(std::future::ready(Ok(())));
+        };
+        link.subscriber.announce(gone);
+        confirmed
     }
 
     pub(crate) fn unsubscribe(&self, channel: &Channel, receiver: &Arc<dyn Receiver>) {
-        let table = &mut *self.lock();
         let Channel::Named(name) = channel else { return };
-        remove(&mut table.listening, name, receiver);
-        if let Some(link) = table.owner(name) {
-            link.subscriber.unsubscribe(channel, receiver);
+        let withdrawn = {
+            let table = &mut *self.lock();
+            remove(&mut table.listening, name, receiver);
+            let link = table.owner(name).cloned();
+            link.map(|link| (link.subscriber.withdraw(channel, receiver), link))
+        };
+        if let Some((gone, link)) = withdrawn {
+            link.subscriber.announce(gone);
         }
     }
 
@@ -204,12 +262,12 @@ impl Shards {
     }
 
     pub(crate) fn close(&self) {
-        let homeless = {
+        let (links, homeless) = {
             let table = &mut *self.lock();
             table.is_closed = true;
-            table.links.values().for_each(Link::close);
-            Arc::clone(&table.homeless)
+            (table.links.values().cloned().collect::<Vec<_>>(), Arc::clone(&table.homeless))
         };
+        links.iter().for_each(Link::close);
         homeless.end();
     }
 
@@ -219,8 +277,8 @@ impl Shards {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<MutexGuard<'_, Table>> {
+        lock(&self.table)
     }
 }
 

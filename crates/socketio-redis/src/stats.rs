@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use socketio_adapter::log;
+use socketio_adapter::{guard, log};
 use tokio::sync::watch;
 
 /// A snapshot of an adapter's counters, of all namespaces, since it was built.
@@ -27,6 +27,9 @@ pub struct Stats {
     /// Messages of other nodes that were dropped because they came faster than this one could deliver
     /// them, until 32 MiB or 200,000 messages waited.
     pub overrun: u64,
+    /// How often more changes of what is listened to waited for Redis than may, and the connection was
+    /// made anew.
+    pub resubscribed: u64,
     /// Connections that were lost or not made, and commands that failed.
     pub errors: u64,
     /// Whether there are connections to Redis (to each master, if they are needed), and all
@@ -53,6 +56,7 @@ pub(crate) struct Counters {
     pub(crate) published: AtomicU64,
     lost: AtomicU64,
     overrun: AtomicU64,
+    resubscribed: AtomicU64,
     errors: AtomicU64,
     on_event: Option<OnEvent>,
     /// A connection was made or lost, or its subscriptions came into place.
@@ -76,6 +80,10 @@ impl Counters {
         self.overrun.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn resubscribed(&self) {
+        self.resubscribed.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn failed(&self, error: redis::RedisError) {
         self.errors.fetch_add(1, Ordering::Relaxed);
         log!(debug: %error, "redis");
@@ -97,7 +105,8 @@ impl Counters {
 
     pub(crate) fn tell(&self, event: &Event) {
         if let Some(on_event) = &self.on_event {
-            on_event(event);
+            // its panic must not end the task that tells of it
+            let _ = guard::call(|| on_event(event));
         }
     }
 
@@ -105,6 +114,7 @@ impl Counters {
         stats.published = self.published.load(Ordering::Relaxed);
         stats.lost = self.lost.load(Ordering::Relaxed);
         stats.overrun = self.overrun.load(Ordering::Relaxed);
+        stats.resubscribed = self.resubscribed.load(Ordering::Relaxed);
         stats.errors = self.errors.load(Ordering::Relaxed);
     }
 }

@@ -8,18 +8,22 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use redis::{PushInfo, PushKind, RedisError, Value};
+use socketio_adapter::guard::{self, Held, lock};
+use socketio_adapter::log;
 use socketio_adapter::{AdapterFuture, Channel, Receiver};
-use socketio_adapter::{guard, log};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-use crate::connection::{Answered, Backoff, Connection, RETRY_PAUSE, closed, is_elsewhere, moved};
+use crate::connection::{
+    Answered, Backoff, Connection, RETRY_PAUSE, behind, closed, is_elsewhere, moved,
+};
+use crate::listening::{Listening, add, remove};
 use crate::stats::Counters;
 use crate::targets::{Target, Targets};
 
@@ -31,6 +35,9 @@ pub(crate) struct Subscriber {
     inbox: Mutex<Inbox>,
     /// Something is in the inbox, or it is closed.
     arrived: Notify,
+    /// More commands wait than may.
+    overflowed: Notify,
+    max_commands: usize,
     counters: Arc<Counters>,
     /// By `SSUBSCRIBE`.
     sharded: bool,
@@ -49,6 +56,8 @@ struct Table {
     /// which the crate redis takes for one.
     confirmed: HashSet<String>,
     is_connected: bool,
+    /// The commands are no longer all of them: the connection is to be made anew, with the whole table.
+    is_overflowed: bool,
     /// All of the table is subscribed.
     is_settled: bool,
     is_closed: bool,
@@ -74,30 +83,19 @@ impl Arrived {
     }
 }
 
-/// Who listens; nearly always one.
-pub(crate) type Listening = HashMap<String, Vec<Arc<dyn Receiver>>>;
-
-/// Adds a receiver. True: nobody listened before.
-pub(crate) fn add(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
-    let Some(there) = listening.get_mut(name) else {
-        listening.insert(name.to_owned(), vec![Arc::clone(receiver)]);
-        return true;
-    };
-    if !there.iter().any(|other| is_same(other, receiver)) {
-        there.push(Arc::clone(receiver));
+impl Table {
+    /// Keeps a command for Redis, unless too many wait: as many as there are channels, as at the
+    /// beginning of a connection, and `max` more. What is returned is to be dropped without the lock.
+    fn push(&mut self, command: Command, max: usize) -> VecDeque<Command> {
+        self.is_settled = false;
+        if self.is_overflowed {
+            return VecDeque::from([command]);
+        }
+        self.commands.push_back(command);
+        let all = self.channels.len() + self.patterns.len();
+        self.is_overflowed = self.commands.len() > max.saturating_add(all);
+        if self.is_overflowed { std::mem::take(&mut self.commands) } else { VecDeque::new() }
     }
-    false
-}
-
-/// Takes a receiver out. True: it was the last.
-pub(crate) fn remove(listening: &mut Listening, name: &str, receiver: &Arc<dyn Receiver>) -> bool {
-    let Some(there) = listening.get_mut(name) else { return false };
-    there.retain(|other| !is_same(other, receiver));
-    there.is_empty() && listening.remove(name).is_some()
-}
-
-fn is_same(one: &Arc<dyn Receiver>, other: &Arc<dyn Receiver>) -> bool {
-    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
 }
 
 struct Command {
@@ -107,13 +105,20 @@ struct Command {
     confirmed: Option<oneshot::Sender<()>>,
 }
 
+/// Commands that are not kept: dropped without a lock, as somebody may wait for them.
+#[derive(Default)]
+#[must_use]
+pub(crate) struct Gone(VecDeque<Command>);
+
 impl Subscriber {
-    pub(crate) fn new(sharded: bool, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(sharded: bool, max_commands: usize, counters: Arc<Counters>) -> Self {
         Self {
             table: Mutex::default(),
             changed: Notify::new(),
             inbox: Mutex::default(),
             arrived: Notify::new(),
+            overflowed: Notify::new(),
+            max_commands,
             counters,
             sharded,
         }
@@ -124,8 +129,19 @@ impl Subscriber {
         channel: Channel,
         receiver: &Arc<dyn Receiver>,
     ) -> AdapterFuture<()> {
+        let (confirmed, gone) = self.enter(channel, receiver);
+        self.announce(gone);
+        confirmed
+    }
+
+    /// The same for who may hold a lock. To be [announced](Self::announce) after that.
+    pub(crate) fn enter(
+        &self,
+        channel: Channel,
+        receiver: &Arc<dyn Receiver>,
+    ) -> (AdapterFuture<()>, Gone) {
         let (sender, confirmed) = oneshot::channel();
-        {
+        let gone = {
             let table = &mut *self.lock();
             let (name, argument, is_new) = match channel {
                 Channel::Named(channel) => {
@@ -142,21 +158,26 @@ impl Subscriber {
             // a new connection begins with the whole table; and what was asked for and is not confirmed
             // is asked for once more, to be told of it
             if !table.is_connected || (!is_new && table.is_settled) {
-                return Box::pin(std::future::ready(Ok(())));
+                return (Box::pin(std::future::ready(Ok(()))), Gone::default());
             }
-            table.commands.push_back(Command { name, argument, confirmed: Some(sender) });
-            table.is_settled = false;
-        }
-        self.changed.notify_one();
+            table.push(Command { name, argument, confirmed: Some(sender) }, self.max_commands)
+        };
         // a lost connection is no reason to wait: it is subscribed with the next
-        Box::pin(async move {
+        let confirmed = Box::pin(async move {
             let _ = timeout(CONFIRM_TIMEOUT, confirmed).await;
             Ok(())
-        })
+        });
+        (confirmed, Gone(gone))
     }
 
     pub(crate) fn unsubscribe(&self, channel: &Channel, receiver: &Arc<dyn Receiver>) {
-        {
+        let gone = self.withdraw(channel, receiver);
+        self.announce(gone);
+    }
+
+    /// The same for who may hold a lock. To be [announced](Self::announce) after that.
+    pub(crate) fn withdraw(&self, channel: &Channel, receiver: &Arc<dyn Receiver>) -> Gone {
+        let gone = {
             let table = &mut *self.lock();
             let (name, argument, is_over) = match channel {
                 Channel::Named(channel) => {
@@ -170,11 +191,32 @@ impl Subscriber {
                 }
             };
             if !is_over || !table.is_connected {
-                return;
+                return Gone::default();
             }
-            table.commands.push_back(Command { name, argument, confirmed: None });
-        }
+            let was_settled = table.is_settled;
+            let gone = table.push(Command { name, argument, confirmed: None }, self.max_commands);
+            // all that is listened to is subscribed, whatever else is
+            table.is_settled = was_settled && !table.is_overflowed;
+            gone
+        };
+        Gone(gone)
+    }
+
+    /// Wakes the task for what [`enter`](Self::enter) or [`withdraw`](Self::withdraw) did, and whoever
+    /// waits for what is not kept.
+    pub(crate) fn announce(&self, Gone(gone): Gone) {
         self.changed.notify_one();
+        if !gone.is_empty() {
+            self.overflowed.notify_one();
+        }
+        drop(gone);
+    }
+
+    /// Resolves when more commands wait than may. Cancel safe.
+    async fn overflowed(&self) {
+        while !self.lock().is_overflowed {
+            self.overflowed.notified().await;
+        }
     }
 
     /// Whether all of the table is subscribed.
@@ -215,12 +257,12 @@ impl Subscriber {
     }
 
     fn is_all_delivered(&self) -> bool {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).messages.is_empty()
+        lock(&self.inbox).messages.is_empty()
     }
 
     /// What is delivered together.
     fn take(&self) -> Vec<Arrived> {
-        let inbox = &mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let inbox = &mut *lock(&self.inbox);
         let count = inbox.messages.len().min(MAX_GROUP);
         let group: Vec<Arrived> = inbox.messages.drain(..count).collect();
         inbox.bytes -= group.iter().map(Arrived::size).sum::<usize>();
@@ -268,12 +310,15 @@ impl Subscriber {
         let name = if self.sharded { SSUBSCRIBE } else { "SUBSCRIBE" };
         let patterns = table.patterns.keys().map(|pattern| ("PSUBSCRIBE", pattern));
         let channels = table.channels.keys().map(|channel| (name, channel));
-        table.commands = patterns
+        let commands = patterns
             .chain(channels)
             .map(|(name, argument)| Command { name, argument: argument.clone(), confirmed: None })
             .collect();
+        let before = std::mem::replace(&mut table.commands, commands);
+        debug_assert!(before.iter().all(|command| command.confirmed.is_none()), "nobody waits");
         table.confirmed.clear();
         table.is_connected = true;
+        table.is_overflowed = false;
     }
 
     fn end(&self) {
@@ -304,12 +349,14 @@ impl Subscriber {
                     () = self.changed.notified() => {}
                     () = connection.lost() => return Err(closed()),
                     () = targets.gone(target) => return Err(moved()),
+                    () = self.overflowed() => return Err(self.overflow()),
                     // a connection that died without a word is found out
                     () = sleep(PING_INTERVAL) => {
                         let ping = redis::cmd("PING");
                         tokio::select! {
                             alive = ping.exec_async(&mut connection.redis) => alive?,
                             () = targets.gone(target) => return Err(moved()),
+                            () = self.overflowed() => return Err(self.overflow()),
                         }
                     }
                 }
@@ -323,6 +370,7 @@ impl Subscriber {
             let answers: Answered = tokio::select! {
                 answers = pipeline.ignore_errors().query_async(&mut connection.redis) => answers?,
                 () = targets.gone(target) => return Err(moved()),
+                () = self.overflowed() => return Err(self.overflow()),
             };
             if !self.on_answers(batch, answers)? {
                 targets.doubt();
@@ -335,18 +383,23 @@ impl Subscriber {
         }
     }
 
+    /// Redis is behind: the connection is made anew, and begins with all that is listened to by then.
+    fn overflow(&self) -> RedisError {
+        self.counters.resubscribed();
+        behind()
+    }
+
     /// The next commands: none if all was passed on, `None` if it is closed as well.
     fn batch(&self) -> Option<Vec<Command>> {
-        let batch: Vec<Command> = {
+        let (batch, unwanted) = {
             let table = &mut *self.lock();
             let count = table.commands.len().min(MAX_BATCH);
             let channels = &table.channels;
             // one that was refused may not be wanted any more
-            let batch: Vec<Command> = table
+            let (batch, unwanted): (Vec<Command>, Vec<Command>) = table
                 .commands
                 .drain(..count)
-                .filter(|one| one.name != SSUBSCRIBE || channels.contains_key(&one.argument))
-                .collect();
+                .partition(|one| one.name != SSUBSCRIBE || channels.contains_key(&one.argument));
             // what counts comes from now on
             for command in batch.iter().filter(|one| one.name == SSUBSCRIBE) {
                 table.confirmed.remove(&command.argument);
@@ -362,8 +415,9 @@ impl Subscriber {
                     return Some(batch);
                 }
             }
-            batch
+            (batch, unwanted)
         };
+        drop(unwanted); // without the lock: it wakes who waits for it
         if batch.is_empty() {
             self.counters.changed();
         }
@@ -379,23 +433,25 @@ impl Subscriber {
                 _ => {}
             }
         }
-        let mut is_all_taken = true;
-        let table = &mut *self.lock();
-        for command in batch {
-            if command.name == SSUBSCRIBE && !table.confirmed.contains(&command.argument) {
-                is_all_taken = false;
-                table.commands.push_back(command);
-            } else if let Some(confirmed) = command.confirmed {
-                // fails only if nobody waits any more
-                let _ = confirmed.send(());
-            }
+        let (refused, taken): (Vec<_>, Vec<_>) = {
+            let table = &mut *self.lock();
+            batch.into_iter().partition(|command| {
+                command.name == SSUBSCRIBE && !table.confirmed.contains(&command.argument)
+            })
+        };
+        // who waits is woken without the lock
+        for confirmed in taken.into_iter().filter_map(|command| command.confirmed) {
+            // fails only if nobody waits any more
+            let _ = confirmed.send(());
         }
+        let is_all_taken = refused.is_empty();
+        self.lock().commands.extend(refused);
         Ok(is_all_taken)
     }
 
     /// Redis has told that it has begun or ended a subscription by `SSUBSCRIBE`, asked or unasked.
     fn on_confirmed(&self, channel: String, is_subscribed: bool) {
-        {
+        let gone = {
             let table = &mut *self.lock();
             if is_subscribed {
                 table.confirmed.insert(channel);
@@ -405,11 +461,10 @@ impl Subscriber {
                 return;
             }
             // the slot went to another server: until that is known it is tried here
-            table.is_settled = false;
             let command = Command { name: SSUBSCRIBE, argument: channel, confirmed: None };
-            table.commands.push_back(command);
-        }
-        self.changed.notify_one();
+            Gone(table.push(command, self.max_commands))
+        };
+        self.announce(gone);
     }
 
     /// Puts a message into the inbox.
@@ -442,7 +497,7 @@ impl Subscriber {
         let Some(receivers) = receivers else { return };
         let arrived = Arrived { receivers, channel, payload };
         let is_taken = {
-            let inbox = &mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            let inbox = &mut *lock(&self.inbox);
             let is_taken = inbox.bytes <= MAX_INBOX && inbox.messages.len() < MAX_WAITING;
             if is_taken {
                 inbox.bytes += arrived.size();
@@ -467,8 +522,8 @@ impl Subscriber {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Held<MutexGuard<'_, Table>> {
+        lock(&self.table)
     }
 }
 

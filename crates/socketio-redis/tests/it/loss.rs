@@ -106,3 +106,50 @@ async fn the_last_handle_goes_while_redis_is_away() {
     drop(node);
     eventually("the count", async || lost.load(Ordering::Relaxed) == 1).await;
 }
+
+/// Rooms come and go while Redis is silent: what waits for it is bounded, and what is listened to
+/// afterwards is what it should be.
+#[tokio::test]
+async fn subscriptions_of_a_redis_that_is_silent_are_bounded() {
+    let Some(redis) = Redis::start().await else { return };
+    let sharded = || redis.builder().sharded(RoomChannels::Joined);
+    let mut one = redis.node(sharded().subscription_queue(20)).await;
+    let other = redis.node(sharded()).await;
+    let (mut ann, of_ann) = one.client().await;
+    redis.hang();
+    for n in 0..200 {
+        drop(of_ann.join(format!("{n}")));
+        drop(of_ann.leave(format!("{n}")));
+    }
+    // by then the queue is full, and what is joined is not told to this connection
+    eventually("the bound", async || one.redis.stats().resubscribed == 1).await;
+    drop(of_ann.join("room"));
+    assert!(!one.redis.stats().is_ready);
+    redis.go_on();
+    within("the subscriptions", one.redis.ready()).await;
+    within("the subscriptions", other.redis.ready()).await;
+    let stats = one.redis.stats();
+    assert_eq!(stats.resubscribed, 1, "{stats:?}");
+    other.io.to("room").emit("n", 7).unwrap();
+    assert_eq!(ann.number().await, 7);
+}
+
+/// Who is told what happens may panic: that ends nothing.
+#[tokio::test]
+async fn whoever_is_told_panics() {
+    let Some(redis) = Redis::start().await else { return };
+    let told = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&told);
+    let mut one = redis
+        .node(redis.builder().publish_queue(0, 0).on_event(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            panic!("on purpose");
+        }))
+        .await;
+    let other = redis.node(redis.builder()).await;
+    let (mut ann, _of_ann) = one.client().await;
+    one.io.emit("n", 1).unwrap();
+    other.io.emit("n", 2).unwrap();
+    assert_eq!((ann.number().await, ann.number().await), (1, 2));
+    assert!(told.load(Ordering::Relaxed) >= 2);
+}

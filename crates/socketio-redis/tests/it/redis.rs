@@ -148,9 +148,18 @@ impl Redis {
 
     /// As when the machine hangs: connections are there, and nobody answers.
     pub(crate) fn hang(&self) {
+        self.signal("-STOP");
+    }
+
+    /// As when it goes on.
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let process = self.child.as_ref().expect("it runs").id().to_string();
-        let stopped = Command::new("kill").args(["-STOP", &process]).status();
-        assert!(stopped.expect("there is `kill`").success());
+        let sent = Command::new("kill").args([signal, &process]).status();
+        assert!(sent.expect("there is `kill`").success());
     }
 
     fn end(&mut self) {
