@@ -6,7 +6,7 @@
 //! Messages that come faster than they can be delivered, for so long that the queue is full, are
 //! dropped and counted. Redis itself would end the connection of a subscriber that does not read.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
