@@ -14,7 +14,7 @@ use socketio::{
 use socketio_adapter::{
     AdapterFuture, Bus, Channel, ClusterNode, Dialect, Format, Full, Receiver, RoomChannels,
 };
-use testkit::{Connector, Eio, settle};
+use testkit::{Connector, Eio, Frame, settle};
 
 use crate::support::{BOTH, Peer, arrivals, connector, leave_nothing};
 
@@ -233,6 +233,26 @@ async fn broadcasts_reach_the_other_node() {
             .await;
             two.leave().await;
         }
+    }
+}
+
+/// What the sockets of a node that closes say at last.
+#[tokio::test(start_paused = true)]
+async fn last_words_reach_the_other_node() {
+    for format in FORMATS {
+        let mut two = two(format, Eio::V4).await;
+        for socket in &two.sockets[0] {
+            socket.on_disconnect(|socket: Socket| socket.to("r").emit("left", ()));
+        }
+        two.io[0].close();
+        for _ in 0..2 {
+            two.peers[1][1].expect(r#"42["left"]"#).await;
+        }
+        two.peers[1][0].silence().await;
+        for peer in &mut two.peers[0] {
+            while peer.ws.next().await == Frame::Text(r#"42["left"]"#.to_owned()) {}
+        }
+        two.leave().await;
     }
 }
 
