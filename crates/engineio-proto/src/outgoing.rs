@@ -29,6 +29,8 @@ mod deflated;
 pub use backlog::Backlog;
 pub use deflated::Deflated;
 
+use deflated::Forms;
+
 /// Bytes that must be free in front of the text given to [`Outgoing::message`]: the longest
 /// WebSocket header of a server and the packet type.
 pub const HEADROOM: usize = frame::MAX_HEADER + 1;
@@ -44,8 +46,8 @@ struct Inner {
     droppable: bool,
     when_full: Option<SlowConsumer>,
     compress: bool,
-    /// The compressed form, and the one for protocol 3 where that differs.
-    deflated: [OnceLock<Option<Box<Deflated>>>; 2],
+    /// The compressed forms.
+    deflated: Forms,
     /// Where the packet is counted, if it is.
     backlog: OnceLock<Backlog>,
 }
@@ -164,14 +166,13 @@ impl Outgoing {
     }
 
     fn new(head: Head, attachments: Vec<Bytes>) -> Self {
-        let deflated = [OnceLock::new(), OnceLock::new()];
         Self(Arc::new(Inner {
             head,
             attachments,
             droppable: false,
             when_full: None,
             compress: true,
-            deflated,
+            deflated: Forms::default(),
             backlog: OnceLock::new(),
         }))
     }

@@ -9,9 +9,9 @@ use crate::options::OptionsError;
 ///
 /// It is used with clients that offer it. By default every message is compressed by itself: an idle
 /// connection then holds no memory for it, and a broadcast is compressed once for all its
-/// receivers. A client that demands a smaller window of the server than the usual 32 KiB gets
-/// messages compressed for itself; one that demands 256 bytes, the smallest, gets plain ones, as
-/// does one that asked for base64. A client's compressed message is
+/// receivers. A client that demands a smaller window of the server than the usual 32 KiB shares its
+/// form with those that demand the same; one that demands 256 bytes, the smallest, gets plain
+/// messages, as does one that asked for base64. A client's compressed message is
 /// bounded by `max_http_buffer_size`, both as it is sent and inflated.
 // seed: perMessageDeflate
 #[derive(Clone, Debug, PartialEq, Eq)]

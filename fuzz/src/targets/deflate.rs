@@ -110,6 +110,7 @@ fn sent(mut input: Input<'_>, takeover: bool) {
     let protocol = if flags & 1 == 0 { Protocol::V4 } else { Protocol::V3 };
     let deflation =
         Deflation { threshold: usize::from(flags >> 1 & 7) * 8, level: 1 + (flags >> 4) % 9 };
+    let window = WindowBits::new(9 + flags % 7).expect("9 to 15");
     let mut context = Deflater::new(deflation.level, WindowBits::default());
     let (mut frames, mut expected) = (Vec::new(), Vec::new());
     while !input.is_empty() {
@@ -122,7 +123,7 @@ fn sent(mut input: Input<'_>, takeover: bool) {
         let attachment = packet.0.to_vec();
         let outgoing = Outgoing::message(buffer, HEADROOM, vec![attachment.clone().into()]);
         let before = frames.len();
-        match outgoing.deflated(protocol, deflation) {
+        match outgoing.deflated(protocol, deflation, window) {
             _ if takeover => {
                 let own = outgoing.deflated_in(&mut context, protocol, deflation.threshold);
                 assert_eq!(own.size(), outgoing.size());

@@ -1,8 +1,10 @@
 //! The compressed wire form of a packet.
 //!
-//! Where messages are compressed each by itself, one form serves all receivers: it is made by the
-//! first of them that is written to, and kept with the packet. Where a connection has a context of
-//! its own, its form of the packet is another packet, of frames only.
+//! Where messages are compressed each by itself, one form serves all receivers with the same window: it
+//! is made by the first of them that is written to, and kept with the packet. Where a connection has
+//! a context of its own, its form of the packet is another packet, of frames only.
+
+use std::sync::OnceLock;
 
 use super::{Head, Outgoing, Part};
 use crate::packet::{PacketType, Protocol};
@@ -15,6 +17,20 @@ pub struct Deflated {
     /// By part; one that does not get smaller, or is small, goes as it is.
     frames: Box<[Option<Vec<u8>>]>,
     len: usize,
+}
+
+/// The compressed forms of a packet that were asked for, in a chain: nearly always one. There are at
+/// most as many as protocols times windows (14), each smaller than the packet.
+#[derive(Debug, Default)]
+pub(super) struct Forms(OnceLock<Box<Form>>);
+
+#[derive(Debug)]
+struct Form {
+    protocol: Protocol,
+    window: WindowBits,
+    /// `None`: it does not get smaller.
+    deflated: Option<Deflated>,
+    next: OnceLock<Box<Self>>,
 }
 
 impl Deflated {
@@ -48,26 +64,51 @@ impl Outgoing {
         self.0.compress && self.parts().any(|part| part.len() >= threshold)
     }
 
-    /// The compressed form, without a context, for the largest window; `None`: it goes as it is.
+    /// The compressed form, without a context, for receivers with this window; `None`: it goes as
+    /// it is.
     ///
-    /// The first call compresses, with its parameters; it should be made without a lock.
+    /// The first call for a window compresses, with its parameters; it should be made without a
+    /// lock.
     #[must_use]
-    pub fn deflated(&self, protocol: Protocol, deflation: Deflation) -> Option<&Deflated> {
+    pub fn deflated(
+        &self,
+        protocol: Protocol,
+        deflation: Deflation,
+        window: WindowBits,
+    ) -> Option<&Deflated> {
         if !self.is_deflatable(deflation.threshold) {
             return None;
         }
         let is_text = matches!(self.0.head, Head::Text { .. }) && self.0.attachments.is_empty();
-        let form = usize::from(protocol == Protocol::V3 && !is_text);
-        self.0.deflated[form].get_or_init(|| self.deflate(protocol, deflation)).as_deref()
+        // a text alone is the same in both protocols
+        let protocol = if is_text { Protocol::V4 } else { protocol };
+        let mut slot = &self.0.deflated.0;
+        loop {
+            // Who comes second for a place waits, and goes on if it became that of another form: so
+            // no form is made twice.
+            let form = slot.get_or_init(|| {
+                let deflated = self.deflate(protocol, deflation, window);
+                Box::new(Form { protocol, window, deflated, next: OnceLock::new() })
+            });
+            if form.protocol == protocol && form.window == window {
+                return form.deflated.as_ref();
+            }
+            slot = &form.next;
+        }
     }
 
-    fn deflate(&self, protocol: Protocol, deflation: Deflation) -> Option<Box<Deflated>> {
+    fn deflate(
+        &self,
+        protocol: Protocol,
+        deflation: Deflation,
+        window: WindowBits,
+    ) -> Option<Deflated> {
         let mut len = 0;
         let frames = self.parts().map(|part| {
             let (opcode, kind, bytes) = payload(part, protocol);
             let plain_len = kind.len() + bytes.len();
             let deflated = match part.len() >= deflation.threshold {
-                true => deflate::deflate(&[kind, bytes], deflation.level, WindowBits::MAX),
+                true => deflate::deflate(&[kind, bytes], deflation.level, window),
                 false => None,
             };
             let payload_len = deflated.as_ref().map_or(plain_len, Vec::len);
@@ -77,7 +118,7 @@ impl Outgoing {
         });
         let frames: Box<[_]> = frames.collect();
         let any = frames.iter().any(Option::is_some);
-        any.then(|| Box::new(Deflated { frames, len }))
+        any.then_some(Deflated { frames, len })
     }
 
     /// The packet in the form for one connection, which has a context: frames only, to be written
@@ -92,20 +133,6 @@ impl Outgoing {
         self.framed(protocol, threshold, |pieces, len| {
             let mut payload = Vec::with_capacity(len / 4 + 64);
             context.message(pieces, usize::MAX, &mut payload).then_some(payload)
-        })
-    }
-
-    /// The packet in the form for one connection without a context, whose window is smaller than
-    /// that of the shared form: frames only, never droppable.
-    #[must_use]
-    pub fn deflated_apart(
-        &self,
-        protocol: Protocol,
-        deflation: Deflation,
-        window: WindowBits,
-    ) -> Self {
-        self.framed(protocol, deflation.threshold, |pieces, _| {
-            deflate::deflate(pieces, deflation.level, window)
         })
     }
 
@@ -172,7 +199,15 @@ mod tests {
 
     /// The frames in their compressed form, and which of them are compressed.
     fn frames(packet: &Outgoing, protocol: Protocol) -> (Vec<u8>, Vec<bool>) {
-        let deflated = packet.deflated(protocol, DEFLATION).expect("it is compressed");
+        frames_for(packet, protocol, WindowBits::MAX)
+    }
+
+    fn frames_for(
+        packet: &Outgoing,
+        protocol: Protocol,
+        window: WindowBits,
+    ) -> (Vec<u8>, Vec<bool>) {
+        let deflated = packet.deflated(protocol, DEFLATION, window).expect("it is compressed");
         let (mut out, mut compressed) = (Vec::new(), Vec::new());
         for (at, part) in packet.parts().enumerate() {
             let (opcode, kind, bytes) = payload(part, protocol);
@@ -184,6 +219,10 @@ mod tests {
         }
         assert_eq!(out.len(), deflated.len());
         (out, compressed)
+    }
+
+    fn window(bits: u8) -> WindowBits {
+        WindowBits::new(bits).expect("9 to 15")
     }
 
     /// What a client reads, in the events' `Debug` form; `takeover`: it keeps a context.
@@ -227,18 +266,23 @@ mod tests {
         let packet = message(&text, &[]);
         let (out, compressed) = frames(&packet, Protocol::V4);
         assert_eq!(compressed, [true]);
-        assert_eq!(packet.deflated(Protocol::V4, DEFLATION).unwrap().ready_frame(), Some(&out[..]));
+        assert_eq!(
+            packet.deflated(Protocol::V4, DEFLATION, WindowBits::MAX).unwrap().ready_frame(),
+            Some(&out[..])
+        );
         assert_eq!((out[0], usize::from(out[1])), (0xc1, out.len() - 2));
         assert_eq!(read(&out, false), [format!("4{text}")]);
         // one form, whoever asks
-        let forms = [Protocol::V3, Protocol::V4].map(|p| packet.deflated(p, DEFLATION).unwrap());
+        let forms = [Protocol::V3, Protocol::V4]
+            .map(|p| packet.deflated(p, DEFLATION, WindowBits::MAX).unwrap());
         assert!(std::ptr::eq(forms[0], forms[1]));
         assert_eq!(packet.size(), 100);
     }
 
     #[test]
     fn what_stays_plain() {
-        let plain = |packet: &Outgoing| packet.deflated(Protocol::V4, DEFLATION).is_none();
+        let plain =
+            |packet: &Outgoing| packet.deflated(Protocol::V4, DEFLATION, WindowBits::MAX).is_none();
         assert!(plain(&message(&"x".repeat(98), &[])));
         assert!(plain(&message(&"x".repeat(500), &[]).compress(false)));
         assert!(plain(&Outgoing::control_frame(vec![0x89; 500])));
@@ -262,36 +306,57 @@ mod tests {
             let mut events = read(&out, false);
             assert_eq!(events.remove(0), "451-[]");
             assert_eq!(events, expected);
-            assert_eq!(packet.deflated(protocol, DEFLATION).unwrap().ready_frame(), None);
+            assert_eq!(
+                packet.deflated(protocol, DEFLATION, WindowBits::MAX).unwrap().ready_frame(),
+                None
+            );
         }
     }
 
     #[test]
-    fn a_window_of_the_connection() {
+    fn a_smaller_window() {
         let noise: Vec<u8> = (0..=255).collect();
-        let packet = message("51-[]", &[&[7; 500], b"short", &noise]).droppable(true);
-        let own = |bits| {
-            let own = packet.deflated_apart(
-                Protocol::V3,
-                DEFLATION,
-                WindowBits::new(bits).expect("9 to 15"),
-            );
-            assert_eq!((own.size(), own.parts().count()), (packet.size(), 0));
-            assert!(!own.is_droppable() && !own.is_deflatable(0));
-            own.ready_frame().expect("nothing is left to be framed").to_vec()
-        };
-        assert_eq!(own(15), frames(&packet, Protocol::V3).0);
+        let packet = message("51-[]", &[&[7; 500], b"short", &noise]);
         let expected = ["451-[]", "501 bytes, first 4", "6 bytes, first 4", "257 bytes, first 4"];
-        assert_eq!(read(&own(9), false), expected);
+        for bits in [9, 12, 15] {
+            let (out, compressed) = frames_for(&packet, Protocol::V3, window(bits));
+            assert_eq!(compressed, [false, true, false, false]);
+            assert_eq!(read(&out, false), expected, "{bits}");
+        }
         // the same again beyond a small window
         let text: String = (0..1000).map(|at| format!("{:x}", at * 7919)).collect();
         let packet = message(&text.repeat(2), &[]);
         let size = |bits| {
-            let window = WindowBits::new(bits).unwrap();
-            let own = packet.deflated_apart(Protocol::V4, DEFLATION, window);
-            own.frames_len(Protocol::V4, false)
+            packet.deflated(Protocol::V4, DEFLATION, window(bits)).expect("it is compressed").len()
         };
         assert!(size(9) > size(15) + 1000);
+    }
+
+    #[test]
+    fn one_form_for_each_window() {
+        let packet = message(&"x".repeat(500), &[]);
+        let form = |protocol, bits| {
+            let form = packet.deflated(protocol, DEFLATION, window(bits));
+            std::ptr::from_ref(form.expect("it is compressed"))
+        };
+        let asked = [15, 9, 12, 9, 15, 12].map(|bits| form(Protocol::V4, bits));
+        assert_eq!(asked, [15, 9, 12, 9, 15, 12].map(|bits| form(Protocol::V3, bits)));
+        assert_eq!([asked[0], asked[1], asked[2]], [asked[4], asked[3], asked[5]]);
+        assert!(asked[0] != asked[1] && asked[1] != asked[2]);
+        // by threads at once, too
+        let packet = message(&"y".repeat(50_000), &[&[1; 500]]);
+        let forms = std::thread::scope(|scope| {
+            let ask = |n: u8| {
+                let form = packet.deflated(Protocol::V4, DEFLATION, window(9 + n % 7));
+                std::ptr::from_ref(form.expect("it is compressed")).addr()
+            };
+            let asking: Vec<_> = (0..28).map(|n| scope.spawn(move || ask(n))).collect();
+            asking.into_iter().map(|asking| asking.join().unwrap()).collect::<Vec<_>>()
+        });
+        for (at, form) in forms.iter().enumerate() {
+            assert_eq!(*form, forms[at % 7]);
+        }
+        assert_eq!(forms.iter().collect::<std::collections::HashSet<_>>().len(), 7);
     }
 
     #[test]

@@ -14,20 +14,18 @@ use super::write::ENOUGH;
 pub(crate) enum Encoding {
     #[default]
     Plain,
-    /// Each packet by itself: once for all its receivers.
-    Alone(Deflation),
-    /// Each by itself, for this receiver alone: its window is smaller than that of the others.
-    Apart(Deflation, WindowBits),
+    /// Each packet by itself: once for all its receivers with this window.
+    Alone(Deflation, WindowBits),
     /// Each with those before it in mind; the context comes with the first.
     InContext(Deflation, WindowBits, Option<Box<Deflater>>),
 }
 
 impl Encoding {
     /// For packets that are compressed once for all.
-    pub(super) const fn alone(&self) -> Option<Deflation> {
+    pub(super) const fn alone(&self) -> Option<(Deflation, WindowBits)> {
         match self {
-            Self::Alone(deflation) => Some(*deflation),
-            Self::Plain | Self::Apart(..) | Self::InContext(..) => None,
+            Self::Alone(deflation, window) => Some((*deflation, *window)),
+            Self::Plain | Self::InContext(..) => None,
         }
     }
 
@@ -38,12 +36,9 @@ impl Encoding {
     /// later ones may refer to them. One that is partly written stays as it is.
     #[inline]
     pub(super) fn prepare(&mut self, batch: &mut VecDeque<Outgoing>, offset: usize, wire: Wire) {
-        let (deflation, window, context) = match self {
-            Self::Plain | Self::Alone(_) => return,
-            Self::Apart(deflation, window) => (*deflation, *window, None),
-            Self::InContext(deflation, window, context) => (*deflation, *window, Some(context)),
-        };
-        compress(deflation, window, context, batch, offset, wire);
+        if let Self::InContext(deflation, window, context) = self {
+            compress(*deflation, *window, context, batch, offset, wire);
+        }
     }
 }
 
@@ -53,7 +48,7 @@ impl Encoding {
 fn compress(
     deflation: Deflation,
     window: WindowBits,
-    mut context: Option<&mut Option<Box<Deflater>>>,
+    context: &mut Option<Box<Deflater>>,
     batch: &mut VecDeque<Outgoing>,
     offset: usize,
     wire: Wire,
@@ -62,14 +57,8 @@ fn compress(
     let mut enough = offset.saturating_add(ENOUGH);
     for (at, packet) in batch.iter_mut().enumerate() {
         if (at > 0 || offset == 0) && packet.is_deflatable(threshold) {
-            *packet = match &mut context {
-                None => packet.deflated_apart(wire.protocol, deflation, window),
-                Some(context) => {
-                    let new = || Box::new(Deflater::new(level, window));
-                    let context = context.get_or_insert_with(new);
-                    packet.deflated_in(context, wire.protocol, threshold)
-                }
-            };
+            let context = context.get_or_insert_with(|| Box::new(Deflater::new(level, window)));
+            *packet = packet.deflated_in(context, wire.protocol, threshold);
         }
         enough = enough.saturating_sub(packet.frames_len(wire.protocol, wire.base64));
         if enough == 0 {

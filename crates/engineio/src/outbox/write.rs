@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use engineio_proto::websocket::deflate::Deflation;
+use engineio_proto::websocket::deflate::{Deflation, WindowBits};
 use engineio_proto::websocket::frame::{self, Opcode};
 use engineio_proto::{Deflated, Outgoing, PacketType, Part, Protocol};
 
@@ -59,12 +59,13 @@ pub(super) fn write_packets(
 #[derive(Clone, Copy)]
 struct Form {
     wire: Wire,
-    deflation: Option<Deflation>,
+    deflation: Option<(Deflation, WindowBits)>,
 }
 
 impl Form {
     fn deflated(self, packet: &Outgoing) -> Option<&Deflated> {
-        self.deflation.and_then(|deflation| packet.deflated(self.wire.protocol, deflation))
+        let (deflation, window) = self.deflation?;
+        packet.deflated(self.wire.protocol, deflation, window)
     }
 
     /// The whole packet if it is one slice.

@@ -6,7 +6,6 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use engineio_proto::websocket::deflate::WindowBits;
 use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::{Decoder, close};
 use hyper::upgrade::Upgraded;
@@ -99,8 +98,7 @@ impl WebSocket {
         let (deflation, window) = (deflate.deflation(), agreement.server_window());
         match agreement.takeover.server {
             true => Encoding::InContext(deflation, window, None),
-            false if window == WindowBits::MAX => Encoding::Alone(deflation),
-            false => Encoding::Apart(deflation, window),
+            false => Encoding::Alone(deflation, window),
         }
     }
 
