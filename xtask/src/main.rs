@@ -27,6 +27,7 @@ mod items;
 mod proxies;
 mod report;
 mod setup;
+mod soak;
 mod test;
 
 fn main() -> ExitCode {
@@ -52,6 +53,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "instructions" => instructions::command(rest),
         "autobahn" => autobahn::command(rest),
         "chaos" => chaos::command(rest),
+        "soak" => soak::command(rest),
         "cluster" => cluster::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
@@ -87,6 +89,8 @@ cargo xtask COMMAND [ARGUMENTS]
                            cases of compression, some minutes
   chaos [ARGUMENTS]        5,000 clients that come, go and vanish behind a proxy that fails, some
                            minutes (--secs N, --clients N, --seed S); --check FILE judges a history
+  soak [ARGUMENTS]         official clients of five versions and raw ones that come and go, 15 minutes
+                           (--minutes N, --lanes N, --seed N): memory, descriptors, tables are flat
   cluster [ARGUMENTS]      our server in clusters with Node servers 2.x and 4.x, over a real Redis; the
                            arguments go to conformance/cluster/run.js (--only TEXT, --topology NAME, ...)
   browser                  the chat example in Chromium

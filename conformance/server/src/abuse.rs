@@ -147,6 +147,7 @@ fn app(socket: &Socket) {
         let asking = socket.emit_with_ack("q", 0);
         asking.callback(|_: Result<Spread<Value>, AckError>| std::panic::panic_any(Bomb));
     });
+    socket.on("end", |socket: Socket| socket.disconnect(true));
     // keeps its arguments for a while
     socket.on("keep", async |Data((ms, _kept)): Data<(u64, Value)>| {
         tokio::time::sleep(Duration::from_millis(ms)).await;

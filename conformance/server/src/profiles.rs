@@ -74,6 +74,10 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
             options.max_http_buffer_size = 1_000_000;
             return Ok(Chosen::Engine(options));
         }
+        "soak" => {
+            let builder = base.ping_interval(ms(1000)).ping_timeout(ms(4000));
+            return Ok(Chosen::Abuse(builder.cookie(None).upgrade_timeout(ms(4000)), true));
+        }
         "api" => return Ok(Chosen::Api(base)),
         "api-msgpack" => return Ok(Chosen::Api(base.parser(Parser::msgpack()))),
         "bench" | "bench-axum" => return Ok(Chosen::Bench(bench(base))),
