@@ -37,24 +37,31 @@ main().catch((error) => { console.log(`soak: fail (${error.stack})`); process.ex
 
 async function main() {
   console.log(`seed ${args.seed}; ${ROUNDS} rounds of ${(ROUND / 1000).toFixed(0)} s, ${args.lanes} lanes`);
-  const servers = new Servers(`MALLOC_TRIM_THRESHOLD_=131072 '${args.server}'`.replace(/^/, 'env '));
+  const servers = new Servers(`env MALLOC_TRIM_THRESHOLD_=131072 '${args.server}'`);
   const server = await servers.start('soak');
   if (!server.up) throw new Error('the server did not start: ' + server.err);
   const total = { official: 0, raw: 0, failures: [] };
   const rows = [];
   const first = await look(server.port);
   console.log(['round', 'official', 'raw', 'failed', 'RSS MiB', 'descriptors', 'sessions', 'sockets', 'namespaces', 'rooms', 'acks'].map(cell).join(''));
+  show(0, total, first);
+  const start = Date.now();
   for (let round = 1; round <= ROUNDS; round++) {
-    const end = Date.now() + ROUND - 6000;
+    // the rest of a round is for those that end without a word
+    const end = Math.max(start + round * ROUND - 6000, Date.now() + 1000);
     await Promise.all(Array.from({ length: Number(args.lanes) }, () => lane(server.port, end, total)));
     const left = await drained(server.port, first);
     rows.push(left);
-    console.log([round, total.official, total.raw, total.failures.length, (left.rss / MIB).toFixed(1), left.descriptors, left.sessions, left.sockets, left.namespaces, left.rooms, left.pendingAcks].map(cell).join(''));
+    show(round, total, left);
     if (server.exit) throw new Error(`the server ended: ${JSON.stringify(server.exit)} ${server.err}`);
   }
   judge(first, rows, total, await servers.stop(server));
 }
 
+function show(round, total, { rss, descriptors, sessions, sockets, namespaces, rooms, pendingAcks }) {
+  const clients = [total.official, total.raw, total.failures.length];
+  console.log([round, ...clients, (rss / MIB).toFixed(1), descriptors, sessions, sockets, namespaces, rooms, pendingAcks].map(cell).join(''));
+}
 const cell = (value) => String(value).padStart(12);
 
 // One client after the other.
