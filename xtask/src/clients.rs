@@ -26,14 +26,13 @@ pub(crate) fn clients() -> Result<Tally> {
     let default = Fixture::start("default")?;
     let msgpack = Fixture::start("msgpack")?;
     let short_ping = Fixture::start("short-ping")?;
+    let short_polls = Fixture::start("short-polls")?;
     let mut sum = Tally::default();
     for version in setup::PYTHON_CLIENTS {
         sum += &tally(
-            program(setup::python_of(version)).arg("conformance/clients/python/run.py").args([
-                default.url(),
-                msgpack.url(),
-                short_ping.url(),
-            ]),
+            program(setup::python_of(version))
+                .arg("conformance/clients/python/run.py")
+                .args([&default, &msgpack, &short_ping, &short_polls].map(Fixture::url)),
         )?;
     }
     // its build is done above, so that this shows only its results

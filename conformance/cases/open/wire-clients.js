@@ -180,6 +180,23 @@ module.exports = [
       t.eq(other, [], 'answers that are no refusal');
     })
   )),
+  client('a burst that is longer than an answer to a poll', { refs: [], profile: 'short-polls' }, async (t) => {
+    const s = await t.connect('/');
+    const seen = t.collect(s, 'seq');
+    s.emit('emit-many', 50);
+    await t.until(() => seen.length >= 50, '50 events');
+    t.eq(seen, Array.from({ length: 50 }, (_, i) => [i]));
+  }),
+  raw('at most 16 packets in the answer to a poll, attachments included', { refs: [], profile: 'short-polls' }, async (t) => {
+    const p = await t.poll();
+    await p.post('42["emit-many",20]');
+    t.eq((await p.poll()).packets.length, 16);
+    t.eq((await p.poll()).packets.length, 4);
+    const binary = '451-["echo",{"_placeholder":true,"num":0}]';
+    await p.post(Array.from({ length: 9 }, () => [binary, t.b64([1])]).flat());
+    t.eq((await p.poll()).packets.length, 16);
+    t.eq((await p.poll()).packets.length, 2);
+  }),
   // The moment in which a server ends it is anywhere in an upgrade: nothing is lost, and the reason arrives.
   ...[0, 1, 2, 3, 4, 6].map((ms) => client(`ended by the server ${ms} ms after connecting`, { refs: BOTH, transports: ['upgrade'], clients: (v) => !v.startsWith('1.') }, async (t) => {
     const ends = await Promise.all(Array.from({ length: 10 }, async () => {

@@ -43,6 +43,7 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         "short-ping" => base.ping_interval(ms(300)).ping_timeout(ms(1500)),
         "short-upgrade" => base.upgrade_timeout(ms(300)),
         "small-buffer" => base.max_http_buffer_size(2000),
+        "short-polls" => base.max_packets_per_poll(16),
         "websocket-only" => base.transports([TransportKind::WebSocket]),
         "polling-only" => base.transports([TransportKind::Polling]),
         "no-upgrades" => base.allow_upgrades(false),
