@@ -153,9 +153,18 @@ pub fn let_go_each<T>(values: impl IntoIterator<Item = T>) {
     values.into_iter().for_each(let_go);
 }
 
-/// Wakes whoever waits: code of whoever polls.
+/// Wakes whoever waits: code of whoever polls. Hardly ever does anybody.
+#[inline]
 #[track_caller]
 pub fn wake(wakers: Vec<Waker>) {
+    if !wakers.is_empty() {
+        wake_each(wakers);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn wake_each(wakers: Vec<Waker>) {
     for waker in wakers {
         let _ = call(|| waker.wake());
     }

@@ -260,7 +260,6 @@ impl Outbox {
                     many => half.try_write_vectored(many),
                 });
             let mut queue = self.lock();
-            queue.put_back(&mut batch, &mut encoding, offset, &written);
             queue.flushing = false;
             packets += written.packets - written.control_frames;
             if queue.is_discarded() {
@@ -269,6 +268,7 @@ impl Outbox {
                 // with what is left, and the half, which ends the direction
                 return Flushed { link, needs_driver: true, packets };
             }
+            queue.put_back(batch, encoding, offset, &written);
             queue.sink = Sink::Direct(Some(half));
             if let Err(error) = &result {
                 queue.blocked = true;
@@ -304,7 +304,10 @@ impl Outbox {
             let form = (self.wire(), &mut encoding);
             let result = write_packets(&mut batch, &mut offset, form, &mut written, &mut write);
             let mut queue = self.lock();
-            queue.put_back(&mut batch, &mut encoding, offset, &written);
+            // of a queue that ended meanwhile the writer has what is left, and drops it after the lock
+            if !queue.is_discarded() {
+                queue.put_back(batch, encoding, offset, &written);
+            }
             queue.flushing = false;
             *packets += written.packets - written.control_frames;
             let done = queue.packets.is_empty();
@@ -452,11 +455,18 @@ impl Outbox {
     }
 
     /// Something left the queue: who waits for room, if there is some, to be woken after the section.
+    #[inline]
     #[must_use]
     fn relieve(&self, queue: &mut Queue) -> Vec<Waker> {
-        if !self.half_full.load(Ordering::Relaxed)
-            || (!queue.is_closed() && queue.is_half_full(&self.bounds))
-        {
+        match self.half_full.load(Ordering::Relaxed) {
+            true => self.relieve_if_room(queue),
+            false => Vec::new(),
+        }
+    }
+
+    #[cold]
+    fn relieve_if_room(&self, queue: &mut Queue) -> Vec<Waker> {
+        if !queue.is_closed() && queue.is_half_full(&self.bounds) {
             return Vec::new();
         }
         self.half_full.store(false, Ordering::Relaxed);
@@ -512,85 +522,4 @@ impl Outbox {
 const BEGIN: usize = 2;
 
 #[cfg(test)]
-mod tests {
-    use engineio_proto::PacketType;
-
-    use super::*;
-    use crate::backlog::Backlog;
-
-    fn outbox() -> Outbox {
-        let bounds = Bounds {
-            bytes: 1024,
-            packets: 8,
-            packets_per_poll: usize::MAX,
-            pongs: 2,
-            policy: SlowConsumer::Disconnect,
-            backlog: Box::new(Backlog::new(usize::MAX)),
-        };
-        Outbox::new(Arc::new(bounds), Protocol::V4)
-    }
-
-    fn push(outbox: &Outbox, text: &str, volatile: bool) -> Push {
-        let packet = Outgoing::packet(PacketType::Message, text);
-        outbox.push(packet, None, volatile, false, &mut Cost::default()).0
-    }
-
-    fn flush(outbox: &Outbox) -> Vec<u8> {
-        let mut sent = Vec::new();
-        let flushed = outbox.flush_with(&mut 0, |slices| {
-            let before = sent.len();
-            slices.iter().for_each(|slice| sent.extend_from_slice(slice));
-            Ok(sent.len() - before)
-        });
-        assert!(flushed.unwrap());
-        sent
-    }
-
-    /// The peer may have read the last packet, and said so to somebody who emits, before its writer
-    /// has seen that it is written.
-    #[test]
-    fn a_volatile_packet_follows_one_that_is_just_being_written() {
-        let outbox = outbox();
-        assert_eq!(flush(&outbox), b"");
-        assert_eq!(push(&outbox, "first", false), Push::Queued);
-        let mut pushed = None;
-        let flushed = outbox.flush_with(&mut 0, |slices| {
-            pushed.get_or_insert_with(|| push(&outbox, "second", true));
-            Ok(slices.iter().map(|slice| slice.len()).sum())
-        });
-        assert!(flushed.unwrap());
-        assert_eq!(pushed, Some(Push::Queued));
-        assert_eq!(outbox.bytes(), 0, "it was written, too");
-    }
-
-    /// Whatever else a turn sends, or somebody else at the same time.
-    #[test]
-    fn a_volatile_packet_follows_those_that_are_about_to_be_written() {
-        let outbox = outbox();
-        assert_eq!(flush(&outbox), b"");
-        assert_eq!(push(&outbox, "first", false), Push::Queued);
-        assert_eq!(push(&outbox, "second", true), Push::Queued);
-        assert_eq!(flush(&outbox), b"\x81\x064first\x81\x074second");
-    }
-
-    /// What can be lost takes no room from what cannot.
-    #[test]
-    fn volatile_packets_fill_no_queue() {
-        let outbox = outbox();
-        assert_eq!(flush(&outbox), b"");
-        let pushed: Vec<_> = (0..9).map(|_| push(&outbox, "", true)).collect();
-        assert_eq!(pushed[..5], [Push::Queued; 5]);
-        assert_eq!(pushed[5..], [Push::Dropped; 4]);
-        assert_eq!(push(&outbox, "", false), Push::Queued);
-    }
-
-    #[test]
-    fn a_volatile_packet_does_not_wait_for_a_socket_that_is_full() {
-        let outbox = outbox();
-        assert_eq!(push(&outbox, "first", false), Push::Queued);
-        let flushed = outbox.flush_with(&mut 0, |_| Err(io::ErrorKind::WouldBlock.into()));
-        assert!(!flushed.unwrap());
-        assert_eq!(push(&outbox, "second", true), Push::Dropped);
-        assert_eq!(flush(&outbox), b"\x81\x064first");
-    }
-}
+mod tests;

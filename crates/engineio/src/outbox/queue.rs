@@ -172,18 +172,16 @@ impl Queue {
         (taken, whole)
     }
 
-    /// Takes back what was not written. A queue that ended meanwhile leaves it with the writer.
+    /// Takes back what was not written, unless it was discarded meanwhile.
     pub(super) fn put_back(
         &mut self,
-        rest: &mut VecDeque<Outgoing>,
-        encoding: &mut Encoding,
+        mut rest: VecDeque<Outgoing>,
+        encoding: Encoding,
         offset: usize,
         written: &Written,
     ) {
-        if self.is_discarded() {
-            return;
-        }
-        self.encoding = std::mem::take(encoding);
+        debug_assert!(!self.is_discarded(), "what is left is the writer's");
+        self.encoding = encoding;
         self.bytes -= written.bytes;
         self.written += written.bytes as u64 + u64::from(offset != self.offset);
         self.count -= written.packets;
@@ -197,11 +195,11 @@ impl Queue {
         self.offset = offset;
         if !rest.is_empty() {
             rest.append(&mut self.packets);
-            self.packets = std::mem::take(rest);
+            self.packets = rest;
         } else if self.packets.is_empty() {
             // Most batches are small: keep their room, not that of a burst.
             if rest.capacity() <= KEEP {
-                self.packets = std::mem::take(rest);
+                self.packets = rest;
             }
             self.ready = true;
         }
