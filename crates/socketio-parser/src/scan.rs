@@ -106,7 +106,7 @@ fn scan<'a>(
         lone_surrogate: false,
     };
     let mut tokens = Tokens::new(payload, limits.max_depth);
-    let mut placeholders = Placeholders::new(attachments);
+    let mut placeholders = (attachments > 0).then(|| Placeholders::new(attachments));
     if payload.starts_with('[') && limits.max_depth >= PLACEHOLDER_DEPTH {
         let position = scan.plain_elements(payload, &mut placeholders, max_count);
         if payload.get(position..) == Some("]") {
@@ -117,7 +117,7 @@ fn scan<'a>(
     }
     while let Some(token) = tokens.next()? {
         let depth = tokens.depth();
-        if attachments > 0 {
+        if let Some(placeholders) = &mut placeholders {
             placeholders.on_token(token)?;
         }
         if depth > 2 {
@@ -159,7 +159,7 @@ impl<'a> Scan<'a> {
     fn plain_elements(
         &mut self,
         payload: &'a str,
-        placeholders: &mut Placeholders,
+        placeholders: &mut Option<Placeholders>,
         max_count: usize,
     ) -> usize {
         self.shape = Shape::Array;
@@ -175,7 +175,8 @@ impl<'a> Scan<'a> {
                 }
                 position = start + raw.len() + 2;
             } else if let Some((num, len)) = plain_placeholder(rest) {
-                if placeholders.name(num).is_err() {
+                let right = placeholders.as_mut().is_some_and(|all| all.name(num).is_ok());
+                if !right {
                     break;
                 }
                 position = start + len;
