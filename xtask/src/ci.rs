@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use crate::checks;
-use crate::command::{Result, cargo, output_of, program, root, run};
+use crate::command::{Result, cargo, program, root, run};
 use crate::fuzz;
 use crate::items::items;
 use crate::report::Report;
 use crate::setup::Browser;
 use crate::test::test;
+use crate::tools::tool;
 
 pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     let browser = Browser::from_arguments(arguments)?;
@@ -57,20 +58,9 @@ fn bench() -> Result<()> {
 /// Licences, doubles and sources of the dependencies, by the rules of `deny.toml`. Advisories are
 /// not looked up: they change without us, and a change must not fail for what it did not touch.
 fn dependencies() -> Result<()> {
-    let tools = root().join("target/tools");
-    let cargo_deny = tools.join("bin/cargo-deny");
-    let wanted = format!("cargo-deny {CARGO_DENY}");
-    let is_there = || output_of(program(&cargo_deny).arg("--version"));
-    if !is_there().is_ok_and(|version| version.trim() == wanted) {
-        // Unoptimised it is built in a minute, and runs in one second.
-        run(cargo()
-            .args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--debug"])
-            .arg("--root")
-            .arg(&tools))
+    let cargo_deny = tool("cargo-deny", CARGO_DENY)
         .map_err(|error| format!("the dependencies were not checked: {error}"))?;
-    }
     run(program(&cargo_deny).args(["--locked", "check", "bans", "licenses", "sources"]))
 }
 
-/// Pinned, so that a new release does not change what passes.
 const CARGO_DENY: &str = "0.20.2";

@@ -34,6 +34,13 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a program whose status says what it found; its output goes where ours goes.
+pub(crate) fn run_for_code(command: &mut Command) -> Result<i32> {
+    show(command);
+    let status = command.status().map_err(|error| not_started(command, &error))?;
+    status.code().ok_or_else(|| format!("`{}` was ended ({status})", line(command)).into())
+}
+
 /// Starts a program; the caller ends it.
 pub(crate) fn start(command: &mut Command) -> Result<Child> {
     show(command);

@@ -24,11 +24,13 @@ mod fixture;
 mod fuzz;
 mod instructions;
 mod items;
+mod mutants;
 mod proxies;
 mod report;
 mod setup;
 mod soak;
 mod test;
+mod tools;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -51,6 +53,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "proxies" => proxies::command(rest),
         "abuse" => abuse::command(rest),
         "instructions" => instructions::command(rest),
+        "mutants" => mutants::command(rest),
         "autobahn" => autobahn::command(rest),
         "chaos" => chaos::command(rest),
         "soak" => soak::command(rest),
@@ -85,6 +88,9 @@ cargo xtask COMMAND [ARGUMENTS]
                            to conformance/abuse/run.js (--only REGEX, --slow, ...)
   instructions [ARGUMENTS] instructions of the hot paths, under valgrind, against the baseline
                            (--only TEXT, --bless)
+  mutants [ARGUMENTS]      changes the crates without I/O in one place at a time, and fails if their own
+                           tests notice less than 90 % of that; hours in all (--package P,
+                           --shard K/N with K from 0; others go to cargo-mutants: --file, --re, ...)
   autobahn [--deflate]     the Autobahn test suite against our WebSocket codec; --deflate adds its
                            cases of compression, some minutes
   chaos [ARGUMENTS]        5,000 clients that come, go and vanish behind a proxy that fails, some
