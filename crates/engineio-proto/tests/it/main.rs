@@ -1,0 +1,7 @@
+//! The crate as those see it who use it: by what it exports.
+
+mod errors;
+mod outgoing;
+mod packets;
+mod payloads;
+mod websocket;

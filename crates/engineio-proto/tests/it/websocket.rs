@@ -1,0 +1,65 @@
+//! What a peer that breaks the rules reads in the close frame.
+
+use engineio_proto::Violation;
+use engineio_proto::websocket::Decoder;
+use engineio_proto::websocket::extensions::{Agreement, Takeover};
+
+fn plain() -> Decoder {
+    Decoder::new(100, 2)
+}
+
+fn inflating() -> Decoder {
+    let willing = Takeover { server: false, client: false };
+    plain().with_deflate(&Agreement::choose("permessage-deflate", willing).expect("an offer"))
+}
+
+#[track_caller]
+fn refuses(mut decoder: Decoder, input: &[u8], expected: Violation) {
+    let mut input = input.to_vec();
+    let mut messages = decoder.feed(&mut input);
+    let violation = loop {
+        match messages.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("nothing is wrong"),
+            Err(violation) => break violation,
+        }
+    };
+    assert_eq!(violation, expected);
+}
+
+#[test]
+fn reasons_of_the_decoder() {
+    let protocol = Violation::protocol;
+    for (input, expected) in [
+        (&b"\x83\x80\0\0\0\0"[..], protocol("unknown opcode")),
+        (b"\xc1\x80\0\0\0\0", protocol("reserved bit without an extension")),
+        (b"\x81\x00", protocol("frame without a mask")),
+        (b"\x09\x80\0\0\0\0", protocol("fragmented control frame")),
+        (b"\x89\xfe\x00\x7e\0\0\0\0", protocol("control frame too long")),
+        (b"\x81\xff\x80\0\0\0\0\0\0\0\0\0\0\0", protocol("length with its highest bit set")),
+        (b"\x80\x80\0\0\0\0", protocol("continuation of no message")),
+        (b"\x01\x80\0\0\0\0\x81\x80\0\0\0\0", protocol("message inside a fragmented message")),
+        (b"\x88\x81\0\0\0\0\x03", protocol("close frame with half a code")),
+        (b"\x88\x82\0\0\0\0\x03\xe7", protocol("invalid close code")),
+        (b"\x88\x83\0\0\0\0\x03\xe8\xff", Violation::data("close reason is not UTF-8")),
+        (b"\x82\xe5\0\0\0\0", Violation::size("message too large")),
+        (
+            b"\x01\x80\0\0\0\0\x00\x80\0\0\0\0\x00\x80\0\0\0\0",
+            Violation::policy("too many frames in a message"),
+        ),
+    ] {
+        refuses(plain(), input, expected);
+    }
+}
+
+// RFC 7692 6.1
+#[test]
+fn reasons_with_the_extension() {
+    let expected = Violation::protocol("reserved bit on a frame that begins no message");
+    refuses(inflating(), b"\xc9\x80\0\0\0\0", expected);
+    refuses(inflating(), b"\x01\x80\0\0\0\0\xc0\x80\0\0\0\0", expected);
+    let expected = Violation::protocol("reserved bit without an extension");
+    refuses(inflating(), b"\xa1\x80\0\0\0\0", expected);
+    refuses(inflating(), b"\xd1\x80\0\0\0\0", expected);
+    refuses(inflating(), b"\xc1\x81\0\0\0\0\xff", Violation::data("invalid deflate data"));
+}
