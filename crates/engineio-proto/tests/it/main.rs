@@ -4,4 +4,5 @@ mod errors;
 mod outgoing;
 mod packets;
 mod payloads;
+mod session;
 mod websocket;

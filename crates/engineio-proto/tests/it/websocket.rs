@@ -1,8 +1,9 @@
 //! What a peer that breaks the rules reads in the close frame.
 
 use engineio_proto::Violation;
-use engineio_proto::websocket::Decoder;
 use engineio_proto::websocket::extensions::{Agreement, Takeover};
+use engineio_proto::websocket::handshake::Error;
+use engineio_proto::websocket::{Decoder, Event};
 
 fn plain() -> Decoder {
     Decoder::new(100, 2)
@@ -61,5 +62,34 @@ fn reasons_with_the_extension() {
     let expected = Violation::protocol("reserved bit without an extension");
     refuses(inflating(), b"\xa1\x80\0\0\0\0", expected);
     refuses(inflating(), b"\xd1\x80\0\0\0\0", expected);
-    refuses(inflating(), b"\xc1\x81\0\0\0\0\xff", Violation::data("invalid deflate data"));
+    for invalid in [
+        &b"\xc1\x81\0\0\0\0\xff"[..],
+        b"\xc1\x82\0\0\0\0\x04\x00", // ends within the codes of a block
+    ] {
+        refuses(inflating(), invalid, Violation::data("invalid deflate data"));
+    }
+}
+
+/// The limit holds for a message in a stream that ends with it, too.
+#[test]
+fn sizes_of_inflated_messages() {
+    let mut input = b"\xc1\x87\0\0\0\0KL\xa4=\x00\x00\x00".to_vec();
+    let mut decoder = inflating();
+    let hundred = "a".repeat(100);
+    assert_eq!(decoder.feed(&mut input).next(), Ok(Some(Event::Text(&hundred))));
+    let too_large = Violation::size("message too large when inflated");
+    refuses(inflating(), b"\xc1\x87\0\0\0\0KL\xa4\x03\x00\x00\x00", too_large);
+    refuses(inflating(), b"\xc1\x86\0\0\0\0KL\xa4\x03\x00\x00", too_large);
+}
+
+#[test]
+fn reasons_of_the_handshake() {
+    for (error, text) in [
+        (Error::NotAnUpgrade, "no upgrade to websocket"),
+        (Error::Version, "unsupported websocket version"),
+        (Error::Key, "missing or invalid websocket key"),
+        (Error::Protocol, "malformed list of websocket subprotocols"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
 }
