@@ -148,6 +148,8 @@ fn app(socket: &Socket) {
         asking.callback(|_: Result<Spread<Value>, AckError>| std::panic::panic_any(Bomb));
     });
     socket.on("end", |socket: Socket| socket.disconnect(true));
+    // a handler that should not be written in this way
+    socket.on("block", |Data(ms): Data<u64>| std::thread::sleep(Duration::from_millis(ms)));
     // keeps its arguments for a while
     socket.on("keep", async |Data((ms, _kept)): Data<(u64, Value)>| {
         tokio::time::sleep(Duration::from_millis(ms)).await;

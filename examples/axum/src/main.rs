@@ -2,6 +2,9 @@
 //!
 //! `cargo run -p axum-example`, then `curl localhost:3000/online`, and a client:
 //! `io("http://localhost:3000").emit("shout", "hello")`.
+//!
+//! In production, under Linux with glibc, `MALLOC_TRIM_THRESHOLD_=131072` belongs into its environment:
+//! `socketio::operating` says why.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! The chat: rooms, history, who is here, who is typing. `cargo xtask demo` runs it.
 //!
 //! The server part is this file and `rooms.rs`; `page.rs` serves the page in `page/`.
+//!
+//! In production, under Linux with glibc, `MALLOC_TRIM_THRESHOLD_=131072` belongs into its environment:
+//! `socketio::operating` says why.
 
 #![expect(clippy::needless_pass_by_value, reason = "handlers own their arguments")]
 

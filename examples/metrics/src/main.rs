@@ -3,6 +3,9 @@
 //!
 //! `cargo run -p metrics-example`, then `curl localhost:3000/metrics`, and `kill` the process: its
 //! clients are moved elsewhere within ten seconds, or at once by a second signal.
+//!
+//! In production, under Linux with glibc, `MALLOC_TRIM_THRESHOLD_=131072` belongs into its environment:
+//! `socketio::operating` says why.
 
 mod app;
 #[cfg(test)]
