@@ -100,8 +100,9 @@ const LIST: usize = VALUE + size_of::<Vec<Value>>();
 const BYTES: usize = VALUE + size_of::<bytes::Bytes>() + 3 * size_of::<usize>();
 /// With the smallest table that finds its members.
 const OBJECT: usize = VALUE + size_of::<IndexMap<String, Value>>() + 64;
-/// A member without its value: hash, key, and its place in the table, of which up to half is empty.
-const MEMBER: usize = size_of::<usize>() + size_of::<String>() + 2 * (size_of::<usize>() + 1);
+/// A member without its value: hash, key, and its place in the table, of which up to 9 of 16 are
+/// empty.
+const MEMBER: usize = size_of::<usize>() + size_of::<String>() + (size_of::<usize>() + 1) * 16 / 7;
 /// A date is read as text.
 #[cfg(feature = "msgpack")]
 const DATE: usize = "+275760-09-13T00:00:00.000Z".len();
