@@ -3,7 +3,6 @@
 use std::io;
 
 #[cfg(unix)]
-use engineio_proto::log;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that ask a process to end: SIGTERM and SIGINT (Ctrl-C); on other systems than Unix
@@ -54,7 +53,7 @@ impl Signals {
     /// The next one. Cancel safe.
     pub async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            log!(error: %error, "Ctrl-C cannot be listened to");
+            engineio_proto::log!(error: %error, "Ctrl-C cannot be listened to");
             std::future::pending::<()>().await;
         }
     }
