@@ -1,7 +1,7 @@
 //! What a packet on its way says of itself.
 
 use bytes::Bytes;
-use engineio_proto::websocket::deflate::Deflation;
+use engineio_proto::websocket::deflate::{Deflation, WindowBits};
 use engineio_proto::{HEADROOM, Outgoing, PacketType, Part, Protocol, SlowConsumer};
 
 fn message(text: &str, attachments: &[&'static [u8]]) -> Outgoing {
@@ -61,7 +61,7 @@ fn compressed_forms_of_binary() {
     let packet = Outgoing::binary_message(Bytes::from_static(&[7; 500]));
     let deflation = Deflation { threshold: 100, level: 6 };
     let forms = [Protocol::V3, Protocol::V4].map(|protocol| {
-        let form = packet.deflated(protocol, deflation).expect("it gets smaller");
+        let form = packet.deflated(protocol, deflation, WindowBits::MAX).expect("it gets smaller");
         form.ready_frame().expect("it is one frame").to_vec()
     });
     assert_ne!(forms[0], forms[1], "protocol 3 has a byte 4 in front");
