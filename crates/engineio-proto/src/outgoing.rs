@@ -226,6 +226,16 @@ impl Outgoing {
         matches!(self.0.head, Head::Control(_))
     }
 
+    /// Whether this is a message, or some of its frames: no packet of the engine's own.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        match &self.0.head {
+            Head::Text { buffer, digit, .. } => buffer[*digit] == PacketType::Message.digit(),
+            Head::Binary(_) | Head::Frames { .. } => true,
+            Head::Control(_) => false,
+        }
+    }
+
     /// Bytes that the packet counts for in a queue: its text and attachments.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -436,6 +446,15 @@ mod tests {
         assert!(message("2", &[]).split(1).is_none());
         assert!(Outgoing::control_frame(vec![0x89, 0]).split(1).is_none());
         assert_eq!(Outgoing::control_frame(vec![0x89, 0]).part_count(), 0);
+    }
+
+    #[test]
+    fn messages_are_told_from_packets_of_the_engine() {
+        let binary = Outgoing::binary_message(Bytes::from_static(b"2"));
+        let (first, rest) = message("2", &[b"a", b"b"]).split(2).unwrap();
+        assert!([message("2", &[]), binary, first, rest].iter().all(Outgoing::is_message));
+        let ping = Outgoing::packet(PacketType::Ping, "4");
+        assert!(![ping, Outgoing::control_frame(vec![0x89, 0])].iter().any(Outgoing::is_message));
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Sessions that their clients have closed while no poll was parked: it may be on its way.
+//! Sessions that ended while no poll was parked: it may be on its way.
 //!
 //! The POST with the close packet goes over another connection than the poll, and may overtake it.
-//! Had the poll been first, it would have been answered with a noop; so it is now, once. All later
-//! requests are those of an unknown session. Nothing else of the session is kept, and of many
-//! sessions the last ones only.
+//! Had the poll been first, it would have been answered with a noop; so it is now, once. A client
+//! at fault that is owed nothing else gets its close packet so. All later requests are those of an
+//! unknown session. Nothing else of the session is kept, and of many sessions the last ones only.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use engineio_proto::Protocol;
 use engineio_proto::guard::lock;
+use engineio_proto::{PacketType, Protocol};
 
 /// The sessions that were closed so.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ struct Generations {
 #[derive(Clone, Copy, Debug)]
 struct Closed {
     protocol: Protocol,
+    last: PacketType,
     until: Instant,
 }
 
@@ -34,9 +35,9 @@ struct Closed {
 const MAX: usize = 512;
 
 impl Crossings {
-    /// A session was closed; its poll may come for some time.
-    pub(crate) fn add(&self, id: &str, protocol: Protocol, now: Instant, time: Duration) {
-        let closed = Closed { protocol, until: now + time };
+    /// A session was closed; its poll may come until then, and gets a last packet.
+    pub(crate) fn add(&self, id: &str, protocol: Protocol, last: PacketType, until: Instant) {
+        let closed = Closed { protocol, last, until };
         let forgotten = {
             let mut all = lock(&self.0);
             let forgotten = (all.young.len() >= MAX).then(|| {
@@ -49,8 +50,8 @@ impl Crossings {
         drop(forgotten); // outside of the lock
     }
 
-    /// Whether a poll is the one of such a session; the first is.
-    pub(crate) fn take(&self, id: &str, protocol: Protocol, now: Instant) -> bool {
+    /// What a poll gets, if it is the first one of such a session.
+    pub(crate) fn take(&self, id: &str, protocol: Protocol, now: Instant) -> Option<PacketType> {
         let found = {
             let mut all = lock(&self.0);
             let Generations { young, old } = &mut *all;
@@ -59,37 +60,42 @@ impl Crossings {
                 is_it.then(|| generation.remove(id)).flatten()
             })
         };
-        found.is_some_and(|closed| now < closed.until)
+        found.filter(|closed| now < closed.until).map(|closed| closed.last)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn one_poll_of_each_session_is_expected() {
-        let (crossings, start, time) =
-            (Crossings::default(), Instant::now(), Duration::from_secs(30));
-        crossings.add("a", Protocol::V4, start, time);
-        assert!(!crossings.take("b", Protocol::V4, start));
-        assert!(!crossings.take("a", Protocol::V3, start));
-        assert!(crossings.take("a", Protocol::V4, start));
-        assert!(!crossings.take("a", Protocol::V4, start));
-        crossings.add("a", Protocol::V4, start, time);
-        assert!(!crossings.take("a", Protocol::V4, start + time));
+        let (crossings, start) = (Crossings::default(), Instant::now());
+        let until = start + Duration::from_secs(30);
+        for last in [PacketType::Noop, PacketType::Close] {
+            crossings.add("a", Protocol::V4, last, until);
+            assert_eq!(crossings.take("b", Protocol::V4, start), None);
+            assert_eq!(crossings.take("a", Protocol::V3, start), None);
+            assert_eq!(crossings.take("a", Protocol::V4, start), Some(last));
+            assert_eq!(crossings.take("a", Protocol::V4, start), None);
+            crossings.add("a", Protocol::V4, last, until);
+            assert_eq!(crossings.take("a", Protocol::V4, until), None);
+        }
     }
 
     #[test]
     fn they_are_bounded() {
-        let (crossings, start, time) =
-            (Crossings::default(), Instant::now(), Duration::from_secs(30));
+        let (crossings, start) = (Crossings::default(), Instant::now());
+        let until = start + Duration::from_secs(30);
         for n in 0..10 * MAX {
-            crossings.add(&n.to_string(), Protocol::V4, start, time);
+            crossings.add(&n.to_string(), Protocol::V4, PacketType::Noop, until);
             let all = lock(&crossings.0);
             assert!(all.young.len() + all.old.len() <= 2 * MAX);
         }
-        let last = (0..10 * MAX).filter(|n| crossings.take(&n.to_string(), Protocol::V4, start));
+        let take = |n: &usize| crossings.take(&n.to_string(), Protocol::V4, start).is_some();
+        let last = (0..10 * MAX).filter(take);
         let last: Vec<_> = last.collect();
         assert!(last.len() >= MAX && last.contains(&(10 * MAX - 1)) && !last.contains(&0));
     }

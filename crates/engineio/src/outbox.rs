@@ -420,6 +420,11 @@ impl Outbox {
         self.lock().bytes
     }
 
+    /// Whether a message waits, of whoever is above; a ping is none.
+    pub(crate) fn has_messages(&self) -> bool {
+        self.lock().packets.iter().any(Outgoing::is_message)
+    }
+
     /// Ready when the queue is below half of its bounds, or closed.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.half_full.load(Ordering::Relaxed) {

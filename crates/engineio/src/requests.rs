@@ -7,7 +7,7 @@ use std::task;
 use bytes::Bytes;
 use engineio_proto::handshake::Query;
 use engineio_proto::payload::{self, Form, jsonp};
-use engineio_proto::{CloseReason, HandshakeError, Outgoing, PacketType, Protocol, TransportKind};
+use engineio_proto::{CloseReason, HandshakeError, Outgoing, Protocol, TransportKind};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -99,12 +99,12 @@ pub(crate) fn without_session(
 ) -> Result<Response<Bytes>, HandshakeError> {
     let now = tokio::time::Instant::now().into_std();
     let protocol = asked.query.protocol;
-    if !engine.crossings.take(sid, protocol, now) {
+    let Some(last) = engine.crossings.take(sid, protocol, now) else {
         return Err(HandshakeError::UnknownSession);
-    }
+    };
     let mut payload = Vec::new();
-    let noop = [Outgoing::packet(PacketType::Noop, "")];
-    let content_type = payload::encode(protocol, asked.query.b64, &noop, &mut payload);
+    let last = [Outgoing::packet(last, "")];
+    let content_type = payload::encode(protocol, asked.query.b64, &last, &mut payload);
     let answer = PollAnswer { payload, content_type, compress: false };
     Ok(answers::payload(asked, None, || None, answer))
 }

@@ -3,9 +3,9 @@
 //! ```text
 //!   Open ──end──▶ Farewell ──▶ Over
 //!                  polling: a parked poll is answered with a last packet; for an orderly close
-//!                           the next poll is waited for, at the end of the server only if
-//!                           something waits for it; an upgrade goes on meanwhile, for its client
-//!                           may poll no more
+//!                           the next poll is waited for, at the end of the server and for a
+//!                           client at fault only if something waits for it; an upgrade goes on
+//!                           meanwhile, for its client may poll no more
 //!                  websocket: what waits and a close frame are written, then the peer's end is
 //!                           waited for, if there is a peer
 //!                  at the latest after `close_timeout`
@@ -95,7 +95,8 @@ impl Driver {
         self.end_with(now, reason, detail, frame, cx);
     }
 
-    /// [`Driver::end`] for what the peer did, which a WebSocket is told in its close frame.
+    /// [`Driver::end`] for what the peer did, which a WebSocket is told in its close frame. One that
+    /// polls keeps no place among the sessions for its close packet alone.
     pub(super) fn end_for(
         &mut self,
         now: Instant,
@@ -105,7 +106,26 @@ impl Driver {
         cx: &mut Context<'_>,
     ) {
         let frame = close::frame(Some(violation.code()), violation.message());
+        let was_open = self.stage == Stage::Open;
         self.end_with(now, reason, detail, frame, cx);
+        // only now, as the application may have had a last word
+        let is_owed = self.is_owed_something();
+        match &mut self.stage {
+            Stage::Farewell(farewell) if was_open && farewell.wait && !is_owed => {
+                farewell.wait = false;
+            }
+            _ => return,
+        }
+        self.expect_crossing();
+        self.engine.forget(&self.socket);
+    }
+
+    /// The poll that gets the last packet may be on its way; it finds no session.
+    fn expect_crossing(&self) {
+        let Stage::Farewell(Farewell { until, last, .. }) = self.stage else { return };
+        if matches!(&self.transport, Transport::Polling(polling) if !polling.is_parked()) {
+            self.engine.crossings.add(self.socket.id(), self.socket.protocol(), last, until);
+        }
     }
 
     pub(super) fn end_with(
@@ -181,21 +201,18 @@ impl Driver {
             post.finish_all(&self.socket);
         }
         self.socket.shared().mailbox.post_answered();
-        if matches!(&self.transport, Transport::Polling(polling)
-            if reason == CloseReason::TransportClose && !polling.is_parked())
-        {
-            let (id, protocol) = (self.socket.id(), self.socket.protocol());
-            self.engine.crossings.add(id, protocol, now, self.engine.options.close_timeout);
+        if reason == CloseReason::TransportClose {
+            self.expect_crossing();
         }
         if !wait {
             self.engine.forget(&self.socket);
         }
     }
 
-    /// Whether the client has still something to fetch, or is just on its way to the other
+    /// Whether the client has still a message to fetch, or is just on its way to the other
     /// transport, where it polls no more.
     fn is_owed_something(&self) -> bool {
-        self.socket.shared().outbox.bytes() > 0 || self.probe.is_some()
+        self.socket.shared().outbox.has_messages() || self.probe.is_some()
     }
 
     /// Whether a WebSocket may take the session over: while it is open, and as long as its client

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engineio::{Application, CloseReason, Context, Detail, Message, Options, Push, Socket};
-use engineio::{HEADROOM, Outgoing};
+use engineio::{HEADROOM, Outgoing, Violation};
 use serde_json::json;
 use testkit::{Eio, HttpConnection, Polling, Request, WebSocket, open_websocket, settle};
 
@@ -101,6 +101,68 @@ async fn a_client_that_does_not_poll_is_forgotten() {
     assert_eq!(host.stats().sessions, 1);
     advance(s(2)).await;
     assert_eq!(host.stats().sessions, 0);
+    host.end().await;
+}
+
+/// A client that polls and is at fault keeps its place as long as a message waits for it; for the
+/// close packet alone it keeps none, and gets it all the same. Nor does a ping keep a place.
+#[tokio::test(start_paused = true)]
+async fn a_client_at_fault_keeps_no_place() {
+    let reasons = [CloseReason::ForcedServerClose, CloseReason::ForcedClose];
+    for ((eio, close), reason) in [(Eio::V4, "1"), (Eio::V3, "1:1")].into_iter().zip(reasons) {
+        for (message, pinged) in [(None, false), (None, true), (Some("last"), true)] {
+            let mut options = Options::default();
+            options.max_sessions = Some(1);
+            let host = Host::silent(options);
+            let mut client = Polling::open(&host.net, eio, "").await;
+            if pinged {
+                advance(s(26)).await; // a ping of version 4 waits
+            }
+            message.iter().for_each(|message| host.say(message));
+            host.socket().close_for_violation(reason, Violation::policy("at fault"));
+            settle().await;
+            assert_eq!(host.stats().sessions, usize::from(message.is_some()), "{eio:?} {pinged}");
+            if let Some(message) = message {
+                let last = client.poll().await;
+                assert_eq!(last.last().unwrap(), &format!("4{message}").as_str());
+            } else {
+                Polling::open(&host.net, eio, "").await;
+            }
+            assert_eq!(client.poll_response().await.text(), close);
+            let unknown = client.poll_response().await;
+            assert_eq!(unknown.json()["code"], 1);
+            host.end().await;
+        }
+    }
+}
+
+/// The poll that is there is answered; a probe that is under way is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_client_at_fault_is_told_where_it_waits() {
+    let fault = |host: &Host| {
+        let violation = Violation::policy("at fault");
+        host.socket().close_for_violation(CloseReason::ForcedServerClose, violation);
+    };
+    let host = Host::silent(Options::default());
+    let mut client = Polling::open(&host.net, Eio::V4, "").await;
+    let mut poll = client.poll_later().await;
+    fault(&host);
+    assert_eq!(poll.read_response().await.text(), "1");
+    assert_eq!(client.poll_response().await.json()["code"], 1);
+    host.end().await;
+
+    let host = Host::silent(Options::default());
+    let client = Polling::open(&host.net, Eio::V4, "").await;
+    let target = client.target().replace("polling", "websocket");
+    let mut probe = WebSocket::connect(&host.net, &target, &[]).await.unwrap();
+    probe.send_text("2probe").await;
+    probe.expect_text("3probe").await;
+    fault(&host);
+    settle().await;
+    probe.send_text("5").await;
+    probe.expect_close().await;
+    drop(probe);
+    host.expect_no_sessions().await;
     host.end().await;
 }
 

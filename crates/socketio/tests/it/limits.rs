@@ -1,7 +1,7 @@
 //! Each limit of this level: what happens at it, and that it is counted.
 
 use socketio::{Data, EngineLimit, Limit, Limits, Rate, Reason, Server, Socket};
-use testkit::Eio;
+use testkit::{Eio, Polling};
 
 use crate::support::{BOTH, Log, Peer, connector, nothing_left};
 
@@ -150,6 +150,26 @@ async fn a_client_that_does_not_connect() {
     peer.closed().await;
     assert_eq!(io.stats().limits.get(Limit::ConnectTimeout), 1);
     nothing_left(&io).await;
+}
+
+/// Nor does one that polls keep its place, though a ping waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_polls_and_does_not_connect() {
+    for interval in [20, 60] {
+        let io = Server::builder()
+            .max_sessions(1)
+            .ping_interval(std::time::Duration::from_secs(interval))
+            .ping_timeout(std::time::Duration::from_secs(60))
+            .build()
+            .unwrap();
+        let mut polling = Polling::open(&connector(&io), Eio::V4, "").await;
+        tokio::time::sleep(std::time::Duration::from_secs(46)).await;
+        assert_eq!(io.stats().limits.get(Limit::ConnectTimeout), 1);
+        assert_eq!(io.stats().engine.sessions, 0);
+        Polling::open(&connector(&io), Eio::V4, "").await;
+        assert_eq!(polling.poll().await, ["1"]);
+        assert_eq!(polling.poll_response().await.json()["code"], 1);
+    }
 }
 
 /// A client that is too fast is told of at the server, slowed down, and in the end disconnected.
