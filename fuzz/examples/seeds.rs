@@ -359,9 +359,7 @@ fn msgpack() -> Vec<Vec<u8>> {
     let encoder = Parser::msgpack().encoder();
     let mut seeds = Vec::new();
     let text = |text: &str| Value::from(text);
-    let object = Value::from_iter(
-        [("a", Value::Null), ("b", text("é"))],
-    );
+    let object = Value::from_iter([("a", Value::Null), ("b", text("é"))]);
     let values = Spread(vec![
         Value::Bool(true),
         Value::Int(-7),

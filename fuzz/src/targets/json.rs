@@ -107,7 +107,9 @@ fn same(theirs: &serde_json::Value, ours: &Value) -> bool {
                 theirs.as_f64() == ours.as_f64()
             }
         }
-        (serde_json::Value::String(theirs), Value::String(ours)) => theirs.as_str() == ours.as_str(),
+        (serde_json::Value::String(theirs), Value::String(ours)) => {
+            theirs.as_str() == ours.as_str()
+        }
         (serde_json::Value::Array(theirs), Value::Array(ours)) => {
             theirs.len() == ours.len() && theirs.iter().zip(ours.iter()).all(|(t, o)| same(t, o))
         }
