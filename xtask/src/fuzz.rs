@@ -1,13 +1,15 @@
 //! `cargo xtask fuzz`: the targets in `fuzz/`, by libFuzzer on the stable toolchain.
 //!
-//! The compiler's instrumentation is a matter of stable flags, so that neither nightly nor
-//! cargo-fuzz is needed; libFuzzer itself is in C++ and is built by the crate `libfuzzer-sys`.
+//! The compiler's instrumentation is a matter of stable flags, and this program stands in front of the
+//! compiler to give them to our own crates, so that neither nightly nor cargo-fuzz is needed; libFuzzer itself is in C++ and is built by the crate `libfuzzer-sys`.
 //! Where that is not possible, the seeds are replayed, as `cargo xtask test` does anyway.
 
 use std::collections::VecDeque;
+use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::thread;
 
@@ -124,10 +126,43 @@ fn build(targets: &[String]) -> Result<PathBuf> {
     for target in targets {
         build.args(["--bin", target]);
     }
-    let flags: Vec<&str> = [SHOW_INSIDE].into_iter().chain(INSTRUMENTATION).collect();
-    run(build.env("RUSTFLAGS", flags.join(" ")))?;
+    build.env("RUSTFLAGS", SHOW_INSIDE).env("RUSTC_WRAPPER", env::current_exe()?);
+    run(build.env(WRAPPER, "1"))?;
     Ok(folder().join(host).join("release"))
 }
+
+/// Whether we are started by cargo in the compiler's place.
+pub(crate) fn is_compiler_wrapper() -> bool {
+    env::var_os(WRAPPER).is_some()
+}
+
+/// Compiles what cargo asks for; our own crates are instrumented. With those that they depend on, the
+/// compressor above all, most of the time went into counting what is not under test.
+pub(crate) fn compile() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    let Some(rustc) = arguments.next() else { return ExitCode::FAILURE };
+    let arguments: Vec<OsString> = arguments.collect();
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let is_ours = ["engineio", "socketio"].iter().any(|name| package.starts_with(name));
+    // what runs while others are built has no libFuzzer
+    let is_script = arguments.iter().any(|argument| argument == "build_script_build");
+    let mut rustc = Command::new(rustc);
+    rustc.args(arguments);
+    if is_ours && !is_script {
+        rustc.args(INSTRUMENTATION);
+    }
+    match rustc.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: the compiler cannot be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Set for ourselves as the compiler's wrapper.
+const WRAPPER: &str = "XTASK_INSTRUMENTS";
 
 /// What became of a target.
 struct Outcome {
@@ -192,7 +227,7 @@ fn summary(log: &str) -> String {
 
 /// Whether libFuzzer can be built, by the program that cargo's build scripts look for.
 fn has_compiler() -> bool {
-    let named = std::env::var_os("CXX").is_some();
+    let named = env::var_os("CXX").is_some();
     cfg!(unix) && (named || ["c++", "g++", "clang++"].iter().any(|name| find(name).is_some()))
 }
 

@@ -33,6 +33,10 @@ mod test;
 mod tools;
 
 fn main() -> ExitCode {
+    // cargo starts us in front of the compiler then
+    if fuzz::is_compiler_wrapper() {
+        return fuzz::compile();
+    }
     let arguments: Vec<String> = env::args().skip(1).collect();
     run(&arguments).unwrap_or_else(|failure| {
         eprintln!("xtask: {failure}");
