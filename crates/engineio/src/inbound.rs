@@ -116,10 +116,16 @@ impl Drop for Body<'_> {
 impl Engine {
     /// If more is kept than `max_total_inbound_bytes`, ends the sessions for which most is kept: of
     /// the address that has most, the largest first. They are told by the drivers that they end.
+    #[inline]
     pub(crate) fn cut_largest_holders(&self) {
-        if !self.inbound.is_over() || !self.inbound.claim() {
-            return;
+        // each turn of each session asks
+        if self.inbound.is_over() && self.inbound.claim() {
+            self.cut_holders();
         }
+    }
+
+    #[cold]
+    fn cut_holders(&self) {
         let (open, ending): (Vec<_>, Vec<_>) =
             self.all_sessions().into_iter().partition(Socket::is_open);
         // Of a session that ends, all but its head goes with the next turn of its driver.
