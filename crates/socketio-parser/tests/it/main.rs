@@ -1,0 +1,6 @@
+//! The crate as those see it who use it: by what it exports.
+
+mod args;
+mod errors;
+mod sent;
+mod values;
