@@ -53,6 +53,19 @@ fn reasons_of_the_decoder() {
     }
 }
 
+/// The limits hold for a message that comes in one piece, too.
+#[test]
+fn limits_of_whole_messages() {
+    for len in [101, 127, 1_000] {
+        let header = [0x82, 0xfe, (len >> 8) as u8, len as u8, 0, 0, 0, 0];
+        let input = [&header[..], &vec![b'x'; len]].concat();
+        refuses(plain(), &input, Violation::size("message too large"));
+    }
+    let none = Decoder::new(100, 0);
+    let too_many = Violation::policy("too many frames in a message");
+    refuses(none, b"\x81\x81\0\0\0\0x", too_many);
+}
+
 // RFC 7692 6.1
 #[test]
 fn reasons_with_the_extension() {
