@@ -4,3 +4,4 @@ mod args;
 mod errors;
 mod sent;
 mod values;
+mod weights;
