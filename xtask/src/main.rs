@@ -29,6 +29,7 @@ mod proxies;
 mod report;
 mod setup;
 mod soak;
+mod structure;
 mod test;
 mod tools;
 
@@ -65,6 +66,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
         "fuzz" => fuzz::command(rest),
+        "layers" => structure::layers_command(),
+        "circles" => structure::circles_command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
         "help" | "--help" | "-h" => {
