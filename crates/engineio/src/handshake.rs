@@ -31,7 +31,10 @@ use crate::socket::Socket;
 use crate::span::{self, Span};
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
-use crate::{TARGET, answers, id, patience};
+use crate::TARGET;
+use crate::answers;
+use crate::id;
+use crate::patience;
 
 /// Why a request is not answered as it wished.
 enum Refusal {

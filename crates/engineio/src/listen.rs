@@ -36,7 +36,9 @@ use crate::refusal::{self, Rest};
 use crate::request::{RemoteAddr, Secure};
 use crate::server::{Engine, Phase};
 use crate::stats::Counters;
-use crate::{answers, patience, scratch};
+use crate::answers;
+use crate::patience;
+use crate::scratch;
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;

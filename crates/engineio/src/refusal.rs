@@ -17,7 +17,8 @@ use crate::heads::HeadError;
 use crate::limits::Limit;
 use crate::options::Options;
 use crate::stats::Counters;
-use crate::{answers, rest};
+use crate::answers;
+use crate::rest;
 
 impl HeadError {
     /// The limit that acted, if it was one.

@@ -22,7 +22,8 @@ use crate::options::Options;
 use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
-use crate::{answers, patience};
+use crate::answers;
+use crate::patience;
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]
