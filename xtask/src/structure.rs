@@ -80,7 +80,10 @@ fn compare(plan: &Plan, package: &Crate) -> Vec<String> {
         for (other, names) in named {
             if plan.storey_of(other).is_some_and(|of_other| of_other < storey) {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                wrong.push(format!("`{file}` names `{other}`, which is above it ({})", names.join(", ")));
+                wrong.push(format!(
+                    "`{file}` names `{other}`, which is above it ({})",
+                    names.join(", ")
+                ));
             }
         }
     }
@@ -109,11 +112,15 @@ fn dependencies() -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for package in packages {
         let Some(plan) = package["name"].as_str().and_then(ours) else { continue };
-        let dependencies = package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let dependencies =
+            package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
         for dependency in dependencies.iter().filter(|dependency| dependency["kind"].is_null()) {
             let Some(other) = dependency["name"].as_str().and_then(ours) else { continue };
             if !plan.depends_on.contains(&other.name) {
-                wrong.push(format!("{} depends on {}, which the plan does not draw", plan.name, other.name));
+                wrong.push(format!(
+                    "{} depends on {}, which the plan does not draw",
+                    plan.name, other.name
+                ));
             }
         }
     }
@@ -146,7 +153,8 @@ mod tests {
         "rooms/kitchen.rs",
         "use super::hall::Hall; use crate::ground::Stone; pub struct Kitchen(Hall, Stone);",
     );
-    const ROOMS: (&str, &str) = ("rooms.rs", "mod hall; mod kitchen; pub(crate) use kitchen::Kitchen;");
+    const ROOMS: (&str, &str) =
+        ("rooms.rs", "mod hall; mod kitchen; pub(crate) use kitchen::Kitchen;");
 
     #[test]
     fn arrows_that_go_down() {
@@ -173,7 +181,8 @@ mod tests {
 
     #[test]
     fn an_arrow_in_a_macro() {
-        let ground = ("ground.rs", "pub struct Stone; fn f() { assert!(crate::roof::is_tight()); }");
+        let ground =
+            ("ground.rs", "pub struct Stone; fn f() { assert!(crate::roof::is_tight()); }");
         let hall = ("rooms/hall.rs", "pub struct Hall;");
         let found = &["`ground` names `roof`, which is above it (is_tight)"];
         let roof = ("roof.rs", "pub struct Roof; pub fn is_tight() -> bool { true }");
@@ -182,7 +191,8 @@ mod tests {
 
     #[test]
     fn tests_may_name_what_they_like() {
-        let hall = ("rooms/hall.rs", "pub struct Hall; #[cfg(test)] mod tests { use crate::Roof; }");
+        let hall =
+            ("rooms/hall.rs", "pub struct Hall; #[cfg(test)] mod tests { use crate::Roof; }");
         check(&[LIB, ROOF, GROUND, ROOMS, KITCHEN, hall], &[]);
     }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use engineio_proto::guard::lock;
 use tokio::time::Instant;
 
-use crate::addresses::ConnectionOf;
 use crate::alarm::Armed;
+use crate::limits::addresses::ConnectionOf;
 use crate::options::Options;
 
 /// One connection, as long as the HTTP server has it.

@@ -29,10 +29,10 @@ use engineio_proto::{
 use tokio::time::Sleep;
 
 use crate::TARGET;
-use crate::addresses::Place;
 use crate::application::Application;
 use crate::batch::{self, Batch};
 use crate::limits::Limit;
+use crate::limits::addresses::Place;
 use crate::mailbox::{Mail, Post};
 use crate::outbox::Link;
 use crate::patience;

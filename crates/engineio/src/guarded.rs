@@ -20,8 +20,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::Connection;
-use crate::connections::ConnectionPlace;
 use crate::heads::{HeadError, Heads};
+use crate::limits::connections::ConnectionPlace;
 use crate::options::Options;
 use crate::patience::Wait;
 use crate::spelling::Respelled;

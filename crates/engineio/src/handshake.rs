@@ -18,11 +18,15 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 use tracing::field::Empty;
 
+use crate::TARGET;
+use crate::answers;
 use crate::compression::Coding;
 use crate::driver::Driver;
 use crate::functions::{self, Panicked};
+use crate::id;
 use crate::limits::Limit;
 use crate::mailbox::Poll;
+use crate::patience;
 use crate::request;
 use crate::requests::{self, Asked};
 use crate::rest::RequestBody;
@@ -31,10 +35,6 @@ use crate::socket::Socket;
 use crate::span::{self, Span};
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
-use crate::TARGET;
-use crate::answers;
-use crate::id;
-use crate::patience;
 
 /// Why a request is not answered as it wished.
 enum Refusal {

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use engineio_proto::{CloseReason, log};
 
-use crate::addresses;
-use crate::fair::whom_to_cut;
 use crate::limits::Limit;
+use crate::limits::addresses;
+use crate::limits::fair::whom_to_cut;
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
 

@@ -35,7 +35,6 @@
 //! `service` → `driver`, with `transport` → [`Application`]; and back: [`Socket`] → `outbox` →
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
-mod addresses;
 mod alarm;
 mod answers;
 mod application;
@@ -45,12 +44,10 @@ mod body;
 mod closing;
 mod compression;
 mod connection;
-mod connections;
 mod cors;
 mod crossing;
 mod deflate;
 mod driver;
-mod fair;
 mod functions;
 mod gate;
 mod guarded;
@@ -69,7 +66,6 @@ mod origins;
 mod outbox;
 mod patience;
 mod proxies;
-mod rate;
 mod refusal;
 mod request;
 mod requests;
@@ -97,7 +93,6 @@ pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
 };
-pub use fair::whom_to_cut;
 pub use functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SubprotocolChoice,
     SyncForm,
@@ -105,6 +100,8 @@ pub use functions::{
 pub use gate::Gate;
 pub use id::random as random_id;
 pub use layer::EngineLayer;
+pub use limits::bucket::Rate;
+pub use limits::fair::whom_to_cut;
 pub use limits::{Limit, LimitCounts};
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
 #[cfg(feature = "metrics")]
@@ -112,7 +109,6 @@ pub use metrics::describe_metrics;
 pub use options::{Cookie, Options, OptionsError};
 pub use origins::{Origins, Refused};
 pub use outbox::Push;
-pub use rate::Rate;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use service::{EngineService, Intercept};

@@ -25,20 +25,20 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::addresses::ConnectionOf;
 use crate::alarm::Alarm;
+use crate::answers;
 use crate::connection::Connection;
-use crate::connections::{ConnectionPlace, Presence};
 use crate::guarded::Guarded;
 use crate::heads;
 use crate::limits::Limit;
+use crate::limits::addresses::ConnectionOf;
+use crate::limits::connections::{ConnectionPlace, Presence};
+use crate::patience;
 use crate::refusal::{self, Rest};
 use crate::request::{RemoteAddr, Secure};
+use crate::scratch;
 use crate::server::{Engine, Phase};
 use crate::stats::Counters;
-use crate::answers;
-use crate::patience;
-use crate::scratch;
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;

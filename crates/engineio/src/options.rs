@@ -9,9 +9,9 @@ use engineio_proto::{Limits, SlowConsumer, Times, TransportKind};
 use crate::cors::Cors;
 use crate::deflate::Deflate;
 use crate::functions::{AllowRequest, GenerateId};
+use crate::limits::bucket::Rate;
 use crate::origins::Origins;
 use crate::proxies::TrustedProxies;
-use crate::rate::Rate;
 use crate::subprotocols::Subprotocols;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.

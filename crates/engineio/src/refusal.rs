@@ -13,12 +13,12 @@ use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use crate::answers;
 use crate::heads::HeadError;
 use crate::limits::Limit;
 use crate::options::Options;
-use crate::stats::Counters;
-use crate::answers;
 use crate::rest;
+use crate::stats::Counters;
 
 impl HeadError {
     /// The limit that acted, if it was one.

@@ -13,17 +13,17 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::sync::oneshot;
 
+use crate::answers;
 use crate::compression::Coding;
 use crate::cors::AllowedOrigin;
 use crate::inbound;
 use crate::limits::Limit;
 use crate::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
 use crate::options::Options;
+use crate::patience;
 use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;
 use crate::socket::{Detail, Socket};
-use crate::answers;
-use crate::patience;
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]

@@ -14,13 +14,13 @@ use engineio_proto::{Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
-use crate::addresses::AddressTable;
 use crate::application::{Application, Context, IntoApplication};
 use crate::closing::{Closing, Draining, Told};
-use crate::connections::Connections;
 use crate::crossing::Crossings;
 use crate::inbound::Inbound;
 use crate::layer::EngineLayer;
+use crate::limits::addresses::AddressTable;
+use crate::limits::connections::Connections;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
 use crate::outbox::Bounds;
@@ -223,7 +223,7 @@ impl Server {
     /// of [`Options::ipv6_prefix`] bits that an IPv6 address is of.
     #[must_use]
     pub fn network_of(&self, address: IpAddr) -> IpAddr {
-        crate::addresses::network_of(address, self.0.options.ipv6_prefix)
+        crate::limits::addresses::network_of(address, self.0.options.ipv6_prefix)
     }
 
     /// Ends the server: listening stops and all sessions end with `server shutting down`, at once:

@@ -7,7 +7,8 @@ use super::modules::Imports;
 
 /// The circles, each sorted, in the order of their first files.
 pub(super) fn circles(imports: &Imports) -> Vec<Vec<String>> {
-    let mut search = Search { imports, seen: BTreeMap::new(), stack: Vec::new(), found: Vec::new() };
+    let mut search =
+        Search { imports, seen: BTreeMap::new(), stack: Vec::new(), found: Vec::new() };
     for file in imports.keys() {
         if !search.seen.contains_key(file.as_str()) {
             search.visit(file);

@@ -76,7 +76,8 @@ impl Crate {
         let mut modules = BTreeMap::new();
         let mut waiting = vec![("lib".to_owned(), Vec::new())];
         while let Some((file, at)) = waiting.pop() {
-            let text = source.0.get(&file).ok_or_else(|| format!("there is no file `{file}.rs`"))?;
+            let text =
+                source.0.get(&file).ok_or_else(|| format!("there is no file `{file}.rs`"))?;
             let parsed = syn::parse_file(text).map_err(|error| format!("{file}.rs: {error}"))?;
             let module = Module::of(&parsed.items);
             for part in &module.parts {
@@ -157,7 +158,8 @@ impl Graph<'_> {
             if let Some(used) = here.uses.get(segment) {
                 return self.resolve(&module, &used.path, depth + 1);
             }
-            let of_globs = here.globs.iter().filter_map(|glob| self.resolve(&module, glob, depth + 1));
+            let of_globs =
+                here.globs.iter().filter_map(|glob| self.resolve(&module, glob, depth + 1));
             let has = |module: &Vec<String>| {
                 self.0.get(module).is_some_and(|m| m.uses.contains_key(segment))
             };

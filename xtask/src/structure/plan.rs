@@ -17,7 +17,10 @@ impl Plan {
     /// The number of a file's storey, the top one's is 0. The longest entry counts.
     pub(super) fn storey_of(&self, file: &str) -> Option<usize> {
         let entries = self.storeys.iter().enumerate().flat_map(|(storey, entries)| {
-            entries.iter().filter(|entry| is_below(entry, file)).map(move |entry| (entry.len(), storey))
+            entries
+                .iter()
+                .filter(|entry| is_below(entry, file))
+                .map(move |entry| (entry.len(), storey))
         });
         entries.max_by_key(|(length, _)| *length).map(|(_, storey)| storey)
     }
@@ -29,10 +32,40 @@ pub(super) fn is_below(entry: &str, file: &str) -> bool {
 }
 
 pub(super) const PLANS: &[Plan] = &[
-    Plan { name: "engineio", folder: "engineio", storeys: &[], circles: &[], depends_on: &["engineio-proto"] },
-    Plan { name: "engineio-proto", folder: "engineio-proto", storeys: &[], circles: &[], depends_on: &[] },
+    Plan {
+        name: "engineio",
+        folder: "engineio",
+        storeys: &[],
+        circles: &[],
+        depends_on: &["engineio-proto"],
+    },
+    Plan {
+        name: "engineio-proto",
+        folder: "engineio-proto",
+        storeys: &[],
+        circles: &[],
+        depends_on: &[],
+    },
     Plan { name: "socketio", folder: "socketio", storeys: &[], circles: &[], depends_on: &[] },
-    Plan { name: "socketio-parser", folder: "socketio-parser", storeys: &[], circles: &[], depends_on: &[] },
-    Plan { name: "socketio-adapter", folder: "socketio-adapter", storeys: &[], circles: &[], depends_on: &[] },
-    Plan { name: "socketio-redis", folder: "socketio-redis", storeys: &[], circles: &[], depends_on: &[] },
+    Plan {
+        name: "socketio-parser",
+        folder: "socketio-parser",
+        storeys: &[],
+        circles: &[],
+        depends_on: &[],
+    },
+    Plan {
+        name: "socketio-adapter",
+        folder: "socketio-adapter",
+        storeys: &[],
+        circles: &[],
+        depends_on: &[],
+    },
+    Plan {
+        name: "socketio-redis",
+        folder: "socketio-redis",
+        storeys: &[],
+        circles: &[],
+        depends_on: &[],
+    },
 ];

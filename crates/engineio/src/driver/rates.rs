@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use engineio_proto::{CloseReason, Violation, log};
 
 use super::Driver;
-use crate::addresses::Place;
 use crate::limits::Limit;
+use crate::limits::addresses::Place;
+use crate::limits::bucket::Bucket;
 use crate::options::Options;
-use crate::rate::Bucket;
 use crate::socket::Detail;
 
 /// The rates of a session.

@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::connections::ConnectionPlace;
 use crate::guarded::Guarded;
+use crate::limits::connections::ConnectionPlace;
 use crate::options::Options;
 use crate::outbox::Encoding;
 use crate::scratch;

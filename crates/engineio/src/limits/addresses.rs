@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use engineio_proto::guard::lock;
 
+use crate::limits::bucket::Bucket;
 use crate::options::Options;
-use crate::rate::Bucket;
 use crate::request::Request;
 use crate::server::Engine;
 

@@ -4,6 +4,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+pub(crate) mod addresses;
+pub(crate) mod bucket;
+pub(crate) mod connections;
+pub(crate) mod fair;
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $option:literal,)*) => {
         /// A limit of the engine: each is an option, and each counts how often it acted.
