@@ -44,11 +44,8 @@ mod body;
 mod closing;
 mod compression;
 mod connection;
-mod cors;
 mod crossing;
-mod deflate;
 mod driver;
-mod functions;
 mod gate;
 mod guarded;
 mod handshake;
@@ -62,7 +59,6 @@ mod mailbox;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
-mod origins;
 mod outbox;
 mod patience;
 mod proxies;
@@ -79,7 +75,6 @@ mod socket;
 mod span;
 mod spelling;
 mod stats;
-mod subprotocols;
 mod transport;
 
 pub use application::{Application, Context, IntoApplication};
@@ -87,15 +82,9 @@ pub use batch::{Before, fan_out};
 pub use body::Body;
 pub use closing::{Closing, Draining, Parting};
 pub use compression::Coding;
-pub use cors::Cors;
-pub use deflate::Deflate;
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
-};
-pub use functions::{
-    AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SubprotocolChoice,
-    SyncForm,
 };
 pub use gate::Gate;
 pub use id::random as random_id;
@@ -106,8 +95,15 @@ pub use limits::{Limit, LimitCounts};
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
 #[cfg(feature = "metrics")]
 pub use metrics::describe_metrics;
+pub use options::cors::Cors;
+pub use options::deflate::Deflate;
+pub use options::functions::{
+    AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SubprotocolChoice,
+    SyncForm,
+};
+pub use options::origins::{Origins, Refused};
+pub use options::subprotocols::Subprotocols;
 pub use options::{Cookie, Options, OptionsError};
-pub use origins::{Origins, Refused};
 pub use outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
@@ -118,7 +114,6 @@ pub use socket::{Closed, Detail, Socket};
 #[doc(hidden)]
 pub use span::in_current_span;
 pub use stats::Stats;
-pub use subprotocols::Subprotocols;
 
 /// The target of spans; events have that of their module, which begins with it.
 const TARGET: &str = "engineio";

@@ -15,11 +15,11 @@ use tokio::sync::oneshot;
 
 use crate::answers;
 use crate::compression::Coding;
-use crate::cors::AllowedOrigin;
 use crate::inbound;
 use crate::limits::Limit;
 use crate::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
 use crate::options::Options;
+use crate::options::cors::AllowedOrigin;
 use crate::patience;
 use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;

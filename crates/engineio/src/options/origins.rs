@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use engineio_proto::HandshakeError;
 
-use crate::functions::OriginCheck;
 use crate::options::OptionsError;
+use crate::options::functions::OriginCheck;
 use crate::request::Request;
 
 /// Which origins may open a session. Checked at each handshake, on both transports.

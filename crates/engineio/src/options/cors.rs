@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderValue};
 
-use crate::origins::Origins;
+use crate::options::origins::Origins;
 
 /// Which CORS headers answers carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

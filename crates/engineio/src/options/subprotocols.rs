@@ -9,8 +9,8 @@ use std::sync::Arc;
 use engineio_proto::log;
 use engineio_proto::websocket::handshake;
 
-use crate::functions::{self, Panicked, SubprotocolChoice};
 use crate::options::OptionsError;
+use crate::options::functions::{self, Panicked, SubprotocolChoice};
 use crate::request::Request;
 
 /// Which of the subprotocols that a client offers in `Sec-WebSocket-Protocol` is selected, for

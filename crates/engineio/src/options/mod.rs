@@ -6,13 +6,19 @@ use std::time::Duration;
 
 use engineio_proto::{Limits, SlowConsumer, Times, TransportKind};
 
-use crate::cors::Cors;
-use crate::deflate::Deflate;
-use crate::functions::{AllowRequest, GenerateId};
 use crate::limits::bucket::Rate;
-use crate::origins::Origins;
+use crate::options::cors::Cors;
+use crate::options::deflate::Deflate;
+use crate::options::functions::{AllowRequest, GenerateId};
+use crate::options::origins::Origins;
+use crate::options::subprotocols::Subprotocols;
 use crate::proxies::TrustedProxies;
-use crate::subprotocols::Subprotocols;
+
+pub(crate) mod cors;
+pub(crate) mod deflate;
+pub(crate) mod functions;
+pub(crate) mod origins;
+pub(crate) mod subprotocols;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
 #[derive(Clone, Debug)]
