@@ -61,7 +61,6 @@ mod metrics;
 mod options;
 mod outbox;
 mod patience;
-mod proxies;
 mod refusal;
 mod request;
 mod requests;

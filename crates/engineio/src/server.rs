@@ -24,7 +24,7 @@ use crate::limits::connections::Connections;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
 use crate::outbox::Bounds;
-use crate::proxies::TrustedProxies;
+use crate::request::proxies::TrustedProxies;
 use crate::service::EngineService;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};

@@ -12,7 +12,7 @@ use crate::options::deflate::Deflate;
 use crate::options::functions::{AllowRequest, GenerateId};
 use crate::options::origins::Origins;
 use crate::options::subprotocols::Subprotocols;
-use crate::proxies::TrustedProxies;
+use crate::request::proxies::TrustedProxies;
 
 pub(crate) mod cors;
 pub(crate) mod deflate;

@@ -10,7 +10,9 @@ use http::Extensions;
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
-use crate::proxies::TrustedProxies;
+use crate::request::proxies::TrustedProxies;
+
+pub(crate) mod proxies;
 
 /// Where the peer's TCP connection comes from. Our own listener puts it into the extensions of
 /// each request; under another HTTP server a layer of the application does, if it is wanted.
