@@ -56,8 +56,6 @@ mod layer;
 mod limits;
 mod listen;
 mod mailbox;
-#[cfg(feature = "metrics")]
-mod metrics;
 mod options;
 mod outbox;
 mod patience;
@@ -92,8 +90,6 @@ pub use limits::bucket::Rate;
 pub use limits::fair::whom_to_cut;
 pub use limits::{Limit, LimitCounts};
 pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
-#[cfg(feature = "metrics")]
-pub use metrics::describe_metrics;
 pub use options::cors::Cors;
 pub use options::deflate::Deflate;
 pub use options::functions::{
@@ -113,6 +109,8 @@ pub use socket::{Closed, Detail, Socket};
 #[doc(hidden)]
 pub use span::in_current_span;
 pub use stats::Stats;
+#[cfg(feature = "metrics")]
+pub use stats::metrics::describe_metrics;
 
 /// The target of spans; events have that of their module, which begins with it.
 const TARGET: &str = "engineio";

@@ -12,6 +12,9 @@ use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 use crate::limits::{Limit, LimitCounters, LimitCounts};
 use crate::socket::{Detail, Socket};
 
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
+
 macro_rules! stats {
     (
         each_message { $($(#[$hot_doc:meta])* $hot:ident,)* }
