@@ -10,8 +10,8 @@ use http::{Response, StatusCode};
 
 use crate::compression::Coding;
 use crate::handshake::Accepted;
-use crate::mailbox::PollAnswer;
 use crate::requests::Asked;
+use crate::session::mailbox::PollAnswer;
 
 /// Adds what is due to every answer below the path, whoever made it; but for those to a request for
 /// an upgrade, which are no matter of a page's scripts.

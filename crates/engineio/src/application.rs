@@ -7,7 +7,7 @@ use engineio_proto::{CloseReason, Message};
 
 use crate::closing::Parting;
 use crate::limits::Limit;
-use crate::socket::{Detail, Socket};
+use crate::session::socket::{Detail, Socket};
 
 /// The layer above one session.
 ///

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use engineio_proto::guard;
 
 use crate::outbox::Removed;
-use crate::socket::Socket;
+use crate::session::socket::Socket;
 
 /// This many sessions are flushed by the thread that emitted. Of more, the rest is shared out to the
 /// runtime's workers, who look at their other tasks after each portion of this size: some 0.3 ms.

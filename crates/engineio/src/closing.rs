@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::limits::Limit;
 use crate::server::{Engine, Phase};
-use crate::socket::{Shared, Socket};
+use crate::session::socket::{Shared, Socket};
 
 /// The end of a server, see [`Server::close`]. Await it for the end of all sessions and of all
 /// connections of the server's own listeners.

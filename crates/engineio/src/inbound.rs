@@ -16,7 +16,7 @@ use crate::limits::Limit;
 use crate::limits::addresses;
 use crate::limits::fair::whom_to_cut;
 use crate::server::Engine;
-use crate::socket::{Detail, Socket};
+use crate::session::socket::{Detail, Socket};
 
 /// The sum over all sessions.
 #[derive(Debug)]

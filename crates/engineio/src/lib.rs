@@ -50,12 +50,10 @@ mod gate;
 mod guarded;
 mod handshake;
 mod heads;
-mod id;
 mod inbound;
 mod layer;
 mod limits;
 mod listen;
-mod mailbox;
 mod options;
 mod outbox;
 mod patience;
@@ -66,9 +64,9 @@ mod rest;
 mod scratch;
 mod server;
 mod service;
+mod session;
 #[cfg(feature = "signal")]
 mod signals;
-mod socket;
 mod span;
 mod spelling;
 mod stats;
@@ -84,7 +82,6 @@ pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
 };
 pub use gate::Gate;
-pub use id::random as random_id;
 pub use layer::EngineLayer;
 pub use limits::bucket::Rate;
 pub use limits::fair::whom_to_cut;
@@ -103,9 +100,10 @@ pub use outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use service::{EngineService, Intercept};
+pub use session::id::random as random_id;
+pub use session::socket::{Closed, Detail, Socket};
 #[cfg(feature = "signal")]
 pub use signals::Signals;
-pub use socket::{Closed, Detail, Socket};
 #[doc(hidden)]
 pub use span::in_current_span;
 pub use stats::Stats;

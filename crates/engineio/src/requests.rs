@@ -17,13 +17,13 @@ use crate::answers;
 use crate::compression::Coding;
 use crate::inbound;
 use crate::limits::Limit;
-use crate::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
 use crate::options::Options;
 use crate::options::cors::AllowedOrigin;
 use crate::patience;
 use crate::rest::{RequestBody, Unread};
 use crate::server::Engine;
-use crate::socket::{Detail, Socket};
+use crate::session::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
+use crate::session::socket::{Detail, Socket};
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]

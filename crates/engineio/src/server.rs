@@ -26,7 +26,7 @@ use crate::options::{Options, OptionsError};
 use crate::outbox::Bounds;
 use crate::request::proxies::TrustedProxies;
 use crate::service::EngineService;
-use crate::socket::Socket;
+use crate::session::socket::Socket;
 use crate::stats::{Counters, Stats};
 
 /// An Engine.IO server; a handle, cheap to clone.

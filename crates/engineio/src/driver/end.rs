@@ -22,7 +22,7 @@ use crate::application::Application;
 use crate::limits::Limit;
 use crate::outbox::Link;
 use crate::scratch;
-use crate::socket::Detail;
+use crate::session::socket::Detail;
 use crate::transport::websocket::WebSocket;
 
 /// How the peer of an ended session learns of it.

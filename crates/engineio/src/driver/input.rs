@@ -19,7 +19,7 @@ use engineio_proto::{
 use super::{Driver, Stage, Transport};
 use crate::limits::Limit;
 use crate::scratch;
-use crate::socket::Detail;
+use crate::session::socket::Detail;
 use crate::span;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 
 use crate::limits::{Limit, LimitCounters, LimitCounts};
-use crate::socket::{Detail, Socket};
+use crate::session::socket::{Detail, Socket};
 
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;

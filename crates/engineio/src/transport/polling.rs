@@ -9,8 +9,8 @@ use std::task::Context;
 use engineio_proto::{Outgoing, PacketType, Protocol, payload};
 
 use crate::limits::Limit;
-use crate::mailbox::{Poll, PollAnswer};
-use crate::socket::Socket;
+use crate::session::mailbox::{Poll, PollAnswer};
+use crate::session::socket::Socket;
 
 /// The parked poll, if there is one.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
 use crate::closing::Parting;
-use crate::socket::{Detail, Socket};
+use crate::session::socket::{Detail, Socket};
 use crate::transport::websocket::WebSocket;
 
 /// A message to the driver.

@@ -15,10 +15,10 @@ use crate::batch;
 use crate::closing::Parting;
 use crate::gate::Gate;
 use crate::inbound::Kept;
-use crate::mailbox::{Mail, Mailbox};
 use crate::outbox::{Cost, Link, Outbox, Push, Todo};
 use crate::request::Request;
 use crate::server::Engine;
+use crate::session::mailbox::{Mail, Mailbox};
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
 

@@ -1,0 +1,6 @@
+//! A session as others see it: the handle, what is handed to its task through the mailbox, and its
+//! id. The task itself is the driver's.
+
+pub(crate) mod id;
+pub(crate) mod mailbox;
+pub(crate) mod socket;
