@@ -45,10 +45,10 @@ use crate::transport::websocket::WebSocket;
 
 mod end;
 mod input;
-mod rates;
+mod throttle;
 
 use end::Farewell;
-use rates::Rates;
+use throttle::Rates;
 
 /// The future of a session's task.
 pub(crate) struct Driver {
