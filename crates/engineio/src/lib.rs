@@ -38,15 +38,12 @@
 mod alarm;
 mod answers;
 mod application;
-mod backlog;
-mod batch;
 mod body;
 mod closing;
 mod compression;
 mod connection;
 mod crossing;
 mod driver;
-mod gate;
 mod guarded;
 mod handshake;
 mod heads;
@@ -55,7 +52,7 @@ mod layer;
 mod limits;
 mod listen;
 mod options;
-mod outbox;
+mod outbound;
 mod patience;
 mod refusal;
 mod request;
@@ -73,7 +70,6 @@ mod stats;
 mod transport;
 
 pub use application::{Application, Context, IntoApplication};
-pub use batch::{Before, fan_out};
 pub use body::Body;
 pub use closing::{Closing, Draining, Parting};
 pub use compression::Coding;
@@ -81,7 +77,6 @@ pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
 };
-pub use gate::Gate;
 pub use layer::EngineLayer;
 pub use limits::bucket::Rate;
 pub use limits::fair::whom_to_cut;
@@ -96,7 +91,9 @@ pub use options::functions::{
 pub use options::origins::{Origins, Refused};
 pub use options::subprotocols::Subprotocols;
 pub use options::{Cookie, Options, OptionsError};
-pub use outbox::Push;
+pub use outbound::batch::{Before, fan_out};
+pub use outbound::gate::Gate;
+pub use outbound::outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use service::{EngineService, Intercept};

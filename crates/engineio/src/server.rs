@@ -23,7 +23,7 @@ use crate::limits::addresses::AddressTable;
 use crate::limits::connections::Connections;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
-use crate::outbox::Bounds;
+use crate::outbound::outbox::Bounds;
 use crate::request::proxies::TrustedProxies;
 use crate::service::EngineService;
 use crate::session::socket::Socket;

@@ -20,7 +20,7 @@ use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation
 use super::{Driver, Stage, Transport};
 use crate::application::Application;
 use crate::limits::Limit;
-use crate::outbox::Link;
+use crate::outbound::outbox::Link;
 use crate::scratch;
 use crate::session::socket::Detail;
 use crate::transport::websocket::WebSocket;

@@ -30,10 +30,10 @@ use tokio::time::Sleep;
 
 use crate::TARGET;
 use crate::application::Application;
-use crate::batch::{self, Batch};
 use crate::limits::Limit;
 use crate::limits::addresses::Place;
-use crate::outbox::Link;
+use crate::outbound::batch::{self, Batch};
+use crate::outbound::outbox::Link;
 use crate::patience;
 use crate::server::Engine;
 use crate::session::mailbox::{Mail, Post};

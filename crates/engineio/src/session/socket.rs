@@ -11,11 +11,11 @@ use engineio_proto::{
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
-use crate::batch;
 use crate::closing::Parting;
-use crate::gate::Gate;
 use crate::inbound::Kept;
-use crate::outbox::{Cost, Link, Outbox, Push, Todo};
+use crate::outbound::batch;
+use crate::outbound::gate::Gate;
+use crate::outbound::outbox::{Cost, Link, Outbox, Push, Todo};
 use crate::request::Request;
 use crate::server::Engine;
 use crate::session::mailbox::{Mail, Mailbox};

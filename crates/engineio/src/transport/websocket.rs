@@ -18,7 +18,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use crate::guarded::Guarded;
 use crate::limits::connections::ConnectionPlace;
 use crate::options::Options;
-use crate::outbox::Encoding;
+use crate::outbound::outbox::Encoding;
 use crate::scratch;
 
 /// An upgraded connection.

@@ -25,19 +25,13 @@ use engineio_proto::guard::{self, Held, lock};
 use engineio_proto::{Outgoing, Protocol, SlowConsumer};
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::gate::Gate;
+use crate::outbound::gate::Gate;
 
-mod encoding;
-mod full;
-mod queue;
-mod removed;
-mod write;
-
-pub(crate) use encoding::Encoding;
-pub(crate) use full::{Bounds, Cost};
-use queue::{End, Queue, Sink};
-pub(crate) use removed::Removed;
-use write::{Written, write_packets};
+pub(crate) use super::encoding::Encoding;
+pub(crate) use super::overflow::{Bounds, Cost};
+use super::queue::{End, Queue, Sink};
+pub(crate) use super::removed::Removed;
+use super::write::{Written, write_packets};
 
 /// What became of a pushed packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use engineio_proto::{Outgoing, SlowConsumer};
 
-use super::Removed;
 use super::queue::Queue;
-use crate::backlog::Backlog;
+use super::removed::Removed;
 use crate::limits::Limit;
 use crate::options::Options;
+use crate::outbound::backlog::Backlog;
 
 /// The bounds of a server's outboxes: of each, and of all together.
 #[derive(Debug)]

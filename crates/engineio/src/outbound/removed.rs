@@ -2,14 +2,15 @@
 //!
 //! Bytes may have an owner of the user's, a waker is code of whoever polls, and the way to the socket
 //! makes a system call as it is dropped. Who pushes may hold a lock of its own, that of the rooms: then
-//! the batch keeps what was removed until the fan-out is over, see [`crate::batch`].
+//! the batch keeps what was removed until the fan-out is over, see [`crate::outbound::batch`].
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
 use engineio_proto::{Outgoing, guard};
 
-use super::{Encoding, Queue, Sink};
+use super::encoding::Encoding;
+use super::queue::{Queue, Sink};
 
 /// What was taken out of a queue.
 #[derive(Debug)]

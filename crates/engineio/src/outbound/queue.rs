@@ -6,9 +6,9 @@ use std::task::Waker;
 use engineio_proto::Outgoing;
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::outbox::{Bounds, Encoding, Link, Todo};
 use super::write::Written;
-use super::{Bounds, Encoding, Link, Todo};
-use crate::backlog::Backlog;
+use crate::outbound::backlog::Backlog;
 
 #[derive(Debug)]
 pub(super) struct Queue {

@@ -8,7 +8,7 @@ use engineio_proto::websocket::deflate::{Deflation, WindowBits};
 use engineio_proto::websocket::frame::{self, Opcode};
 use engineio_proto::{Deflated, Outgoing, PacketType, Part, Protocol};
 
-use super::{Encoding, Wire};
+use super::outbox::{Encoding, Wire};
 use crate::scratch;
 
 /// What a write took off a batch.

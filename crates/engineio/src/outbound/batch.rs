@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use engineio_proto::guard;
 
-use crate::outbox::Removed;
+use crate::outbound::outbox::Removed;
 use crate::session::socket::Socket;
 
 /// This many sessions are flushed by the thread that emitted. Of more, the rest is shared out to the

@@ -3,7 +3,7 @@
 use engineio_proto::PacketType;
 
 use super::*;
-use crate::backlog::Backlog;
+use crate::outbound::backlog::Backlog;
 
 fn outbox() -> Outbox {
     let bounds = Bounds {
