@@ -36,19 +36,15 @@
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
 mod alarm;
-mod answers;
 mod application;
-mod body;
 mod closing;
-mod compression;
 mod connection;
 mod crossing;
 mod driver;
 mod guarded;
-mod handshake;
 mod heads;
+mod http;
 mod inbound;
-mod layer;
 mod limits;
 mod listen;
 mod options;
@@ -56,11 +52,8 @@ mod outbound;
 mod patience;
 mod refusal;
 mod request;
-mod requests;
-mod rest;
 mod scratch;
 mod server;
-mod service;
 mod session;
 #[cfg(feature = "signal")]
 mod signals;
@@ -70,14 +63,15 @@ mod stats;
 mod transport;
 
 pub use application::{Application, Context, IntoApplication};
-pub use body::Body;
 pub use closing::{Closing, Draining, Parting};
-pub use compression::Coding;
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
 };
-pub use layer::EngineLayer;
+pub use http::body::Body;
+pub use http::content_coding::Coding;
+pub use http::layer::EngineLayer;
+pub use http::service::{EngineService, Intercept};
 pub use limits::bucket::Rate;
 pub use limits::fair::whom_to_cut;
 pub use limits::{Limit, LimitCounts};
@@ -96,7 +90,6 @@ pub use outbound::gate::Gate;
 pub use outbound::outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
-pub use service::{EngineService, Intercept};
 pub use session::id::random as random_id;
 pub use session::socket::{Closed, Detail, Socket};
 #[cfg(feature = "signal")]

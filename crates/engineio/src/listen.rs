@@ -26,10 +26,10 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::alarm::Alarm;
-use crate::answers;
 use crate::connection::Connection;
 use crate::guarded::Guarded;
 use crate::heads;
+use crate::http::answers;
 use crate::limits::Limit;
 use crate::limits::addresses::ConnectionOf;
 use crate::limits::connections::{ConnectionPlace, Presence};

@@ -13,11 +13,11 @@ use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::answers;
 use crate::heads::HeadError;
+use crate::http::answers;
+use crate::http::request_body;
 use crate::limits::Limit;
 use crate::options::Options;
-use crate::rest;
 use crate::stats::Counters;
 
 impl HeadError {
@@ -67,7 +67,7 @@ pub(crate) struct Rest {
 impl Rest {
     /// Of a head that was refused there may be a body behind it.
     pub(crate) fn new(options: &Options) -> Self {
-        Self { bytes: rest::most(options), time: options.close_timeout }
+        Self { bytes: request_body::most(options), time: options.close_timeout }
     }
 }
 
@@ -103,7 +103,7 @@ where
     }
     let mut rest = io.take(bytes as u64);
     let mut buffer = [0; 4096];
-    while matches!(timeout(rest::PAUSE, rest.read(&mut buffer)).await, Ok(Ok(1..))) {}
+    while matches!(timeout(request_body::PAUSE, rest.read(&mut buffer)).await, Ok(Ok(1..))) {}
 }
 
 fn on_the_wire(answer: &Response<Bytes>) -> Vec<u8> {

@@ -17,15 +17,15 @@ use tokio::sync::{Notify, watch};
 use crate::application::{Application, Context, IntoApplication};
 use crate::closing::{Closing, Draining, Told};
 use crate::crossing::Crossings;
+use crate::http::layer::EngineLayer;
+use crate::http::service::EngineService;
 use crate::inbound::Inbound;
-use crate::layer::EngineLayer;
 use crate::limits::addresses::AddressTable;
 use crate::limits::connections::Connections;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
 use crate::outbound::outbox::Bounds;
 use crate::request::proxies::TrustedProxies;
-use crate::service::EngineService;
 use crate::session::socket::Socket;
 use crate::stats::{Counters, Stats};
 

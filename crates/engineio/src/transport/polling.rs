@@ -1,7 +1,7 @@
 //! The polling transport: the poll that waits for packets.
 //!
 //! Requests reach the driver through its mailbox; the answer goes back to the request's own future
-//! in [`crate::requests`], and [`crate::answers`] adds the HTTP part.
+//! in [`crate::http::polling`], and [`crate::http::answers`] adds the HTTP part.
 
 use std::collections::VecDeque;
 use std::task::Context;

@@ -2,8 +2,8 @@
 
 use tower_layer::Layer;
 
+use crate::http::service::EngineService;
 use crate::server::Server;
-use crate::service::EngineService;
 
 /// Puts the engine in front of a service: see [`Server::layer`].
 #[derive(Clone, Debug)]

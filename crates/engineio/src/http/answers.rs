@@ -8,9 +8,9 @@ use engineio_proto::payload::{ContentType, jsonp};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
-use crate::compression::Coding;
-use crate::handshake::Accepted;
-use crate::requests::Asked;
+use crate::http::content_coding::Coding;
+use crate::http::open::Accepted;
+use crate::http::polling::Asked;
 use crate::session::mailbox::PollAnswer;
 
 /// Adds what is due to every answer below the path, whoever made it; but for those to a request for

@@ -15,8 +15,8 @@ use http::request::Parts;
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::body::Body;
-use crate::handshake;
+use crate::http::body::Body;
+use crate::http::open;
 use crate::server::Engine;
 
 /// A service that answers the engine's requests and passes on all others.
@@ -79,7 +79,7 @@ where
             let (parts, body) = request.into_parts();
             if let Some(answer) = intercept.intercept(&parts, &rest) {
                 let request = Request::from_parts(parts, body);
-                let answer = handshake::pass(&self.engine, request, answer);
+                let answer = open::pass(&self.engine, request, answer);
                 return Box::pin(async move { Ok(answer.map(Body::own)) });
             }
             return self.own(Request::from_parts(parts, body));
@@ -94,7 +94,7 @@ impl<S> EngineService<S> {
         B: http_body::Body + Send + 'static,
         B::Data: Send,
     {
-        let answer = handshake::answer(Arc::clone(&self.engine), request);
+        let answer = open::answer(Arc::clone(&self.engine), request);
         Box::pin(answer.map(|answer| Ok(answer.map(Body::own))))
     }
 }

@@ -1,6 +1,6 @@
 //! The engine's requests: the checks in the order of the reference, and the opening of sessions.
 //!
-//! Requests of a session that exists go on to [`crate::requests`].
+//! Requests of a session that exists go on to [`crate::http::polling`].
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use tokio::sync::oneshot;
 use tracing::field::Empty;
 
 use crate::TARGET;
-use crate::answers;
-use crate::compression::Coding;
 use crate::driver::Driver;
+use crate::http::answers;
+use crate::http::content_coding::Coding;
+use crate::http::polling::{self, Asked};
+use crate::http::request_body::RequestBody;
 use crate::limits::Limit;
 use crate::options::functions::{self, Panicked};
 use crate::patience;
 use crate::request;
-use crate::requests::{self, Asked};
-use crate::rest::RequestBody;
 use crate::server::{Engine, NotInserted};
 use crate::session::id;
 use crate::session::mailbox::Poll;
@@ -195,7 +195,7 @@ async fn route<B: http_body::Body>(
             && upgrade.is_none()
             && transport == TransportKind::Polling;
         return match is_poll {
-            true => Ok(requests::without_session(engine, sid, asked)?),
+            true => Ok(polling::without_session(engine, sid, asked)?),
             false => Err(HandshakeError::UnknownSession.into()),
         };
     };
@@ -214,7 +214,7 @@ async fn route<B: http_body::Body>(
     if socket.transport() != transport {
         return Err(HandshakeError::BadRequest.into());
     }
-    Ok(requests::answer(engine, &socket, asked, request, body).await?)
+    Ok(polling::answer(engine, &socket, asked, request, body).await?)
 }
 
 /// Opens a session.

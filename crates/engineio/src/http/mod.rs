@@ -1,0 +1,13 @@
+//! HTTP requests to sessions: a tower service, whatever HTTP server is below it.
+//!
+//! `service` finds the requests of the engine, `open` begins sessions, `polling` answers the polls and
+//! POSTs of those that exist; what goes back is made in `answers`.
+
+pub(crate) mod answers;
+pub(crate) mod body;
+pub(crate) mod content_coding;
+pub(crate) mod layer;
+pub(crate) mod open;
+pub(crate) mod polling;
+pub(crate) mod request_body;
+pub(crate) mod service;
