@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use engineio_proto::{CloseReason, Message};
 
-use crate::closing::Parting;
+use crate::close::Parting;
 use crate::limits::Limit;
 use crate::session::socket::{Detail, Socket};
 

@@ -35,14 +35,10 @@
 //! `service` → `driver`, with `transport` → [`Application`]; and back: [`Socket`] → `outbox` →
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
-mod alarm;
 mod application;
-mod closing;
-mod connection;
+mod close;
 mod crossing;
 mod driver;
-mod guarded;
-mod heads;
 mod http;
 mod inbound;
 mod limits;
@@ -50,7 +46,6 @@ mod listen;
 mod options;
 mod outbound;
 mod patience;
-mod refusal;
 mod request;
 mod scratch;
 mod server;
@@ -58,12 +53,11 @@ mod session;
 #[cfg(feature = "signal")]
 mod signals;
 mod span;
-mod spelling;
 mod stats;
 mod transport;
 
 pub use application::{Application, Context, IntoApplication};
-pub use closing::{Closing, Draining, Parting};
+pub use close::{Closing, Draining, Parting};
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use crate::application::{Application, Context, IntoApplication};
-use crate::closing::{Closing, Draining, Told};
+use crate::close::{Closing, Draining, Told};
 use crate::crossing::Crossings;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;

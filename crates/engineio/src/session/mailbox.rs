@@ -13,7 +13,7 @@ use engineio_proto::payload::{self, ContentType};
 use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
-use crate::closing::Parting;
+use crate::close::Parting;
 use crate::session::socket::{Detail, Socket};
 use crate::transport::websocket::WebSocket;
 

@@ -11,7 +11,7 @@ use engineio_proto::{
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
-use crate::closing::Parting;
+use crate::close::Parting;
 use crate::inbound::Kept;
 use crate::outbound::batch;
 use crate::outbound::gate::Gate;

@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::guarded::Guarded;
 use crate::limits::connections::ConnectionPlace;
+use crate::listen::stream::Guarded;
 use crate::options::Options;
 use crate::outbound::outbox::Encoding;
 use crate::scratch;

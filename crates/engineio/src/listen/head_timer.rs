@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use engineio_proto::guard::lock;
 use hyper::rt::{Sleep, Timer};
 
-use crate::connection::Connection;
+use crate::listen::connection::Connection;
 use crate::patience;
 
 /// The timer of one connection, for hyper.

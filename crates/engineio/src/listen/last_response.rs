@@ -13,10 +13,10 @@ use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::heads::HeadError;
 use crate::http::answers;
 use crate::http::request_body;
 use crate::limits::Limit;
+use crate::listen::heads::HeadError;
 use crate::options::Options;
 use crate::stats::Counters;
 

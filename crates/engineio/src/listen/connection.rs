@@ -3,8 +3,8 @@
 //!
 //! There is none before the first byte has come, nor behind the change to WebSocket.
 //!
-//! [`Guarded`]: crate::guarded::Guarded
-//! [`Alarm`]: crate::alarm::Alarm
+//! [`Guarded`]: crate::listen::stream::Guarded
+//! [`Alarm`]: crate::listen::head_timer::Alarm
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,8 +13,8 @@ use std::time::Duration;
 use engineio_proto::guard::lock;
 use tokio::time::Instant;
 
-use crate::alarm::Armed;
 use crate::limits::addresses::ConnectionOf;
+use crate::listen::head_timer::Armed;
 use crate::options::Options;
 
 /// One connection, as long as the HTTP server has it.

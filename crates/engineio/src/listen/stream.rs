@@ -5,10 +5,10 @@
 //! and a TCP stream is taken out of this wrapper.
 //!
 //! The head of the answer that switches protocols is written in another spelling, see
-//! [`crate::spelling`].
+//! [`crate::listen::spelling`].
 //!
 //! Behind a head that is refused the HTTP server sees the end of the stream. It has answered all
-//! requests before by then, says nothing itself, and gives the stream back, see [`crate::refusal`].
+//! requests before by then, says nothing itself, and gives the stream back, see [`crate::listen::last_response`].
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::Connection;
-use crate::heads::{HeadError, Heads};
 use crate::limits::connections::ConnectionPlace;
+use crate::listen::connection::Connection;
+use crate::listen::heads::{HeadError, Heads};
+use crate::listen::spelling::Respelled;
 use crate::options::Options;
 use crate::patience::Wait;
-use crate::spelling::Respelled;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct Guarded<Io> {

@@ -25,20 +25,26 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::alarm::Alarm;
-use crate::connection::Connection;
-use crate::guarded::Guarded;
-use crate::heads;
 use crate::http::answers;
 use crate::limits::Limit;
 use crate::limits::addresses::ConnectionOf;
 use crate::limits::connections::{ConnectionPlace, Presence};
+use crate::listen::connection::Connection;
+use crate::listen::head_timer::Alarm;
+use crate::listen::last_response::Rest;
+use crate::listen::stream::Guarded;
 use crate::patience;
-use crate::refusal::{self, Rest};
 use crate::request::{RemoteAddr, Secure};
 use crate::scratch;
 use crate::server::{Engine, Phase};
 use crate::stats::Counters;
+
+pub(crate) mod connection;
+pub(crate) mod head_timer;
+pub(crate) mod heads;
+pub(crate) mod last_response;
+pub(crate) mod spelling;
+pub(crate) mod stream;
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;
@@ -457,7 +463,7 @@ async fn serve_http<Io, S>(
             let answer = refused.answer(options);
             let (io, _, place) = io.into_parts();
             Box::pin(async move {
-                refusal::say(io, &answer, rest).await;
+                last_response::say(io, &answer, rest).await;
                 drop(place);
             })
         }
@@ -465,7 +471,7 @@ async fn serve_http<Io, S>(
         None if io.is_left_unread() => {
             let (io, _, place) = io.into_parts();
             Box::pin(async move {
-                refusal::linger(io, rest).await;
+                last_response::linger(io, rest).await;
                 drop(place);
             })
         }
@@ -488,7 +494,7 @@ where
     let saying = async {
         let mut first = [0; 512];
         if matches!(io.read(&mut first).await, Ok(1..)) {
-            refusal::say(io, &answers::unavailable(message), rest).await;
+            last_response::say(io, &answers::unavailable(message), rest).await;
         }
     };
     tokio::select! {
