@@ -19,8 +19,8 @@ use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::engine::{Engine, Phase};
 use crate::limits::Limit;
-use crate::server::{Engine, Phase};
 use crate::session::socket::{Shared, Socket};
 
 /// The end of a server, see [`Server::close`]. Await it for the end of all sessions and of all

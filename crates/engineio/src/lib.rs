@@ -37,10 +37,9 @@
 
 mod application;
 mod close;
-mod crossing;
 mod driver;
+mod engine;
 mod http;
-mod inbound;
 mod limits;
 mod listen;
 mod options;

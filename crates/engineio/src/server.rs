@@ -1,102 +1,25 @@
-//! The engine: its sessions, and the end of them all.
+//! The handle of a server: the ways in and out.
 
-use std::borrow::Borrow;
-use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
-use engineio_proto::guard::{self, lock};
-use engineio_proto::{Message, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, watch};
 
-use crate::application::{Application, Context, IntoApplication};
-use crate::close::{Closing, Draining, Told};
-use crate::crossing::Crossings;
+use crate::application::IntoApplication;
+use crate::close::{Closing, Draining};
+use crate::engine::Engine;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
-use crate::inbound::Inbound;
-use crate::limits::addresses::AddressTable;
-use crate::limits::connections::Connections;
 use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
-use crate::outbound::outbox::Bounds;
-use crate::request::proxies::TrustedProxies;
 use crate::session::socket::Socket;
-use crate::stats::{Counters, Stats};
+use crate::stats::Stats;
 
 /// An Engine.IO server; a handle, cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Server(Arc<Engine>);
-
-pub(crate) struct Engine {
-    pub(crate) options: Options,
-    pub(crate) proxies: TrustedProxies,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) bounds: Arc<Bounds>,
-    pub(crate) inbound: Inbound,
-    pub(crate) connections: Arc<Connections>,
-    sessions: Mutex<Sessions>,
-    /// `None`: nothing is bounded by address.
-    pub(crate) addresses: Option<AddressTable>,
-    pub(crate) crossings: Crossings,
-    application: OnceLock<Box<dyn IntoApplication>>,
-    pub(crate) closing: AtomicBool,
-    /// Set once the server closes.
-    pub(crate) told: OnceLock<Arc<Told>>,
-    /// How many [`Draining`]s there are, also those that came to their end.
-    pub(crate) draining: AtomicUsize,
-    /// Ways to drop the listeners.
-    pub(crate) listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
-    pub(crate) phase: watch::Sender<Phase>,
-    /// Told when the last session or the last connection of our own listeners ended.
-    pub(crate) ended: Notify,
-}
-
-/// What our own listeners and their connections do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    Run,
-    /// Listeners are gone; connections go on until each session has ended, or has been fetched what
-    /// waits for its next poll.
-    Linger,
-    /// Connections end after the request that they serve.
-    Finish,
-    /// Connections end at once.
-    Abort,
-}
-
-/// The sessions whose tasks run.
-#[derive(Default)]
-struct Sessions {
-    /// Those that requests find.
-    by_id: HashSet<ById>,
-    /// Those that are over for requests, but whose peers must still learn of it.
-    leaving: HashSet<ByIdentity>,
-}
-
-/// A session in the table, found by its id.
-struct ById(Socket);
-
-/// A session that has given its id free.
-struct ByIdentity(Socket);
-
-/// Why a session was not put into the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotInserted {
-    /// There is one with its id.
-    Taken,
-    /// There are `max_sessions`.
-    Full,
-    /// The server is closed.
-    Closing,
-    /// The server is being drained.
-    Draining,
-}
 
 impl Server {
     /// A server with these options.
@@ -104,33 +27,14 @@ impl Server {
     /// # Errors
     /// The first option that makes no sense.
     pub fn new(options: Options) -> Result<Self, OptionsError> {
-        options.check()?;
-        let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
-        Ok(Self(Arc::new(Engine {
-            bounds: Arc::new(Bounds::new(&options)),
-            inbound: Inbound::new(options.max_total_inbound_bytes),
-            connections: Arc::new(Connections::new(options.max_connections)),
-            addresses: AddressTable::new(&options),
-            crossings: Crossings::default(),
-            options,
-            proxies,
-            counters: Arc::default(),
-            sessions: Mutex::default(),
-            application: OnceLock::new(),
-            closing: AtomicBool::new(false),
-            told: OnceLock::new(),
-            draining: AtomicUsize::new(0),
-            listeners: Mutex::default(),
-            phase: watch::Sender::new(Phase::Run),
-            ended: Notify::new(),
-        })))
+        Ok(Self(Arc::new(Engine::new(options)?)))
     }
 
     /// Says what becomes of new sessions. Before it is said, what they send is dropped.
     ///
     /// The first call counts: sessions have one layer above them. False: it was not the first.
     pub fn on_connection(&self, application: impl IntoApplication) -> bool {
-        self.0.application.set(Box::new(application)).is_ok()
+        self.0.set_application(application)
     }
 
     /// Listens on a port, an address or a `"host:port"`; other paths are answered 404.
@@ -307,238 +211,4 @@ impl Server {
     pub fn is_draining(&self) -> bool {
         self.0.is_draining() || self.0.is_closing()
     }
-}
-
-impl Engine {
-    /// Goes on to a later phase.
-    pub(crate) fn advance(&self, to: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let is_later = to > *phase;
-            *phase = to.max(*phase);
-            is_later
-        });
-    }
-
-    /// Marks the server as draining; the sessions that are to be closed.
-    pub(crate) fn start_draining(&self) -> Vec<Socket> {
-        let sessions = lock(&self.sessions);
-        // under the lock: who is not in the table now will not come into it
-        self.draining.fetch_add(1, Ordering::AcqRel);
-        sessions.by_id.iter().map(|session| session.0.clone()).collect()
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire) > 0
-    }
-
-    /// Whether connections are to end after the request that they serve.
-    pub(crate) fn is_finishing(&self) -> bool {
-        self.is_closing() && *self.phase.borrow() >= Phase::Finish
-    }
-
-    pub(crate) fn session(&self, id: &str) -> Option<Socket> {
-        lock(&self.sessions).by_id.get(id).map(|session| session.0.clone())
-    }
-
-    /// Puts a session into the table.
-    pub(crate) fn insert(&self, socket: &Socket) -> Result<(), NotInserted> {
-        let mut sessions = lock(&self.sessions);
-        // under the lock, which the closing server takes after it set the mark
-        if self.is_closing() {
-            return Err(NotInserted::Closing);
-        }
-        if self.is_draining() {
-            return Err(NotInserted::Draining);
-        }
-        if self.is_full() {
-            return Err(NotInserted::Full);
-        }
-        if !sessions.by_id.insert(ById(socket.clone())) {
-            return Err(NotInserted::Taken);
-        }
-        self.counters.session_opened();
-        Ok(())
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.options.max_sessions.is_some_and(|max| self.session_count() >= max)
-    }
-
-    /// Requests do not find the session any more.
-    pub(crate) fn forget(&self, socket: &Socket) {
-        let mut sessions = lock(&self.sessions);
-        if sessions.take(socket) {
-            sessions.leaving.insert(ByIdentity(socket.clone()));
-        }
-        let is_last = sessions.by_id.is_empty();
-        drop(sessions);
-        self.finish_after(is_last);
-    }
-
-    /// With the last session that requests could find, connections of a closed server have done
-    /// their duty.
-    fn finish_after(&self, is_last: bool) {
-        if is_last && self.is_closing() {
-            self.advance(Phase::Finish);
-        }
-    }
-
-    /// The session's task ended.
-    pub(crate) fn session_gone(&self, socket: &Socket) {
-        let mut sessions = lock(&self.sessions);
-        if !sessions.take(socket) {
-            sessions.leaving.remove(&ByIdentity(socket.clone()));
-            shrink(&mut sessions.leaving);
-        }
-        let is_last = sessions.by_id.is_empty();
-        drop(sessions);
-        self.counters.session_gone();
-        let _ = guard::call(|| self.finish_after(is_last));
-        let _ = guard::call(|| self.ended.notify_waiters()); // whoever waits is code of others
-    }
-
-    /// Those that requests find.
-    pub(crate) fn open_sessions(&self) -> Vec<Socket> {
-        lock(&self.sessions).by_id.iter().map(|session| session.0.clone()).collect()
-    }
-
-    pub(crate) fn all_sessions(&self) -> Vec<Socket> {
-        let sessions = lock(&self.sessions);
-        let leaving = sessions.leaving.iter().map(|session| &session.0);
-        sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
-    }
-
-    pub(crate) fn session_count(&self) -> usize {
-        self.counters.sessions.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn allows(&self, transport: TransportKind) -> bool {
-        self.options.transports.contains(&transport)
-    }
-
-    /// What a polling session may be upgraded to.
-    pub(crate) fn upgrades(&self) -> &'static [TransportKind] {
-        match self.options.allow_upgrades && self.allows(TransportKind::WebSocket) {
-            true => &[TransportKind::WebSocket],
-            false => &[],
-        }
-    }
-
-    pub(crate) fn application(&self, socket: &Socket) -> Box<dyn Application> {
-        match self.application.get() {
-            Some(application) => application.application(socket),
-            None => Box::new(Nobody),
-        }
-    }
-
-    /// Keeps the way to drop a listener; at once, if the server is closed.
-    pub(crate) fn keep_listener(&self, stop: Box<dyn FnOnce() + Send>) {
-        let mut listeners = lock(&self.listeners);
-        if self.is_closing() {
-            drop(listeners);
-            stop();
-        } else {
-            listeners.push(stop);
-        }
-    }
-
-    /// The end of all sessions, and of all listeners and connections of ours.
-    pub(crate) async fn all_ended(&self) {
-        self.until(|| self.session_count() == 0 && self.phase.receiver_count() == 0).await;
-    }
-
-    /// The end of all sessions, of a server that takes no new ones.
-    pub(crate) async fn no_sessions(&self) {
-        self.until(|| self.session_count() == 0).await;
-    }
-
-    /// The end of all sessions of a closed server.
-    pub(crate) async fn sessions_ended(&self) {
-        self.until(|| self.is_closing() && self.session_count() == 0).await;
-    }
-
-    async fn until(&self, is_so: impl Fn() -> bool) {
-        loop {
-            // registered before looking, so that no end is missed
-            let mut ended = std::pin::pin!(self.ended.notified());
-            ended.as_mut().enable();
-            if is_so() {
-                return;
-            }
-            ended.await;
-        }
-    }
-}
-
-impl Sessions {
-    /// Takes a session out from under its id. False: it is not there.
-    fn take(&mut self, socket: &Socket) -> bool {
-        let is_there = self.by_id.get(socket.id()).is_some_and(|session| session.0.is_same(socket));
-        if is_there {
-            self.by_id.remove(socket.id());
-            shrink(&mut self.by_id);
-        }
-        is_there
-    }
-}
-
-/// A burst leaves a large table behind; an idle server gives it back.
-fn shrink<T: Eq + Hash>(table: &mut HashSet<T>) {
-    if table.len() * 8 < table.capacity() {
-        table.shrink_to(table.len() * 2);
-    }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("path", &self.options.path)
-            .field("sessions", &self.session_count())
-            .finish_non_exhaustive()
-    }
-}
-
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id() == other.0.id()
-    }
-}
-
-impl Eq for ById {}
-
-impl Hash for ById {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id().hash(state);
-    }
-}
-
-impl PartialEq for ByIdentity {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.is_same(&other.0)
-    }
-}
-
-impl Eq for ByIdentity {}
-
-impl Hash for ByIdentity {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::ptr::from_ref(self.0.shared()).hash(state);
-    }
-}
-
-impl Borrow<str> for ById {
-    fn borrow(&self) -> &str {
-        self.0.id()
-    }
-}
-
-/// The layer above of a server that has none.
-struct Nobody;
-
-impl Application for Nobody {
-    fn on_message(&mut self, _: Message<'_>, _: &mut Context<'_>) {}
 }

@@ -30,12 +30,12 @@ use tokio::time::Sleep;
 
 use crate::TARGET;
 use crate::application::Application;
+use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::limits::addresses::Place;
 use crate::outbound::batch::{self, Batch};
 use crate::outbound::outbox::Link;
 use crate::patience;
-use crate::server::Engine;
 use crate::session::mailbox::{Mail, Post};
 use crate::session::socket::{Detail, Socket};
 use crate::span::{InSpan, Span};

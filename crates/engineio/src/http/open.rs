@@ -20,6 +20,7 @@ use tracing::field::Empty;
 
 use crate::TARGET;
 use crate::driver::Driver;
+use crate::engine::{Engine, NotInserted};
 use crate::http::answers;
 use crate::http::content_coding::Coding;
 use crate::http::polling::{self, Asked};
@@ -28,7 +29,6 @@ use crate::limits::Limit;
 use crate::options::functions::{self, Panicked};
 use crate::patience;
 use crate::request;
-use crate::server::{Engine, NotInserted};
 use crate::session::id;
 use crate::session::mailbox::Poll;
 use crate::session::socket::Socket;

@@ -13,15 +13,15 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::sync::oneshot;
 
+use crate::engine::Engine;
+use crate::engine::inbound;
 use crate::http::answers;
 use crate::http::content_coding::Coding;
 use crate::http::request_body::{RequestBody, Unread};
-use crate::inbound;
 use crate::limits::Limit;
 use crate::options::Options;
 use crate::options::cors::AllowedOrigin;
 use crate::patience;
-use crate::server::Engine;
 use crate::session::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
 use crate::session::socket::{Detail, Socket};
 

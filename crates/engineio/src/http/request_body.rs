@@ -13,9 +13,9 @@ use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
+use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::options::Options;
-use crate::server::Engine;
 
 /// The body of a request, as long as there is something to be read.
 pub(crate) struct RequestBody<B> {

@@ -15,9 +15,9 @@ use http::request::Parts;
 use http::{Request, Response};
 use tower_service::Service;
 
+use crate::engine::Engine;
 use crate::http::body::Body;
 use crate::http::open;
-use crate::server::Engine;
 
 /// A service that answers the engine's requests and passes on all others.
 #[derive(Clone)]

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use engineio_proto::guard::lock;
 
+use crate::engine::Engine;
 use crate::limits::bucket::Bucket;
 use crate::options::Options;
 use crate::request::Request;
-use crate::server::Engine;
 
 /// The addresses that were seen.
 #[derive(Debug)]

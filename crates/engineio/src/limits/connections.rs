@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::watch;
 
-use crate::server::{Engine, Phase};
+use crate::engine::{Engine, Phase};
 
 /// The connections of one engine's listeners.
 #[derive(Debug)]

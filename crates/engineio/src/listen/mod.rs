@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::engine::{Engine, Phase};
 use crate::http::answers;
 use crate::limits::Limit;
 use crate::limits::addresses::ConnectionOf;
@@ -36,7 +37,6 @@ use crate::listen::stream::Guarded;
 use crate::patience;
 use crate::request::{RemoteAddr, Secure};
 use crate::scratch;
-use crate::server::{Engine, Phase};
 use crate::stats::Counters;
 
 pub(crate) mod connection;

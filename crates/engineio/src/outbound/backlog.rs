@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use engineio_proto::{Backlog as Counted, Outgoing, log};
 
+use crate::engine::Engine;
 use crate::limits::Limit;
-use crate::server::Engine;
 
 #[derive(Debug)]
 pub(crate) struct Backlog {

@@ -12,12 +12,12 @@ use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
 use crate::close::Parting;
-use crate::inbound::Kept;
+use crate::engine::Engine;
+use crate::engine::inbound::Kept;
 use crate::outbound::batch;
 use crate::outbound::gate::Gate;
 use crate::outbound::outbox::{Cost, Link, Outbox, Push, Todo};
 use crate::request::Request;
-use crate::server::Engine;
 use crate::session::mailbox::{Mail, Mailbox};
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use engineio_proto::{CloseReason, log};
 
+use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::limits::addresses;
 use crate::limits::fair::whom_to_cut;
-use crate::server::Engine;
 use crate::session::socket::{Detail, Socket};
 
 /// The sum over all sessions.

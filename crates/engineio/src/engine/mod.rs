@@ -1,0 +1,288 @@
+//! What all sessions of a server share: options, bounds, counters, the table of sessions, and how far
+//! the end of the server has come. It knows no handle and no listener.
+
+pub(crate) mod crossings;
+pub(crate) mod inbound;
+mod sessions;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use engineio_proto::guard::{self, lock};
+use engineio_proto::{Message, TransportKind};
+use tokio::sync::{Notify, watch};
+
+use crate::application::{Application, Context, IntoApplication};
+use crate::close::Told;
+use crate::engine::crossings::Crossings;
+use crate::engine::inbound::Inbound;
+use crate::limits::addresses::AddressTable;
+use crate::limits::connections::Connections;
+use crate::options::{Options, OptionsError};
+use crate::outbound::outbox::Bounds;
+use crate::request::proxies::TrustedProxies;
+use crate::session::socket::Socket;
+use crate::stats::Counters;
+
+use sessions::{ById, ByIdentity, Sessions, shrink};
+
+/// A server, as its parts share it.
+pub(crate) struct Engine {
+    pub(crate) options: Options,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) bounds: Arc<Bounds>,
+    pub(crate) inbound: Inbound,
+    pub(crate) connections: Arc<Connections>,
+    sessions: Mutex<Sessions>,
+    /// `None`: nothing is bounded by address.
+    pub(crate) addresses: Option<AddressTable>,
+    pub(crate) crossings: Crossings,
+    application: OnceLock<Box<dyn IntoApplication>>,
+    pub(crate) closing: AtomicBool,
+    /// Set once the server closes.
+    pub(crate) told: OnceLock<Arc<Told>>,
+    /// How many [`Draining`]s there are, also those that came to their end.
+    pub(crate) draining: AtomicUsize,
+    /// Ways to drop the listeners.
+    pub(crate) listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// Told when the last session or the last connection of our own listeners ended.
+    pub(crate) ended: Notify,
+}
+
+/// What our own listeners and their connections do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Run,
+    /// Listeners are gone; connections go on until each session has ended, or has been fetched what
+    /// waits for its next poll.
+    Linger,
+    /// Connections end after the request that they serve.
+    Finish,
+    /// Connections end at once.
+    Abort,
+}
+
+/// Why a session was not put into the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotInserted {
+    /// There is one with its id.
+    Taken,
+    /// There are `max_sessions`.
+    Full,
+    /// The server is closed.
+    Closing,
+    /// The server is being drained.
+    Draining,
+}
+
+impl Engine {
+    pub(crate) fn new(options: Options) -> Result<Self, OptionsError> {
+        options.check()?;
+        let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
+        Ok(Self {
+            bounds: Arc::new(Bounds::new(&options)),
+            inbound: Inbound::new(options.max_total_inbound_bytes),
+            connections: Arc::new(Connections::new(options.max_connections)),
+            addresses: AddressTable::new(&options),
+            crossings: Crossings::default(),
+            options,
+            proxies,
+            counters: Arc::default(),
+            sessions: Mutex::default(),
+            application: OnceLock::new(),
+            closing: AtomicBool::new(false),
+            told: OnceLock::new(),
+            draining: AtomicUsize::new(0),
+            listeners: Mutex::default(),
+            phase: watch::Sender::new(Phase::Run),
+            ended: Notify::new(),
+        })
+    }
+
+    /// Goes on to a later phase.
+    pub(crate) fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let is_later = to > *phase;
+            *phase = to.max(*phase);
+            is_later
+        });
+    }
+
+    /// Marks the server as draining; the sessions that are to be closed.
+    pub(crate) fn start_draining(&self) -> Vec<Socket> {
+        let sessions = lock(&self.sessions);
+        // under the lock: who is not in the table now will not come into it
+        self.draining.fetch_add(1, Ordering::AcqRel);
+        sessions.by_id.iter().map(|session| session.0.clone()).collect()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether connections are to end after the request that they serve.
+    pub(crate) fn is_finishing(&self) -> bool {
+        self.is_closing() && *self.phase.borrow() >= Phase::Finish
+    }
+
+    pub(crate) fn session(&self, id: &str) -> Option<Socket> {
+        lock(&self.sessions).by_id.get(id).map(|session| session.0.clone())
+    }
+
+    /// Puts a session into the table.
+    pub(crate) fn insert(&self, socket: &Socket) -> Result<(), NotInserted> {
+        let mut sessions = lock(&self.sessions);
+        // under the lock, which the closing server takes after it set the mark
+        if self.is_closing() {
+            return Err(NotInserted::Closing);
+        }
+        if self.is_draining() {
+            return Err(NotInserted::Draining);
+        }
+        if self.is_full() {
+            return Err(NotInserted::Full);
+        }
+        if !sessions.by_id.insert(ById(socket.clone())) {
+            return Err(NotInserted::Taken);
+        }
+        self.counters.session_opened();
+        Ok(())
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.options.max_sessions.is_some_and(|max| self.session_count() >= max)
+    }
+
+    /// Requests do not find the session any more.
+    pub(crate) fn forget(&self, socket: &Socket) {
+        let mut sessions = lock(&self.sessions);
+        if sessions.take(socket) {
+            sessions.leaving.insert(ByIdentity(socket.clone()));
+        }
+        let is_last = sessions.by_id.is_empty();
+        drop(sessions);
+        self.finish_after(is_last);
+    }
+
+    /// With the last session that requests could find, connections of a closed server have done
+    /// their duty.
+    fn finish_after(&self, is_last: bool) {
+        if is_last && self.is_closing() {
+            self.advance(Phase::Finish);
+        }
+    }
+
+    /// The session's task ended.
+    pub(crate) fn session_gone(&self, socket: &Socket) {
+        let mut sessions = lock(&self.sessions);
+        if !sessions.take(socket) {
+            sessions.leaving.remove(&ByIdentity(socket.clone()));
+            shrink(&mut sessions.leaving);
+        }
+        let is_last = sessions.by_id.is_empty();
+        drop(sessions);
+        self.counters.session_gone();
+        let _ = guard::call(|| self.finish_after(is_last));
+        let _ = guard::call(|| self.ended.notify_waiters()); // whoever waits is code of others
+    }
+
+    /// Those that requests find.
+    pub(crate) fn open_sessions(&self) -> Vec<Socket> {
+        lock(&self.sessions).by_id.iter().map(|session| session.0.clone()).collect()
+    }
+
+    pub(crate) fn all_sessions(&self) -> Vec<Socket> {
+        let sessions = lock(&self.sessions);
+        let leaving = sessions.leaving.iter().map(|session| &session.0);
+        sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.counters.sessions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn allows(&self, transport: TransportKind) -> bool {
+        self.options.transports.contains(&transport)
+    }
+
+    /// What a polling session may be upgraded to.
+    pub(crate) fn upgrades(&self) -> &'static [TransportKind] {
+        match self.options.allow_upgrades && self.allows(TransportKind::WebSocket) {
+            true => &[TransportKind::WebSocket],
+            false => &[],
+        }
+    }
+
+    /// Says who is above the sessions. False: that was said before.
+    pub(crate) fn set_application(&self, application: impl IntoApplication) -> bool {
+        self.application.set(Box::new(application)).is_ok()
+    }
+
+    pub(crate) fn application(&self, socket: &Socket) -> Box<dyn Application> {
+        match self.application.get() {
+            Some(application) => application.application(socket),
+            None => Box::new(Nobody),
+        }
+    }
+
+    /// Keeps the way to drop a listener; at once, if the server is closed.
+    pub(crate) fn keep_listener(&self, stop: Box<dyn FnOnce() + Send>) {
+        let mut listeners = lock(&self.listeners);
+        if self.is_closing() {
+            drop(listeners);
+            stop();
+        } else {
+            listeners.push(stop);
+        }
+    }
+
+    /// The end of all sessions, and of all listeners and connections of ours.
+    pub(crate) async fn all_ended(&self) {
+        self.until(|| self.session_count() == 0 && self.phase.receiver_count() == 0).await;
+    }
+
+    /// The end of all sessions, of a server that takes no new ones.
+    pub(crate) async fn no_sessions(&self) {
+        self.until(|| self.session_count() == 0).await;
+    }
+
+    /// The end of all sessions of a closed server.
+    pub(crate) async fn sessions_ended(&self) {
+        self.until(|| self.is_closing() && self.session_count() == 0).await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            // registered before looking, so that no end is missed
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("path", &self.options.path)
+            .field("sessions", &self.session_count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The layer above of a server that has none.
+struct Nobody;
+
+impl Application for Nobody {
+    fn on_message(&mut self, _: Message<'_>, _: &mut Context<'_>) {}
+}
