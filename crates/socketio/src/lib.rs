@@ -30,8 +30,6 @@
 //! API of Socket.IO for Node with its counterparts here.
 
 mod ack;
-mod builder;
-mod bundle;
 mod client;
 mod detached;
 mod dynamic;
@@ -42,8 +40,6 @@ mod extract;
 mod handler;
 mod handshake;
 mod limits;
-#[cfg(feature = "metrics")]
-mod metrics;
 mod middleware;
 mod namespace;
 mod operator;
@@ -52,14 +48,11 @@ mod registry;
 mod remote;
 mod server;
 mod server_event;
-mod service;
 mod socket;
 mod stats;
 mod task;
 
 pub use ack::EmitWithAck;
-pub use builder::{BuildError, Builder};
-pub use bundle::ClientFiles;
 pub use client::Client;
 pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 #[cfg(feature = "signal")]
@@ -77,16 +70,18 @@ pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEve
 pub use handler::{Handler, IntoReply, Reply};
 pub use handshake::Handshake;
 pub use limits::{Limit, Limits};
-#[cfg(feature = "metrics")]
-pub use metrics::describe_metrics;
 pub use middleware::Event;
 pub use namespace::{Connected, Namespace};
 pub use operator::{BroadcastOperator, ClientsAnswered, SocketOperator};
 pub use reason::{DisconnectReason, Reason};
 pub use remote::RemoteSocket;
 pub use server::Server;
+pub use server::builder::{BuildError, Builder};
+pub use server::client_files::ClientFiles;
+pub use server::layer::SocketIoLayer;
+#[cfg(feature = "metrics")]
+pub use server::metrics::describe_metrics;
 pub use server_event::ServerEvent;
-pub use service::SocketIoLayer;
 pub use socket::{Extensions, Socket};
 pub use socketio_adapter::{
     Adapter, AdapterError, AdapterFactory, Answers, IntoRooms, LocalAdapterFactory, Membership,

@@ -1,6 +1,11 @@
 //! The seed's `Server`: the engine and the namespaces.
 
+pub(crate) mod builder;
+pub(crate) mod client_files;
 mod cluster;
+pub(crate) mod layer;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 mod namespaces;
 
 use std::fmt;
@@ -22,8 +27,6 @@ use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketI
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::builder::{BuildError, Builder};
-use crate::bundle::Files;
 use crate::client::Client;
 use crate::detached::Detached;
 use crate::dynamic::{NamespaceRule, ParentNamespace};
@@ -33,7 +36,9 @@ use crate::limits::{Limit, Limits};
 use crate::namespace::{Namespace, Shared};
 use crate::operator::BroadcastOperator;
 use crate::registry::Registry;
-use crate::service::SocketIoLayer;
+use crate::server::builder::{BuildError, Builder};
+use crate::server::client_files::Files;
+use crate::server::layer::SocketIoLayer;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};
 use crate::task::Task;
@@ -267,7 +272,7 @@ impl Server {
     /// A tower service that answers requests below the path, and passes all others to `inner`.
     #[must_use]
     pub fn fallback<S>(&self, inner: S) -> EngineService<S> {
-        self.0.engine.service(inner).intercept(Arc::new(crate::service::Ours(self.clone())))
+        self.0.engine.service(inner).intercept(Arc::new(crate::server::layer::Ours(self.clone())))
     }
 
     /// A tower layer that puts [`Server::fallback`] in front of another service, for axum and

@@ -14,8 +14,8 @@ use engineio_proto::log;
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
 
-use crate::bundle::ClientFiles;
 use crate::limits::Limits;
+use crate::server::client_files::ClientFiles;
 use crate::server::{Parts, Server};
 
 /// The options of a [`Server`], each with its default; errors are found by [`Builder::build`].
