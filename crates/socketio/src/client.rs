@@ -1,6 +1,6 @@
 //! The seed's `Client`: one connection, shared by its sockets of different namespaces.
 //!
-//! The handle is what users see; the work is done by the connection's [`Task`](crate::task::Task).
+//! The handle is what users see; the work is done by the connection's [`Task`](crate::connection::Task).
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -31,7 +31,7 @@
 
 mod ack;
 mod client;
-mod detached;
+mod connection;
 mod dynamic;
 mod error;
 mod event;
@@ -50,7 +50,6 @@ mod server;
 mod server_event;
 mod socket;
 mod stats;
-mod task;
 
 pub use ack::EmitWithAck;
 pub use client::Client;

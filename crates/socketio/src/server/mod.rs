@@ -28,7 +28,8 @@ use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::Client;
-use crate::detached::Detached;
+use crate::connection::Task;
+use crate::connection::detached::Detached;
 use crate::dynamic::{NamespaceRule, ParentNamespace};
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
@@ -41,7 +42,6 @@ use crate::server::client_files::Files;
 use crate::server::layer::SocketIoLayer;
 use crate::socket::Socket;
 use crate::stats::{Counters, Stats};
-use crate::task::Task;
 
 /// A Socket.IO server; a handle, cheap to clone.
 ///

@@ -13,8 +13,9 @@
 //!
 //! Code of the user is called with no lock held, and its panic ends this connection only.
 
-mod futures;
-mod joining;
+pub(crate) mod detached;
+mod join;
+mod pending;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ use crate::server::Server;
 use crate::socket::{Leaving, Socket, outgoing};
 use crate::stats::Counters;
 
-use futures::Futures;
+use pending::Futures;
 
 /// The Socket.IO part of a connection's task.
 pub(crate) struct Task {
@@ -53,7 +54,7 @@ pub(crate) struct Task {
     latest: Option<Socket>,
     /// From the first that is to be known; most clients join one namespace, at once.
     outside: Option<Box<Outside>>,
-    joining: Futures<joining::Joined>,
+    joining: Futures<join::Joined>,
     running: Futures<Finished>,
     /// Bytes of the packet that is handled, with its attachments.
     packet_bytes: usize,
