@@ -32,7 +32,6 @@
 mod ack;
 mod client;
 mod connection;
-mod dynamic;
 mod error;
 mod event;
 mod events;
@@ -44,7 +43,6 @@ mod middleware;
 mod namespace;
 mod operator;
 mod reason;
-mod registry;
 mod remote;
 mod server;
 mod server_event;
@@ -53,7 +51,6 @@ mod stats;
 
 pub use ack::EmitWithAck;
 pub use client::Client;
-pub use dynamic::{Candidate, NamespaceRule, ParentNamespace};
 #[cfg(feature = "signal")]
 pub use engineio::Signals;
 pub use engineio::{
@@ -70,6 +67,7 @@ pub use handler::{Handler, IntoReply, Reply};
 pub use handshake::Handshake;
 pub use limits::{Limit, Limits};
 pub use middleware::Event;
+pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};
 pub use operator::{BroadcastOperator, ClientsAnswered, SocketOperator};
 pub use reason::{DisconnectReason, Reason};

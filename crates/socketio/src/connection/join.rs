@@ -14,15 +14,15 @@ use socketio_parser::{Args, DecodeError, Revision};
 
 use super::{Outside, Task};
 use crate::client::Client;
-use crate::dynamic::Candidate;
 use crate::error::ConnectError;
 use crate::event::{Cause, EventContext};
 use crate::handshake::{Credentials, Wish};
 use crate::limits::Limit;
 use crate::middleware::run_connect;
 use crate::namespace::Namespace;
+use crate::namespace::dynamic::Candidate;
+use crate::namespace::registry::{Found, Maker};
 use crate::reason::DisconnectReason;
-use crate::registry::{Found, Maker};
 use crate::server::Server;
 use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::namespace::Namespace;
-use crate::registry::Registry;
+use crate::namespace::registry::Registry;
 
 impl Server {
     /// The namespace `/`.

@@ -2,7 +2,9 @@
 
 mod cluster;
 mod connected;
+pub(crate) mod dynamic;
 mod node;
+pub(crate) mod registry;
 
 use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
@@ -28,8 +30,8 @@ use crate::events::{Found, Listeners};
 use crate::handler::{Handler, erase};
 use crate::limits::{Limit, LimitCounters, Limits};
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
+use crate::namespace::registry::{Maker, Registry};
 use crate::operator::BroadcastOperator;
-use crate::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
 
 pub use self::connected::Connected;

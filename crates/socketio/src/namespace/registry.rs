@@ -16,9 +16,9 @@ use engineio_proto::log;
 use socketio_adapter::AdapterFactory;
 use socketio_parser::IndexMap;
 
-use crate::dynamic::{self, Candidate, NamespaceRule};
 use crate::error::ConnectError;
 use crate::limits::{Limit, Limits};
+use crate::namespace::dynamic::{self, Candidate, NamespaceRule};
 use crate::namespace::{Hooks, Namespace, Origin, Shared};
 
 /// The namespaces of a server.
