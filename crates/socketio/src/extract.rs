@@ -10,9 +10,9 @@ use socketio_parser::{IndexMap, Spread, Value};
 
 use crate::error::BoxError;
 use crate::event::{Ack, EventContext};
-use crate::handshake::Credentials;
 use crate::reason::Reason;
 use crate::socket::Socket;
+use crate::socket::handshake::Credentials;
 
 /// An argument of a handler, made from the event.
 ///

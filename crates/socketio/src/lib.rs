@@ -37,7 +37,6 @@ mod event;
 mod events;
 mod extract;
 mod handler;
-mod handshake;
 mod limits;
 mod middleware;
 mod namespace;
@@ -64,7 +63,6 @@ pub use event::{Ack, Answer, EventContext};
 pub use events::ListenerId;
 pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State};
 pub use handler::{Handler, IntoReply, Reply};
-pub use handshake::Handshake;
 pub use limits::{Limit, Limits};
 pub use middleware::Event;
 pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
@@ -79,6 +77,7 @@ pub use server::layer::SocketIoLayer;
 #[cfg(feature = "metrics")]
 pub use server::metrics::describe_metrics;
 pub use server_event::ServerEvent;
+pub use socket::handshake::Handshake;
 pub use socket::{Extensions, Socket};
 pub use socketio_adapter::{
     Adapter, AdapterError, AdapterFactory, Answers, IntoRooms, LocalAdapterFactory, Membership,

@@ -16,7 +16,6 @@ use super::{Outside, Task};
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::event::{Cause, EventContext};
-use crate::handshake::{Credentials, Wish};
 use crate::limits::Limit;
 use crate::middleware::run_connect;
 use crate::namespace::Namespace;
@@ -24,6 +23,7 @@ use crate::namespace::dynamic::Candidate;
 use crate::namespace::registry::{Found, Maker};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
+use crate::socket::handshake::{Credentials, Wish};
 use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 

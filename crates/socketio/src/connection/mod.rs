@@ -34,11 +34,11 @@ use crate::error::{BoxError, ConnectError};
 use crate::event::{Cause, EventContext};
 use crate::events::Found;
 use crate::handler::{Outcome, Pending, SharedHandler};
-use crate::handshake::{Credentials, Wish};
 use crate::limits::Limit;
 use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
+use crate::socket::handshake::{Credentials, Wish};
 use crate::socket::{Leaving, Socket, outgoing};
 use crate::stats::Counters;
 

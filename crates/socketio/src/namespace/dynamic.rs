@@ -11,10 +11,10 @@ use socketio_parser::{ArgsError, Value};
 
 use crate::error::{ConnectError, EmitError};
 use crate::handler::Handler;
-use crate::handshake::Credentials;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Hooks, Namespace};
 use crate::socket::Socket;
+use crate::socket::handshake::Credentials;
 
 /// A client's wish to join a namespace that does not exist yet, for a rule that decides about it.
 #[derive(Clone, Debug)]

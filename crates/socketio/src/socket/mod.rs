@@ -1,6 +1,7 @@
 //! The seed's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
 mod extensions;
+pub(crate) mod handshake;
 mod leaving;
 mod listening;
 
@@ -23,11 +24,11 @@ use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::client::{Client, Command};
 use crate::error::{BoxError, EmitError};
 use crate::events::Listeners;
-use crate::handshake::{Credentials, Handshake};
 use crate::limits::Limit;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::operator::{BroadcastOperator, SocketOperator};
+use crate::socket::handshake::{Credentials, Handshake};
 
 use extensions::Values;
 
