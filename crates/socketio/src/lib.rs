@@ -29,9 +29,10 @@
 //! [`all_limits`] is the table of what is bounded, and what happens then. [`from_node`] lists the
 //! API of Socket.IO for Node with its counterparts here.
 
-mod ack;
 mod client;
+mod cluster;
 mod connection;
+mod emit;
 mod error;
 mod event;
 mod events;
@@ -40,16 +41,16 @@ mod handler;
 mod limits;
 mod middleware;
 mod namespace;
-mod operator;
 mod reason;
-mod remote;
 mod server;
-mod server_event;
 mod socket;
 mod stats;
 
-pub use ack::EmitWithAck;
 pub use client::Client;
+pub use cluster::remote_socket::RemoteSocket;
+pub use cluster::server_event::ServerEvent;
+pub use emit::broadcast::{BroadcastOperator, ClientsAnswered, SocketOperator};
+pub use emit::with_ack::EmitWithAck;
 #[cfg(feature = "signal")]
 pub use engineio::Signals;
 pub use engineio::{
@@ -67,16 +68,13 @@ pub use limits::{Limit, Limits};
 pub use middleware::Event;
 pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};
-pub use operator::{BroadcastOperator, ClientsAnswered, SocketOperator};
 pub use reason::{DisconnectReason, Reason};
-pub use remote::RemoteSocket;
 pub use server::Server;
 pub use server::builder::{BuildError, Builder};
 pub use server::client_files::ClientFiles;
 pub use server::layer::SocketIoLayer;
 #[cfg(feature = "metrics")]
 pub use server::metrics::describe_metrics;
-pub use server_event::ServerEvent;
 pub use socket::handshake::Handshake;
 pub use socket::{Extensions, Socket};
 pub use socketio_adapter::{

@@ -15,9 +15,9 @@ use socketio_parser::{Args, Value};
 use tokio::sync::oneshot;
 
 use super::Namespace;
+use crate::cluster::remote_socket::RemoteSocket;
+use crate::cluster::server_event::ServerEvent;
 use crate::error::EmitError;
-use crate::remote::RemoteSocket;
-use crate::server_event::ServerEvent;
 
 impl Namespace {
     pub(crate) fn cluster(&self) -> Option<&dyn Cluster> {

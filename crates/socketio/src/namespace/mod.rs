@@ -25,13 +25,13 @@ use socketio_adapter::{
 };
 use socketio_parser::{Encoder, EventData, Revision};
 
+use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
 use crate::events::{Found, Listeners};
 use crate::handler::{Handler, erase};
 use crate::limits::{Limit, LimitCounters, Limits};
 use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::namespace::registry::{Maker, Registry};
-use crate::operator::BroadcastOperator;
 use crate::socket::{Socket, outgoing};
 
 pub use self::connected::Connected;

@@ -18,9 +18,9 @@ use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, Room, SocketDeta
 use socketio_parser::{Args, Spread, Value};
 
 use super::{Inner, Shared};
-use crate::ack::Waiter;
+use crate::cluster::server_event::ServerEvent;
+use crate::emit::with_ack::Waiter;
 use crate::limits::Limit;
-use crate::server_event::ServerEvent;
 use crate::socket::{Socket, outgoing};
 
 /// What is done with events of other servers.

@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use socketio_adapter::{AdapterError, Answers, IntoRooms, Membership};
 
 use super::Server;
-use crate::remote::RemoteSocket;
-use crate::server_event::ServerEvent;
+use crate::cluster::remote_socket::RemoteSocket;
+use crate::cluster::server_event::ServerEvent;
 
 impl Server {
     /// [`Namespace::fetch_sockets`](crate::Namespace::fetch_sockets) of `/`.

@@ -20,14 +20,14 @@ use socketio_adapter::{
 };
 use socketio_parser::{Encoded, Value};
 
-use crate::ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::client::{Client, Command};
+use crate::emit::broadcast::{BroadcastOperator, SocketOperator};
+use crate::emit::with_ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::error::{BoxError, EmitError};
 use crate::events::Listeners;
 use crate::limits::Limit;
 use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
-use crate::operator::{BroadcastOperator, SocketOperator};
 use crate::socket::handshake::{Credentials, Handshake};
 
 use extensions::Values;

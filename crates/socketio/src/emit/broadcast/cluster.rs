@@ -13,10 +13,10 @@ use socketio_parser::{Args, EventData, Value};
 use tokio::sync::mpsc;
 
 use super::BroadcastOperator;
-use crate::ack::{self, Waiter};
+use crate::cluster::remote_socket::RemoteSocket;
+use crate::emit::with_ack::{self, Waiter};
 use crate::error::{AckError, EmitError};
 use crate::namespace::details;
-use crate::remote::RemoteSocket;
 
 impl BroadcastOperator {
     /// Sends an event to the receivers and asks each to acknowledge it; resolves when all have
@@ -54,7 +54,7 @@ impl BroadcastOperator {
             let (id_of, sender) = (socket.id().clone(), sender.clone());
             let waiter: Waiter = Box::new(move |answer| {
                 // fails only if nobody waits any more
-                let _ = sender.try_send((id_of, answer.and_then(ack::read)));
+                let _ = sender.try_send((id_of, answer.and_then(with_ack::read)));
             });
             socket.send_expecting_ack(id, packet.clone(), Some(timeout), waiter);
         }
