@@ -34,12 +34,8 @@ mod cluster;
 mod connection;
 mod emit;
 mod error;
-mod event;
 mod events;
-mod extract;
-mod handler;
 mod limits;
-mod middleware;
 mod namespace;
 mod reason;
 mod server;
@@ -60,12 +56,14 @@ pub use engineio::{
     Secure, SlowConsumer, SubprotocolChoice, Subprotocols, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
-pub use event::{Ack, Answer, EventContext};
-pub use events::ListenerId;
-pub use extract::{Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State};
-pub use handler::{Handler, IntoReply, Reply};
+pub use events::context::{Ack, Answer, EventContext};
+pub use events::extract::{
+    Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State,
+};
+pub use events::handler::{Handler, IntoReply, Reply};
+pub use events::listeners::ListenerId;
+pub use events::middleware::Event;
 pub use limits::{Limit, Limits};
-pub use middleware::Event;
 pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};
 pub use reason::{DisconnectReason, Reason};

@@ -31,11 +31,11 @@ use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
 
 use crate::client::{Client, Command};
 use crate::error::{BoxError, ConnectError};
-use crate::event::{Cause, EventContext};
-use crate::events::Found;
-use crate::handler::{Outcome, Pending, SharedHandler};
+use crate::events::context::{Cause, EventContext};
+use crate::events::handler::{Outcome, Pending, SharedHandler};
+use crate::events::listeners::Found;
+use crate::events::middleware::{Event, MiddlewareFuture, run_event};
 use crate::limits::Limit;
-use crate::middleware::{Event, MiddlewareFuture, run_event};
 use crate::reason::DisconnectReason;
 use crate::server::Server;
 use crate::socket::handshake::{Credentials, Wish};

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use socketio_parser::{ArgsError, Value};
 
 use crate::error::{ConnectError, EmitError};
-use crate::handler::Handler;
+use crate::events::handler::Handler;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Hooks, Namespace};
 use crate::socket::Socket;

@@ -27,10 +27,10 @@ use socketio_parser::{Encoder, EventData, Revision};
 
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
-use crate::events::{Found, Listeners};
-use crate::handler::{Handler, erase};
+use crate::events::handler::{Handler, erase};
+use crate::events::listeners::{Found, Listeners};
+use crate::events::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::limits::{Limit, LimitCounters, Limits};
-use crate::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
 use crate::namespace::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
 

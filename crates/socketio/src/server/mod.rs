@@ -32,7 +32,7 @@ use crate::connection::Task;
 use crate::connection::detached::Detached;
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
-use crate::handler::Handler;
+use crate::events::handler::Handler;
 use crate::limits::{Limit, Limits};
 use crate::namespace::dynamic::{NamespaceRule, ParentNamespace};
 use crate::namespace::registry::Registry;

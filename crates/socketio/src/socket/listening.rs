@@ -9,9 +9,9 @@ use socketio_parser::Value;
 
 use super::{ANY, Socket};
 use crate::error::ConnectError;
-use crate::events::{Found, ListenerId};
-use crate::handler::{Handler, erase};
-use crate::middleware::{Event, append, event_middleware};
+use crate::events::handler::{Handler, erase};
+use crate::events::listeners::{Found, ListenerId};
+use crate::events::middleware::{Event, append, event_middleware};
 
 impl Socket {
     /// Adds a listener for an event. Listeners run in order of registration; events that nobody

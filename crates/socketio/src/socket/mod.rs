@@ -24,9 +24,9 @@ use crate::client::{Client, Command};
 use crate::emit::broadcast::{BroadcastOperator, SocketOperator};
 use crate::emit::with_ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::error::{BoxError, EmitError};
-use crate::events::Listeners;
+use crate::events::listeners::Listeners;
+use crate::events::middleware::{Chain, EventMiddleware};
 use crate::limits::Limit;
-use crate::middleware::{Chain, EventMiddleware};
 use crate::namespace::Namespace;
 use crate::socket::handshake::{Credentials, Handshake};
 

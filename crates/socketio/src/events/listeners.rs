@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::handler::SharedHandler;
+use crate::events::handler::SharedHandler;
 
 /// Names a listener, so that it can be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,7 +171,7 @@ impl Listeners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handler::erase;
+    use crate::events::handler::erase;
 
     #[test]
     fn an_id_is_not_given_twice_when_they_come_around() {

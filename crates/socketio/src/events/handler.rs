@@ -13,8 +13,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::BoxError;
-use crate::event::{Answer, EventContext};
-use crate::extract::FromEvent;
+use crate::events::context::{Answer, EventContext};
+use crate::events::extract::FromEvent;
 
 /// A handler of events: any function or closure, sync or async, of up to eight
 /// [extractors](FromEvent) whose result is an [`IntoReply`].

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use socketio_parser::{IndexMap, Spread, Value};
 
 use crate::error::BoxError;
-use crate::event::{Ack, EventContext};
+use crate::events::context::{Ack, EventContext};
 use crate::reason::Reason;
 use crate::socket::Socket;
 use crate::socket::handshake::Credentials;

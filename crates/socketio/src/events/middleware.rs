@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use socketio_parser::{ArgsError, Value};
 
 use crate::error::ConnectError;
-use crate::extract::Args;
+use crate::events::extract::Args;
 use crate::socket::Socket;
 
 pub(crate) type MiddlewareFuture<T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send>>;

@@ -1,0 +1,7 @@
+//! Events on their way to handlers: who listens, what a handler is, and what its arguments are.
+
+pub(crate) mod context;
+pub(crate) mod extract;
+pub(crate) mod handler;
+pub(crate) mod listeners;
+pub(crate) mod middleware;
