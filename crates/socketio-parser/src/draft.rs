@@ -12,7 +12,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::arguments::Arguments;
+use crate::args::count::Arguments;
 use crate::build::read_back;
 use crate::ser::Serializer;
 use crate::text::write_string;

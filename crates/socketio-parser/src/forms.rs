@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::arguments::Arguments;
+use crate::args::count::Arguments;
 use crate::build::build;
 use crate::json::Tokens;
 #[cfg(feature = "msgpack")]

@@ -24,8 +24,6 @@
 //! [`One`] makes exactly one argument of anything, [`Spread`] as many as a `Vec` has elements.
 
 mod args;
-mod args_de;
-mod arguments;
 mod binary;
 mod build;
 mod check;
@@ -50,7 +48,6 @@ mod strict;
 mod text;
 mod value;
 mod value_de;
-mod weight;
 
 #[cfg(test)]
 mod tests;

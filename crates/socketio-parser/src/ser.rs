@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::ser::{self, Serialize};
 
 use crate::EncodeError;
-use crate::arguments::Separate;
+use crate::args::count::Separate;
 use crate::binary::{attachment, push};
 use crate::text::{write_escaped, write_string};
 

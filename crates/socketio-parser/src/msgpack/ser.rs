@@ -7,7 +7,7 @@ use rmp::encode::{
 };
 use serde::ser::{self, Serialize};
 
-use crate::arguments::Separate;
+use crate::args::count::Separate;
 use crate::build::build;
 use crate::json;
 use crate::msgpack::tokens::{Token, Tokens};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::Serializer as _;
 
-use crate::arguments::Arguments;
+use crate::args::count::Arguments;
 use crate::draft::{self, USUAL_ARGUMENTS};
 use crate::msgpack::ser::{Kind, Serializer};
 use crate::text::write_string;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
-use crate::args_de::ArgsDeserializer;
+use crate::args::deserializer::ArgsDeserializer;
 use crate::build::build;
 use crate::draft::Draft;
 use crate::json::Tokens;
@@ -16,7 +16,11 @@ use crate::json::Tokens;
 use crate::msgpack;
 use crate::scan::{element_end, plain_placeholder};
 use crate::text::repair;
-use crate::{ArgsError, EncodeError, Value, weight};
+use crate::{ArgsError, EncodeError, Value};
+
+pub(crate) mod count;
+pub(crate) mod deserializer;
+mod weight;
 
 /// The arguments of one packet.
 ///
