@@ -13,9 +13,9 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::args::count::Arguments;
-use crate::build::read_back;
 use crate::ser::Serializer;
 use crate::text::write_string;
+use crate::value::build::read_back;
 use crate::{EncodeError, Encoded, PacketType, Value};
 
 /// A packet whose head is not written yet.

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::args::count::Arguments;
-use crate::build::build;
 use crate::json::Tokens;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::ser::Serializer;
 use crate::text::write_string;
+use crate::value::build::build;
 use crate::{DecodeError, EncodeError, Limits, Value};
 
 /// In which form a cluster takes the data of an event.

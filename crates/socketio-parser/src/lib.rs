@@ -25,7 +25,6 @@
 
 mod args;
 mod binary;
-mod build;
 mod check;
 mod custom;
 mod date;
@@ -47,14 +46,12 @@ mod ser;
 mod strict;
 mod text;
 mod value;
-mod value_de;
 
 #[cfg(test)]
 mod tests;
 
 pub use args::{Args, One, Spread};
 pub use binary::Binary;
-pub use build::{from_value, to_value};
 pub use custom::{CustomDecoder, CustomParser, Messages, Packet};
 pub use decode::{Decoded, Decoder};
 pub use encode::{Encoded, Encoder};
@@ -68,3 +65,4 @@ pub use number::number_to_text;
 pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};
 pub use parser::Parser;
 pub use value::Value;
+pub use value::build::{from_value, to_value};

@@ -12,7 +12,7 @@ use crate::args::{Elements, ONE, Repr, SPREAD, lone_attachment, value};
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::strict::Strict;
-use crate::value_de::Attachment;
+use crate::value::deserializer::Attachment;
 use crate::{Args, ArgsError, Value};
 
 /// Reads one type from all the arguments.

@@ -9,13 +9,13 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor}
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
 use crate::args::deserializer::ArgsDeserializer;
-use crate::build::build;
 use crate::draft::Draft;
 use crate::json::Tokens;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::scan::{element_end, plain_placeholder};
 use crate::text::repair;
+use crate::value::build::build;
 use crate::{ArgsError, EncodeError, Value};
 
 pub(crate) mod count;

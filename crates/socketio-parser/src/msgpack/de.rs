@@ -13,7 +13,7 @@ use serde::forward_to_deserialize_any;
 
 use crate::date::to_iso;
 use crate::msgpack::tokens::{Token, Tokens};
-use crate::value_de::{Key, as_text};
+use crate::value::deserializer::{Key, as_text};
 use crate::{ArgsError, DecodeError, Value};
 
 /// Reads values from the front of a message.

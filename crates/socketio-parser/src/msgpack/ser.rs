@@ -8,10 +8,10 @@ use rmp::encode::{
 use serde::ser::{self, Serialize};
 
 use crate::args::count::Separate;
-use crate::build::build;
 use crate::json;
 use crate::msgpack::tokens::{Token, Tokens};
 use crate::ser::{MAX_DEPTH, is_raw};
+use crate::value::build::build;
 use crate::{EncodeError, Value};
 
 /// Appends values to `out`.

@@ -11,6 +11,9 @@ use serde::ser::{Serialize, Serializer};
 use crate::Binary;
 use crate::binary::{attachment, serialize_shared};
 
+pub(crate) mod build;
+pub(crate) mod deserializer;
+
 /// Any value that an argument can have.
 ///
 /// Members of objects keep their order. Integers written without point or exponent are `Int` if
