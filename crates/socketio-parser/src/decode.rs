@@ -23,12 +23,12 @@ use bytes::Bytes;
 
 use crate::check::{Payload, Rules, Unchecked};
 use crate::custom::{Packet, Reading};
+use crate::json::reassembly::Pending;
+use crate::json::scan::Json;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::packet::Header;
 use crate::parser;
-use crate::pending::Pending;
-use crate::scan::Json;
 use crate::{Args, DecodeError, Limits, PacketType, Parser, Revision};
 
 /// Turns the text and binary messages of one connection into packets. Made by

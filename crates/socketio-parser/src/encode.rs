@@ -4,11 +4,11 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::check::is_within;
-use crate::draft::Draft;
+use crate::json::ser::MAX_DEPTH;
+use crate::json::writer::Draft;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::parser::Kind;
-use crate::ser::MAX_DEPTH;
 use crate::{EncodeError, PacketType, Parser, Revision, Value};
 
 /// An encoded packet: one message, or a text message and its attachments.

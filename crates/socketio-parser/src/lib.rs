@@ -29,10 +29,9 @@ mod check;
 mod custom;
 mod date;
 mod decode;
-mod draft;
 mod encode;
 mod error;
-mod forms;
+mod exchange;
 mod json;
 mod limits;
 #[cfg(feature = "msgpack")]
@@ -40,11 +39,6 @@ mod msgpack;
 mod number;
 mod packet;
 mod parser;
-mod pending;
-mod scan;
-mod ser;
-mod strict;
-mod text;
 mod value;
 
 #[cfg(test)]
@@ -56,9 +50,9 @@ pub use custom::{CustomDecoder, CustomParser, Messages, Packet};
 pub use decode::{Decoded, Decoder};
 pub use encode::{Encoded, Encoder};
 pub use error::{ArgsError, DecodeError, EncodeError};
-pub use forms::{DataForm, EventData, date_to_text, value_from_json, value_to_json};
+pub use exchange::{DataForm, EventData, date_to_text, value_from_json, value_to_json};
 #[cfg(feature = "msgpack")]
-pub use forms::{value_from_msgpack, value_to_msgpack};
+pub use exchange::{value_from_msgpack, value_to_msgpack};
 pub use indexmap::IndexMap;
 pub use limits::Limits;
 pub use number::number_to_text;

@@ -9,9 +9,9 @@ use memchr::memchr2;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use crate::args::{Elements, ONE, Repr, SPREAD, lone_attachment, value};
+use crate::json::strict::Strict;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::strict::Strict;
 use crate::value::deserializer::Attachment;
 use crate::{Args, ArgsError, Value};
 

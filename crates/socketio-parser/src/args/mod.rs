@@ -9,12 +9,12 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor}
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 
 use crate::args::deserializer::ArgsDeserializer;
-use crate::draft::Draft;
-use crate::json::Tokens;
+use crate::json::scan::{element_end, plain_placeholder};
+use crate::json::text::repair;
+use crate::json::tokens::Tokens;
+use crate::json::writer::Draft;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::scan::{element_end, plain_placeholder};
-use crate::text::repair;
 use crate::value::build::build;
 use crate::{ArgsError, EncodeError, Value};
 

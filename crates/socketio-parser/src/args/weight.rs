@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use crate::Value;
 use crate::args::Repr;
-use crate::json::{Token, Tokens};
+use crate::json::tokens::{Token, Tokens};
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 

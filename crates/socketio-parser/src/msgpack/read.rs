@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::args::Repr;
 use crate::check::{First, Payload, Shape};
-use crate::json;
+use crate::json::scan::Json;
+use crate::json::tokens;
 use crate::msgpack::tokens::{Token, Tokens};
-use crate::scan::Json;
 use crate::{Args, DecodeError, Limits, PacketType, number_to_text};
 
 /// The fields of a packet, right or wrong: protocol 4 ignores a packet with wrong ones.
@@ -113,28 +113,28 @@ pub(crate) fn read_text<'a>(
 ) -> Result<Fields<'a, Json<'a>>, DecodeError> {
     check_len(text.len(), limits)?;
     // The object of the packet is around what the limit is about.
-    let mut tokens = json::Tokens::new(text, limits.max_depth.saturating_add(1));
+    let mut tokens = tokens::Tokens::new(text, limits.max_depth.saturating_add(1));
     let mut fields = Fields::new();
-    if tokens.next()? != Some(json::Token::BeginObject) {
+    if tokens.next()? != Some(tokens::Token::BeginObject) {
         return Err(DecodeError::InvalidJson { at: 0, reason: "a packet is an object" });
     }
-    while let Some(json::Token::Key(key)) = tokens.next()? {
+    while let Some(tokens::Token::Key(key)) = tokens.next()? {
         let Some(value) = tokens.next()? else { break };
         let start = tokens.token_start();
         while tokens.depth() > 1 {
             tokens.next()?;
         }
         match (&*key.unescape(), value) {
-            ("type", json::Token::Number(digits)) => fields.set_kind(digits.parse().ok()),
+            ("type", tokens::Token::Number(digits)) => fields.set_kind(digits.parse().ok()),
             ("type", _) => fields.set_kind(None),
-            ("nsp", json::Token::String(nsp)) => fields.nsp = Ok(nsp.unescape()),
+            ("nsp", tokens::Token::String(nsp)) => fields.nsp = Ok(nsp.unescape()),
             ("nsp", _) => fields.nsp = Err(DecodeError::InvalidField(NSP)),
-            ("id", json::Token::Number(digits)) => {
+            ("id", tokens::Token::Number(digits)) => {
                 fields.id = digits.parse().map(Some).map_err(|_| DecodeError::InvalidId);
             }
-            ("id", json::Token::Null) => fields.id = Ok(None),
+            ("id", tokens::Token::Null) => fields.id = Ok(None),
             ("id", _) => fields.id = Err(DecodeError::InvalidId),
-            ("data", json::Token::Null) => fields.data = None,
+            ("data", tokens::Token::Null) => fields.data = None,
             ("data", _) => {
                 let data = text.get(start..tokens.position()).unwrap_or_default();
                 fields.data = Some(Json::scan(data, 0, limits)?);

@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde::ser::Serializer as _;
 
 use crate::args::count::Arguments;
-use crate::draft::{self, USUAL_ARGUMENTS};
+use crate::json::text::write_string;
+use crate::json::writer::{self, USUAL_ARGUMENTS};
 use crate::msgpack::ser::{Kind, Serializer};
-use crate::text::write_string;
 use crate::{EncodeError, Encoded, PacketType};
 
 /// An event.
@@ -87,7 +87,7 @@ pub(crate) fn text_control<T: Serialize + ?Sized>(
     write_string(nsp, &mut buffer);
     if let Some(content) = content {
         buffer.extend_from_slice(br#","data":"#);
-        draft::write_value(content, &mut buffer);
+        writer::write_value(content, &mut buffer);
     }
     buffer.push(b'}');
     Encoded::Text { buffer, start: headroom, attachments: Vec::new() }

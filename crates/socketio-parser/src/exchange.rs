@@ -8,11 +8,11 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::args::count::Arguments;
-use crate::json::Tokens;
+use crate::json::ser::Serializer;
+use crate::json::text::write_string;
+use crate::json::tokens::Tokens;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::ser::Serializer;
-use crate::text::write_string;
 use crate::value::build::build;
 use crate::{DecodeError, EncodeError, Limits, Value};
 

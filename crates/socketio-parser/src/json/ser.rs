@@ -12,7 +12,7 @@ use serde::ser::{self, Serialize};
 use crate::EncodeError;
 use crate::args::count::Separate;
 use crate::binary::{attachment, push};
-use crate::text::{write_escaped, write_string};
+use crate::json::text::{write_escaped, write_string};
 
 /// Arrays and objects inside each other: twice what the decoder lets in by default, so that
 /// whatever was received can be sent on with something around it.

@@ -11,10 +11,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::check::{First, Payload, Shape};
-use crate::json::{JsonError, Token, Tokens};
+use crate::json::text::{Text, plain_len};
+use crate::json::tokens::{JsonError, Token, Tokens};
 use crate::number::number_to_text;
 use crate::packet::split_digits;
-use crate::text::{Text, plain_len};
 use crate::{Args, DecodeError, Limits};
 
 /// What the pass found.

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::args::count::Arguments;
-use crate::ser::Serializer;
-use crate::text::write_string;
+use crate::json::ser::Serializer;
+use crate::json::text::write_string;
 use crate::value::build::read_back;
 use crate::{EncodeError, Encoded, PacketType, Value};
 

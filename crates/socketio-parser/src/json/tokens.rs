@@ -1,7 +1,7 @@
 //! A pull parser for JSON: checks the whole grammar, builds nothing, does not recurse.
 //!
-//! The validating pass over a packet (`scan.rs`), the search for an argument's end (`args.rs`)
-//! and the builder of values (`build.rs`) all draw their tokens from here, so that there is one
+//! The validating pass over a packet (`scan.rs`), the search for an argument's end (`args/`)
+//! and the builder of values (`value/build.rs`) all draw their tokens from here, so that there is one
 //! opinion about what JSON is. The functions that return tokens are inlined by force: a token then
 //! never goes through memory, which halves the time of the validating pass.
 //!
@@ -9,7 +9,7 @@
 //! ones spill to the heap, bounded by the caller's limit.
 
 use crate::DecodeError;
-use crate::text::{Escape, Text, plain_len, read_escape};
+use crate::json::text::{Escape, Text, plain_len, read_escape};
 
 /// A piece of JSON. Commas, colons and blanks are checked but not reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
