@@ -272,7 +272,7 @@ impl Server {
     /// A tower service that answers requests below the path, and passes all others to `inner`.
     #[must_use]
     pub fn fallback<S>(&self, inner: S) -> EngineService<S> {
-        self.0.engine.service(inner).intercept(Arc::new(crate::server::layer::Ours(self.clone())))
+        self.0.engine.service(inner).intercept(Arc::new(layer::Ours(self.clone())))
     }
 
     /// A tower layer that puts [`Server::fallback`] in front of another service, for axum and
