@@ -427,6 +427,13 @@ impl Client {
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         );
         other.write_all(request.as_bytes()).expect("the server reads");
+        // The open packet comes when the HTTP connection is taken apart and its buffers are gone.
+        let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
+        while !answer.windows(5).any(|window| window == b"\"sid\"") {
+            let count = other.read(&mut buffer).expect("the server answers");
+            assert_ne!(count, 0, "closed after {answer:?}");
+            answer.extend_from_slice(&buffer[..count]);
+        }
         self.others.push(other);
         request.len()
     }
