@@ -8,6 +8,7 @@ use crate::fuzz;
 use crate::items::items;
 use crate::report::Report;
 use crate::setup::Browser;
+use crate::structure::structure;
 use crate::test::test;
 use crate::tools::tool;
 
@@ -25,6 +26,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     report.check("sans-IO", checks::sans_io);
     report.check("unsafe code", checks::no_unsafe);
     report.check("items", items);
+    report.check("structure", structure);
     report.check("clippy", || {
         let deny_warnings = ["--", "--deny", "warnings"];
         run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny_warnings))?;

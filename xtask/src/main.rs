@@ -1,7 +1,8 @@
 //! `cargo xtask`: the automation of this repository. Read from here downwards: each command is one
 //! module, `command.rs` runs other programs, `report.rs` counts and sums up what they found.
 //!
-//! Besides the standard library it depends on `serde_json` alone, so that it is built in seconds.
+//! Besides the standard library it depends on `serde_json` and `syn` alone, so that it is built in
+//! seconds.
 
 use std::env;
 use std::process::ExitCode;
@@ -66,8 +67,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
         "fuzz" => fuzz::command(rest),
-        "layers" => structure::layers_command(),
-        "circles" => structure::circles_command(rest),
+        "circles" => structure::command(rest),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
         "help" | "--help" | "-h" => {
@@ -111,6 +111,7 @@ cargo xtask COMMAND [ARGUMENTS]
   fuzz [TARGET..]          the decoders, the session, the rooms and the server against what a
                            fuzzer makes up; --quick: ten seconds each, --secs N, --replay: the
                            seeds only
+  circles [CRATE..]        the files of each library that import each other in a loop
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later

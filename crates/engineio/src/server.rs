@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Ends the server: listening stops and all sessions end with `server shutting down`, at once:
-    /// when the applications of all [were told](Application::on_server_close), so that what they
+    /// when the applications of all [were told](crate::Application::on_server_close), so that what they
     /// send then reaches the others. What was sent before is still delivered; a client that polls
     /// has `close_timeout` to fetch it. Then the connections of our own listeners end, each after the request that it serves.
     ///

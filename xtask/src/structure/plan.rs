@@ -1,71 +1,119 @@
-//! The drawing: storeys, circles and dependencies of the libraries.
+//! What was drawn: the circles that there may be, and which crate depends on which.
 
-/// What was drawn of a crate. A file, or all of a folder, is named by its path below `src`.
+/// What was drawn of a crate. Files are named by their paths below `src`.
 pub(super) struct Plan {
     pub(super) name: &'static str,
-    /// Its folder in `crates/`.
-    pub(super) folder: &'static str,
-    /// From the top: a file names those of its own storey and of those below.
-    pub(super) storeys: &'static [&'static [&'static str]],
-    /// Files that may name each other in a loop.
+    /// Files that may name each other in a loop. A circle gets smaller, never larger.
     pub(super) circles: &'static [&'static [&'static str]],
     /// Crates of ours.
     pub(super) depends_on: &'static [&'static str],
 }
 
-impl Plan {
-    /// The number of a file's storey, the top one's is 0. The longest entry counts.
-    pub(super) fn storey_of(&self, file: &str) -> Option<usize> {
-        let entries = self.storeys.iter().enumerate().flat_map(|(storey, entries)| {
-            entries
-                .iter()
-                .filter(|entry| is_below(entry, file))
-                .map(move |entry| (entry.len(), storey))
-        });
-        entries.max_by_key(|(length, _)| *length).map(|(_, storey)| storey)
-    }
-}
-
-/// Whether an entry names a file, or a folder that it is in.
-pub(super) fn is_below(entry: &str, file: &str) -> bool {
-    file.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 pub(super) const PLANS: &[Plan] = &[
     Plan {
         name: "engineio",
-        folder: "engineio",
-        storeys: &[],
-        circles: &[],
+        circles: &[
+            &[
+                "application",
+                "close",
+                "engine",
+                "engine/inbound",
+                "engine/sessions",
+                "limits/addresses",
+                "limits/connections",
+                "listen/connection",
+                "listen/head_timer",
+                "listen/stream",
+                "outbound/backlog",
+                "outbound/batch",
+                "outbound/encoding",
+                "outbound/outbox",
+                "outbound/overflow",
+                "outbound/queue",
+                "outbound/removed",
+                "outbound/write",
+                "session/mailbox",
+                "session/socket",
+                "stats",
+                "transport/websocket",
+            ],
+            &["driver", "driver/end", "driver/throttle"],
+            &["http/answers", "http/open", "http/polling"],
+            &["http/layer", "server"],
+            &[
+                "options",
+                "options/cors",
+                "options/deflate",
+                "options/functions",
+                "options/origins",
+                "options/subprotocols",
+                "request",
+                "request/proxies",
+            ],
+        ],
         depends_on: &["engineio-proto"],
     },
     Plan {
         name: "engineio-proto",
-        folder: "engineio-proto",
-        storeys: &[],
-        circles: &[],
+        circles: &[&["outgoing", "outgoing/backlog", "outgoing/deflated"]],
         depends_on: &[],
     },
-    Plan { name: "socketio", folder: "socketio", storeys: &[], circles: &[], depends_on: &[] },
+    Plan {
+        name: "socketio",
+        circles: &[
+            &[
+                "client",
+                "emit/broadcast",
+                "emit/with_ack",
+                "events/context",
+                "events/extract",
+                "events/handler",
+                "events/listeners",
+                "events/middleware",
+                "namespace",
+                "namespace/connected",
+                "namespace/dynamic",
+                "namespace/node",
+                "namespace/registry",
+                "socket",
+                "socket/extensions",
+                "socket/handshake",
+                "socket/leaving",
+            ],
+            &["connection", "connection/join", "server", "server/builder", "server/layer"],
+        ],
+        depends_on: &[
+            "engineio",
+            "engineio-proto",
+            "socketio-adapter",
+            "socketio-client-files",
+            "socketio-parser",
+        ],
+    },
     Plan {
         name: "socketio-parser",
-        folder: "socketio-parser",
-        storeys: &[],
-        circles: &[],
+        circles: &[&[
+            "args",
+            "args/count",
+            "args/deserializer",
+            "args/weight",
+            "check",
+            "custom",
+            "decode",
+            "encode",
+            "json/reassembly",
+            "json/scan",
+            "json/ser",
+            "json/writer",
+            "parser",
+            "value/build",
+        ]],
         depends_on: &[],
     },
     Plan {
         name: "socketio-adapter",
-        folder: "socketio-adapter",
-        storeys: &[],
         circles: &[],
-        depends_on: &[],
+        depends_on: &["engineio-proto", "socketio-parser"],
     },
-    Plan {
-        name: "socketio-redis",
-        folder: "socketio-redis",
-        storeys: &[],
-        circles: &[],
-        depends_on: &[],
-    },
+    Plan { name: "socketio-redis", circles: &[], depends_on: &["socketio-adapter"] },
 ];
