@@ -7,6 +7,8 @@
 //!
 //! Sits between the transports (WebSocket messages, polling payloads) and [`crate::Session`].
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -185,7 +187,15 @@ impl<'a> Packet<'a> {
             kind = PacketType::from_digit(first).ok_or(DecodeError::UnknownType(first))?;
             rest = &rest[1..];
         }
-        let bytes = BASE64.decode(rest).or_else(|_| decode_loose_base64(rest))?;
+        let mut digits = Cow::Borrowed(rest);
+        // one call for both forms: the decoder is large, and would not be inlined in two
+        let bytes = loop {
+            match (BASE64.decode(&digits), &digits) {
+                (Ok(bytes), _) => break bytes,
+                (Err(_), Cow::Borrowed(_)) => digits = Cow::Owned(to_standard_base64(rest)),
+                (Err(_), Cow::Owned(_)) => return Err(DecodeError::Base64),
+            }
+        };
         Ok(Self { kind, data: Message::Binary(bytes.into()) })
     }
 }
@@ -194,14 +204,14 @@ impl<'a> Packet<'a> {
 /// alphabet for URLs. Anything else is not passed over: bytes would be lost.
 // reference: reads all of that
 #[cold]
-fn decode_loose_base64(text: &[u8]) -> Result<Vec<u8>, DecodeError> {
+fn to_standard_base64(text: &[u8]) -> Vec<u8> {
     let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());
     let standard = digits.map(|byte| match byte {
         b'-' => b'+',
         b'_' => b'/',
         other => *other,
     });
-    BASE64.decode(standard.collect::<Vec<_>>()).map_err(|_| DecodeError::Base64)
+    standard.collect()
 }
 
 /// Standard alphabet; clients pad, but a missing pad loses nothing, nor do bits that no byte has.

@@ -16,6 +16,9 @@ use tokio::time::Sleep;
 /// How much longer a peer may take, whose deadline is found only now. `None`: no time, it is
 /// punctual.
 pub(crate) fn grace(deadline: Instant, now: Instant) -> Option<Duration> {
+    if now < deadline {
+        return None; // as it nearly always is
+    }
     let late = now.saturating_duration_since(deadline);
     (late >= LATE).then(|| late.clamp(AT_LEAST, AT_MOST))
 }

@@ -2,10 +2,11 @@
 //! nowhere else: the session or the request goes on without its span.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use engineio_proto::guard;
+use tracing::level_filters::LevelFilter;
 use tracing::span::Entered;
 
 /// A span.
@@ -17,10 +18,12 @@ impl Span {
         Self(guard::call(make).unwrap_or_else(|_| tracing::Span::none()))
     }
 
-    /// Runs a future in the span.
-    pub(crate) async fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
-        poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
+    /// Runs a future in the span. It is pinned where it was made, as it may be large.
+    pub(crate) fn run<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+    ) -> impl Future<Output = F::Output> {
+        poll_fn(move |cx| self.enter(|| future.as_mut().poll(cx)))
     }
 
     fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
@@ -60,8 +63,12 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// Records a field of the span that this thread is in, if it is in one.
+/// Records a field of the span that this thread is in, if it is in one of ours, which nobody looks at
+/// but at level debug.
 pub(crate) fn record(field: &'static str, value: impl tracing::Value) {
+    if LevelFilter::current() < LevelFilter::DEBUG {
+        return;
+    }
     let _ = guard::call(|| {
         tracing::Span::current().record(field, value);
     });

@@ -158,6 +158,7 @@ pub fn encode(
     packets: &[Outgoing],
     out: &mut Vec<u8>,
 ) -> ContentType {
+    out.reserve(packets.iter().map(|packet| packet.size() + FRAMING).sum());
     let is_binary = |part| matches!(part, Part::Binary(_));
     match protocol {
         Protocol::V4 => v4::encode(packets, out),
@@ -169,6 +170,9 @@ pub fn encode(
     }
     ContentType::TextPlain
 }
+
+/// Bytes that a packet takes beside its contents, more or less.
+const FRAMING: usize = 16;
 
 /// The body as text; copied only if it is shared or has something to replace.
 fn into_text(body: Bytes) -> String {

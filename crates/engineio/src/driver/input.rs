@@ -55,7 +55,7 @@ impl Driver {
 
     /// Reads what there is, one buffer at most. True: there may be more.
     pub(super) fn read(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        let mut more = self.read_probe(now, cx);
+        let mut more = false;
         if let Transport::Polling(polling) = &mut self.transport {
             if polling.is_abandoned(cx) {
                 self.end(now, CloseReason::TransportError, None, cx);
@@ -63,7 +63,7 @@ impl Driver {
         }
         if !self.may_deliver(now, cx) {
             self.look_for_end(now, cx);
-            return more;
+            return false;
         }
         if self.unread_since.take().is_some() {
             self.session.on_reading(now, true);
@@ -310,6 +310,7 @@ impl Driver {
     // ---- upgrade ----------------------------------------------------------------------------
 
     /// Reads the probing WebSocket, if there is one. True: there may be more.
+    #[inline(never)]
     pub(super) fn read_probe(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let Some(mut probe) = self.probe.take() else { return false };
         match self.probe_frames(now, &mut probe, cx) {

@@ -176,15 +176,12 @@ impl Driver {
         if self.socket.shared().outbox.overflowed() {
             self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
         }
-        let more = match self.stage {
-            Stage::Open => {
-                let more = self.read(now, cx);
-                self.count_delivered();
-                self.with_application(now, cx, |application, cx| application.poll(cx));
-                more
-            }
-            _ => self.read_probe(now, cx),
-        };
+        let mut more = self.probe.is_some() && self.read_probe(now, cx);
+        if self.stage == Stage::Open {
+            more |= self.read(now, cx);
+            self.count_delivered();
+            self.with_application(now, cx, |application, cx| application.poll(cx));
+        }
         self.on_time(now, cx);
         self.flush(now, cx);
         self.say_farewell(now, cx);
@@ -327,10 +324,11 @@ impl Driver {
     }
 
     fn on_time(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let is_patient = self.is_patient(now);
-        self.patient = is_patient;
+        if self.patient {
+            self.patient = self.is_patient(now);
+        }
         // a ping that is due is no judgement
-        while !(is_patient && self.session.would_give_up(now)) {
+        while !(self.patient && self.session.would_give_up(now)) {
             match self.session.on_deadline(now) {
                 Due::Nothing => break,
                 Due::SendPing => {
@@ -344,7 +342,7 @@ impl Driver {
                 Due::Close(reason) => self.end(now, reason, None, cx),
             }
         }
-        if self.stage != Stage::Open || is_patient {
+        if self.stage != Stage::Open || self.patient {
             return;
         }
         self.engine.part_in_time(now);

@@ -19,12 +19,11 @@ pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
     // reference: none for scripts of another origin, which anybody may load, nor of a refused one
     if asked.query.jsonp.is_none() {
         let is_refused = answer.status() == StatusCode::FORBIDDEN;
-        let is_cached = answer.headers().contains_key(header::ETAG);
         let headers = answer.headers_mut();
         if !is_refused {
             asked.origin.apply(headers);
         }
-        asked.origin.apply_vary(is_cached, headers);
+        asked.origin.apply_vary(headers);
     }
     // reference: old Internet Explorers took answers for attacks on the page
     if asked.old_browser {

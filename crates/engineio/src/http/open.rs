@@ -3,6 +3,7 @@
 //! Requests of a session that exists go on to [`crate::http::polling`].
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -91,8 +92,10 @@ where
     let mut body = RequestBody::new(body);
     async move {
         let is_upgrade = upgrade.is_some();
-        let answering = respond(&engine, &asked, &mut parts, &mut body, upgrade);
-        let answer = span.run(answering).await;
+        let answer = {
+            let answering = pin!(respond(&engine, &asked, &mut parts, &mut body, upgrade));
+            span.run(answering).await
+        };
         finish(&engine, &asked, is_upgrade, body, answer)
     }
 }

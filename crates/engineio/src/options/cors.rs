@@ -57,12 +57,12 @@ impl AllowedOrigin {
         }
     }
 
-    /// Says that the answer is for this origin only. One that is `cached` may be given to pages with
+    /// Says that the answer is for this origin only. One that is cached may be given to pages with
     /// an origin although it was made for a request without.
-    pub(crate) fn apply_vary(&self, cached: bool, answer: &mut HeaderMap) {
+    pub(crate) fn apply_vary(&self, answer: &mut HeaderMap) {
         let varies = match self {
             Self::Off => false,
-            Self::Any => cached,
+            Self::Any => answer.contains_key(header::ETAG),
             Self::Echo(_) | Self::None => true,
         };
         if varies {

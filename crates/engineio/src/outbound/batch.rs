@@ -122,7 +122,9 @@ pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
                     false => (std::mem::take(&mut list.removed), std::mem::take(&mut list.urgent)),
                 }
             });
-            removed.into_iter().for_each(Removed::let_go);
+            if !removed.is_empty() {
+                removed.into_iter().for_each(Removed::let_go);
+            }
             if urgent {
                 flush_all();
             }
@@ -170,7 +172,17 @@ impl fmt::Debug for Before {
 
 /// Does what is to be done before the turn's writes, of which the driver makes the first.
 pub(crate) fn before_writing() {
-    let before = LIST.with_borrow_mut(|list| std::mem::take(&mut list.before));
+    let before = LIST.with_borrow_mut(|list| {
+        (!list.before.is_empty()).then(|| std::mem::take(&mut list.before))
+    });
+    if let Some(before) = before {
+        do_each(before);
+    }
+}
+
+/// Apart from turns that have nothing to be done, as most.
+#[inline(never)]
+fn do_each(before: Vec<Before>) {
     for before in before {
         let _ = guard::call(|| (before.0)());
     }

@@ -82,7 +82,7 @@ impl Polling {
         socket.counters().sent(packets.len());
         let compress = packets.iter().any(Outgoing::wants_compression);
         packets.extend(last.map(|kind| Outgoing::packet(kind, "")));
-        let mut payload = Vec::with_capacity(packets.iter().map(|packet| packet.size() + 16).sum());
+        let mut payload = Vec::new();
         // Engine.IO v3: JSONP and `b64`, of the handshake or of this very poll, get text only
         let base64 = (self.base64 || poll.base64) && socket.protocol() == Protocol::V3;
         let content_type = payload::encode(socket.protocol(), base64, &packets, &mut payload);

@@ -53,7 +53,20 @@ impl<'a> Json<'a> {
         attachments: usize,
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        Ok(Self { text, scan: scan(text, attachments, limits)? })
+        let mut json = Self { text, scan: Scan::new() };
+        match attachments {
+            0 => json.scan.read(text, None, limits)?,
+            _ => json.scan_with(attachments, limits)?,
+        }
+        Ok(json)
+    }
+}
+
+impl Json<'_> {
+    /// Apart from packets without attachments, as most are.
+    #[inline(never)]
+    fn scan_with(&mut self, attachments: usize, limits: &Limits) -> Result<(), DecodeError> {
+        self.scan.read(self.text, Some(&mut Placeholders::new(attachments)), limits)
     }
 }
 
@@ -88,78 +101,81 @@ impl<'a> Payload<'a> for Json<'a> {
     }
 }
 
-/// Validates `payload`; placeholders only if the packet has attachments.
-fn scan<'a>(
-    payload: &'a str,
-    attachments: usize,
-    limits: &Limits,
-) -> Result<Scan<'a>, DecodeError> {
-    // The name of an event comes on top of its arguments.
-    let max_count = limits.max_args.saturating_add(1);
-    let mut scan = Scan {
-        shape: Shape::Other,
-        name: None,
-        count: 0,
-        first: 0,
-        second: 0,
-        end: 0,
-        lone_surrogate: false,
-    };
-    let mut tokens = Tokens::new(payload, limits.max_depth);
-    let mut placeholders = (attachments > 0).then(|| Placeholders::new(attachments));
-    if payload.starts_with('[') && limits.max_depth >= PLACEHOLDER_DEPTH {
-        let position = scan.plain_elements(payload, &mut placeholders, max_count);
-        if payload.get(position..) == Some("]") {
-            scan.close(position);
-            return Ok(scan);
-        }
-        tokens = Tokens::within_array(payload, position, limits.max_depth);
-    }
-    while let Some(token) = tokens.next()? {
-        let depth = tokens.depth();
-        if let Some(placeholders) = &mut placeholders {
-            placeholders.on_token(token)?;
-        }
-        if depth > 2 {
-            continue;
-        }
-        let outside = match token {
-            Token::BeginArray | Token::BeginObject => depth - 1,
-            _ => depth,
-        };
-        match (outside, token) {
-            (0, Token::BeginArray) => scan.shape = Shape::Array,
-            (0, Token::BeginObject) => scan.shape = Shape::Object,
-            (0, _) => scan.close(tokens.token_start()),
-            (1, Token::Key(_) | Token::EndArray | Token::EndObject) => {}
-            (1, _) if scan.shape == Shape::Array => {
-                scan.element(tokens.token_start());
-                if scan.count == 1 {
-                    scan.name = match token {
-                        Token::String(text) => Some(Name::Text(text)),
-                        Token::Number(digits) => Some(Name::Number(digits)),
-                        _ => None,
-                    };
-                }
-                if scan.count > max_count {
-                    return Err(DecodeError::TooManyArguments { max: limits.max_args });
-                }
-            }
-            _ => {}
-        }
-    }
-    tokens.finish()?;
-    scan.lone_surrogate = tokens.lone_surrogate();
-    Ok(scan)
-}
-
 impl<'a> Scan<'a> {
+    const fn new() -> Self {
+        Self {
+            shape: Shape::Other,
+            name: None,
+            count: 0,
+            first: 0,
+            second: 0,
+            end: 0,
+            lone_surrogate: false,
+        }
+    }
+
+    /// Validates `payload`; placeholders only if the packet has attachments.
+    fn read(
+        &mut self,
+        payload: &'a str,
+        mut placeholders: Option<&mut Placeholders>,
+        limits: &Limits,
+    ) -> Result<(), DecodeError> {
+        // The name of an event comes on top of its arguments.
+        let max_count = limits.max_args.saturating_add(1);
+        let mut tokens = Tokens::new(payload, limits.max_depth);
+        if payload.starts_with('[') && limits.max_depth >= PLACEHOLDER_DEPTH {
+            let position = self.plain_elements(payload, placeholders.as_deref_mut(), max_count);
+            if payload.get(position..) == Some("]") {
+                self.close(position);
+                return Ok(());
+            }
+            tokens = Tokens::within_array(payload, position, limits.max_depth);
+        }
+        while let Some(token) = tokens.next()? {
+            let depth = tokens.depth();
+            if let Some(placeholders) = &mut placeholders {
+                placeholders.on_token(token)?;
+            }
+            if depth > 2 {
+                continue;
+            }
+            let outside = match token {
+                Token::BeginArray | Token::BeginObject => depth - 1,
+                _ => depth,
+            };
+            match (outside, token) {
+                (0, Token::BeginArray) => self.shape = Shape::Array,
+                (0, Token::BeginObject) => self.shape = Shape::Object,
+                (0, _) => self.close(tokens.token_start()),
+                (1, Token::Key(_) | Token::EndArray | Token::EndObject) => {}
+                (1, _) if self.shape == Shape::Array => {
+                    self.element(tokens.token_start());
+                    if self.count == 1 {
+                        self.name = match token {
+                            Token::String(text) => Some(Name::Text(text)),
+                            Token::Number(digits) => Some(Name::Number(digits)),
+                            _ => None,
+                        };
+                    }
+                    if self.count > max_count {
+                        return Err(DecodeError::TooManyArguments { max: limits.max_args });
+                    }
+                }
+                _ => {}
+            }
+        }
+        tokens.finish()?;
+        self.lone_surrogate = tokens.lone_surrogate();
+        Ok(())
+    }
+
     /// Takes the plain elements that the array `payload` begins with; where the rest begins. Elements
     /// of other kinds, placeholders that are wrong and one element too many are not taken.
     fn plain_elements(
         &mut self,
         payload: &'a str,
-        placeholders: &mut Option<Placeholders>,
+        mut placeholders: Option<&mut Placeholders>,
         max_count: usize,
     ) -> usize {
         self.shape = Shape::Array;

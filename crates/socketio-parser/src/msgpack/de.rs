@@ -33,6 +33,35 @@ impl<'de> Reader<'de> {
         self.0.clone().next().map_err(invalid)
     }
 
+    /// The value that begins with a token.
+    #[inline]
+    fn visit<V: Visitor<'de>>(
+        &mut self,
+        token: Token<'de>,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        match token {
+            Token::Null | Token::Undefined => visitor.visit_unit(),
+            Token::Bool(bool) => visitor.visit_bool(bool),
+            Token::UInt(int) => visitor.visit_u64(int),
+            Token::Int(int) => visitor.visit_i64(int),
+            Token::Float(float) => visitor.visit_f64(float),
+            Token::Str(text) => match String::from_utf8_lossy(text) {
+                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                Cow::Owned(text) => visitor.visit_string(text),
+            },
+            Token::Bin(bytes) | Token::Ext(bytes) | Token::Unknown(bytes) => {
+                visitor.visit_borrowed_bytes(bytes)
+            }
+            Token::Date(ms) => match to_iso(ms) {
+                Some(text) => visitor.visit_string(text),
+                None => visitor.visit_unit(),
+            },
+            Token::Array(len) => self.visit_seq(len, visitor),
+            Token::Map(len) => self.visit_map(len, visitor),
+        }
+    }
+
     fn visit_seq<V: Visitor<'de>>(
         &mut self,
         len: usize,
@@ -116,48 +145,30 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = ArgsError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        match self.next()? {
-            Token::Null | Token::Undefined => visitor.visit_unit(),
-            Token::Bool(bool) => visitor.visit_bool(bool),
-            Token::UInt(int) => visitor.visit_u64(int),
-            Token::Int(int) => visitor.visit_i64(int),
-            Token::Float(float) => visitor.visit_f64(float),
-            Token::Str(text) => match String::from_utf8_lossy(text) {
-                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-                Cow::Owned(text) => visitor.visit_string(text),
-            },
-            Token::Bin(bytes) | Token::Ext(bytes) | Token::Unknown(bytes) => {
-                visitor.visit_borrowed_bytes(bytes)
-            }
-            Token::Date(ms) => match to_iso(ms) {
-                Some(text) => visitor.visit_string(text),
-                None => visitor.visit_unit(),
-            },
-            Token::Array(len) => self.visit_seq(len, visitor),
-            Token::Map(len) => self.visit_map(len, visitor),
-        }
+        let token = self.next()?;
+        self.visit(token, visitor)
     }
 
     // Text is text and bytes are bytes, as in a `Value`.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        match self.peek()? {
+        match self.next()? {
             Token::Bin(bytes) | Token::Ext(bytes) | Token::Unknown(bytes) => {
                 Err(ArgsError::invalid_type(Unexpected::Bytes(bytes), &visitor))
             }
-            _ => self.deserialize_any(visitor),
+            other => self.visit(other, visitor),
         }
     }
 
     as_text! { deserialize_string deserialize_char deserialize_identifier }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-        match self.peek()? {
+        match self.next()? {
             Token::Str(text) => {
                 let text = String::from_utf8_lossy(text);
                 Err(ArgsError::invalid_type(Unexpected::Str(&text), &visitor))
             }
             Token::Date(_) => Err(ArgsError::invalid_type(Unexpected::Other("date"), &visitor)),
-            _ => self.deserialize_any(visitor),
+            other => self.visit(other, visitor),
         }
     }
 
