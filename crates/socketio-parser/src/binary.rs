@@ -103,6 +103,7 @@ impl<'de> Visitor<'de> for BinaryVisitor {
 
 /// Gives bytes to a visitor: our own share them, others copy them once. Whose bytes are nobody
 /// else's gets them.
+#[inline]
 pub(crate) fn visit_shared<'de, V: Visitor<'de>, E: Error>(
     bytes: Bytes,
     visitor: V,

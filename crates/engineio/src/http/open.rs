@@ -104,13 +104,17 @@ where
 pub(crate) fn pass<B>(
     engine: &Arc<Engine>,
     request: Request<B>,
-    answer: Response<Bytes>,
+    mut answer: Response<Bytes>,
 ) -> Response<Bytes>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
     let asked = asked(engine, &request);
+    // our own answers are not cached
+    if asked.query.jsonp.is_none() {
+        asked.origin.apply_vary_if_cached(answer.headers_mut());
+    }
     finish(engine, &asked, false, RequestBody::new(request.into_body()), answer)
 }
 

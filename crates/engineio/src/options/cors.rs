@@ -57,15 +57,17 @@ impl AllowedOrigin {
         }
     }
 
-    /// Says that the answer is for this origin only. One that is cached may be given to pages with
-    /// an origin although it was made for a request without.
+    /// Says that the answer is for this origin only.
     pub(crate) fn apply_vary(&self, answer: &mut HeaderMap) {
-        let varies = match self {
-            Self::Off => false,
-            Self::Any => answer.contains_key(header::ETAG),
-            Self::Echo(_) | Self::None => true,
-        };
-        if varies {
+        if matches!(self, Self::Echo(_) | Self::None) {
+            answer.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+    }
+
+    /// Says it of an answer that may be cached, too: it may be given to pages with an origin
+    /// although it was made for a request without.
+    pub(crate) fn apply_vary_if_cached(&self, answer: &mut HeaderMap) {
+        if matches!(self, Self::Any) && answer.contains_key(header::ETAG) {
             answer.append(header::VARY, HeaderValue::from_static("Origin"));
         }
     }

@@ -299,6 +299,7 @@ impl<'de> Deserializer<'de> for Argument<'de> {
 
 /// The contents of a string without escapes, of which the validating pass has seen the end: a long
 /// one is then not looked at byte by byte again.
+#[inline]
 fn plain_text(json: &str) -> Option<&str> {
     let text = json.trim_start_matches([' ', '\t', '\n', '\r']).strip_prefix('"')?;
     let end = memchr2(b'"', b'\\', text.as_bytes())?;

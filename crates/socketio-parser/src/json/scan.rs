@@ -283,6 +283,7 @@ impl Placeholders {
     }
 
     /// A placeholder points to this attachment.
+    #[inline]
     fn name(&mut self, num: usize) -> Result<(), DecodeError> {
         if num >= self.attachments {
             return Err(DecodeError::InvalidPlaceholder);
