@@ -58,40 +58,29 @@ impl Task {
             self.server.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
-        if nsp != "/" && self.revision() == Revision::V4 && self.server.root_first() {
-            match self.behind_root(nsp) {
-                BehindRoot::Go => {}
-                BehindRoot::Wait => {
-                    let Outside { waiting, .. } = &mut **self.outside.get_or_insert_default();
-                    return waiting.push((nsp.into(), wish.keep(&self.client)));
-                }
-                BehindRoot::Refused(refusal) => return self.refuse(nsp, &refusal),
-            }
+        if nsp != "/" && self.waits_for_root(nsp) {
+            let Outside { waiting, .. } = &mut **self.outside.get_or_insert_default();
+            return waiting.push((nsp.into(), wish.keep(&self.client)));
         }
         // Nothing is made of what the client sent before it is known where it leads.
         self.join(nsp, |client| wish.keep(client), cx);
     }
 
-    /// Whether a client of protocol 4 may join another namespace now: such clients are in `/`
-    /// before they are in any other, so that what the middleware of `/` refuses is refused
-    /// everything.
-    // reference: 2.0: what comes before `/` is connected waits for it, for ever if it is refused;
-    // an unknown namespace is answered at once
-    fn behind_root(&self, nsp: &str) -> BehindRoot {
-        if self.client.socket("/").is_some_and(|root| root.is_connected()) {
-            return BehindRoot::Go;
+    /// Whether a wish to join another namespace waits until the client is in `/`: clients of protocol
+    /// 4 are there before they are in any other, so that what the middleware of `/` refuses gets in
+    /// nowhere.
+    // reference: 2.0: what comes before `/` is connected waits for it, without an answer for as long
+    // as it is refused; an unknown namespace is answered at once
+    fn waits_for_root(&self, nsp: &str) -> bool {
+        if self.revision() == Revision::V5 || !self.server.root_first() {
+            return false;
         }
-        let Some(outside) = &self.outside else { return BehindRoot::Refused(not_in_root()) };
-        if !outside.is_connecting("/") {
-            let refusal = outside.root_refusal.clone();
-            return BehindRoot::Refused(refusal.unwrap_or_else(not_in_root));
+        if self.client.socket("/").is_some_and(|root| root.is_connected()) {
+            return false;
         }
         let registry = self.server.registry();
-        match guard::call(|| registry.may_have(nsp)) {
-            Ok(true) => BehindRoot::Wait,
-            // there is none, or a rule panicked, and panics again where that is told of
-            _ => BehindRoot::Go,
-        }
+        // if a rule panicked, it panics again where that is told of
+        guard::call(|| registry.may_have(nsp)).unwrap_or(false)
     }
 
     /// Goes into a wish to join that is within the limits.
@@ -136,29 +125,17 @@ impl Task {
             outside.connecting.retain(|(_, name)| **name != *nsp);
             outside.waiting.retain(|(name, _)| **name != *nsp);
         }
-        if nsp == "/" {
-            self.refuse_waiting(&not_in_root());
-        }
-    }
-
-    /// The client does not get into `/`, nor do its other wishes get further.
-    fn refuse_waiting(&mut self, refusal: &ConnectError) {
-        let Some(outside) = &mut self.outside else { return };
-        for (nsp, _) in std::mem::take(&mut outside.waiting) {
-            self.refuse(&nsp, refusal);
-        }
     }
 
     /// The client is in `/`: what waited for that goes on.
     fn join_waiting(&mut self, root: &Socket, cx: &mut Context<'_>) {
         let Some(outside) = &mut self.outside else { return };
-        outside.root_refusal = None;
+        // unless its handlers did not want to keep it
+        if !root.is_connected() || self.ended {
+            return;
+        }
         for (nsp, credentials) in std::mem::take(&mut outside.waiting) {
-            match root.is_connected() && !self.ended {
-                true => self.join(&nsp, |_| credentials, cx),
-                // its handlers did not want to keep it
-                false => self.refuse(&nsp, &not_in_root()),
-            }
+            self.join(&nsp, |_| credentials, cx);
         }
     }
 
@@ -244,22 +221,7 @@ impl Task {
         let (message, data) = (refusal.message(), refusal.value());
         let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
         let _ = self.client.conn().push(outgoing(packet), false);
-        if nsp == "/" && self.revision() == Revision::V4 && self.server.root_first() {
-            self.outside.get_or_insert_default().root_refusal = Some(refusal.clone());
-            self.refuse_waiting(refusal);
-        }
     }
-}
-
-/// What `/` means for a wish to join another namespace.
-enum BehindRoot {
-    Go,
-    Wait,
-    Refused(ConnectError),
-}
-
-fn not_in_root() -> ConnectError {
-    ConnectError::new("Not connected to /")
 }
 
 impl Outside {

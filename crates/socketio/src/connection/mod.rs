@@ -74,8 +74,6 @@ struct Outside {
     attempts: u64,
     /// Those that wait until the client is in `/`, with what it sent.
     waiting: Vec<(Box<str>, Option<Arc<Credentials>>)>,
-    /// Why the client is not in `/`.
-    root_refusal: Option<ConnectError>,
     /// Held while handlers are told that the server closes, and by those that do not finish.
     parting: Option<Parting>,
     /// The sockets whose handlers were told, and which others still reach.

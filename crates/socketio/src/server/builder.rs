@@ -189,10 +189,9 @@ impl Builder {
 
     /// Whether clients 1.x and 2.x must be in `/` before they get into any other namespace (true),
     /// as in Socket.IO 2.0, where authentication is often the middleware of `/` alone. What they ask
-    /// for while the middleware of `/` runs waits for it, and is refused with it; while they are
-    /// not in `/`, they are refused other namespaces. False: namespaces are independent of each
-    /// other, as they always are for clients 3.x and later, and are for all clients of a server 3.x
-    /// or later.
+    /// for while they are not in `/` waits until they are, without an answer: for ever, if the
+    /// middleware of `/` refuses them. False: namespaces are independent of each other, as they always
+    /// are for clients 3.x and later, and are for all clients of a server 3.x or later.
     pub fn root_first(mut self, root_first: bool) -> Self {
         self.root_first = root_first;
         self
