@@ -4,11 +4,14 @@
 //! clients got wrong or tried. What a fuzzer found is added to `corpus/` by hand, as `found-*`, and
 //! stays.
 
+mod server;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use engineio_proto::websocket::deflate::{Deflation, WindowBits};
 use engineio_proto::{HEADROOM, Outgoing, Protocol};
-use socketio_parser::{Encoded, Parser, Revision, Spread, Value};
+use socketio_parser::{Binary, Encoded, Parser, Revision, Spread, Value};
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -23,7 +26,7 @@ fn main() -> std::io::Result<()> {
         ("msgpack", msgpack()),
         ("session", session()),
         ("rooms", rooms()),
-        ("server", server()),
+        ("server", server::seeds()),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
@@ -258,8 +261,9 @@ fn bomb() -> Vec<u8> {
     let mut buffer = vec![0; HEADROOM];
     buffer.extend([b'a'; 150_000]);
     let packet = Outgoing::message(buffer, HEADROOM, Vec::new());
-    let deflation = engineio_proto::websocket::deflate::Deflation { threshold: 1, level: 9 };
-    let deflated = packet.deflated(Protocol::V4, deflation).expect("it gets smaller");
+    let deflation = Deflation { threshold: 1, level: 9 };
+    let deflated = packet.deflated(Protocol::V4, deflation, WindowBits::MAX);
+    let deflated = deflated.expect("it gets smaller");
     // a header of four bytes: its length needs sixteen bits
     deflated.frame(0).expect("its only frame")[4..].to_vec()
 }
@@ -447,45 +451,4 @@ fn rooms() -> Vec<Vec<u8>> {
             (0..400_u16).map(|at| (at as u8).wrapping_mul(stride) ^ (at >> 3) as u8).collect()
         })
         .into()
-}
-
-fn server() -> Vec<Vec<u8>> {
-    let websocket = b"\xf7\x03\xfa"; // protocol 4, at once
-    let old = b"\xf7\x02\xfa"; // protocol 3
-    let polling = b"\xf7\x01\xfa"; // protocol 4, and its session is s0
-    let case = |flags: u8, piece: u8, parts: &[&[u8]]| {
-        [&[flags, piece], parts.concat().as_slice()].concat()
-    };
-    vec![
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\xf6\x0042[\"e\",1]\xfa\xf6\x00420[\"e\",2]\xfa\xf6\x003\xfa\xf6\x0041\xfa"]),
-        case(0, 3, &[websocket, b"\xf6\x0040/chat,{\"a\":1}\xfa\xf6\x0042/chat,[\"join\",\"a\"]\xfa\xff\x01\xf6\x0042/chat,[\"all\",1]\xfa\xfc"]),
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\xf6\x00451-[\"e\",{\"_placeholder\":true,\"num\":0}]\xfa\xf5\x00\x01\x02\xfa\xf4"]),
-        case(0, 0, &[websocket, b"\xf6\x0040/admin,\xfa\xf6\x0040/slow,\xfa\xf6\x0040/dyn-1,\xfa\xf6\x0040/dyn-2,\xfa\xf6\x0040/x,\xfa\xfd\x20"]),
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\xf6\x0042[\"ask\",1]\xfa\xf6\x00430[2]\xfa\xf6\x0042[\"wait\"]\xfa\xf6\x0042[\"end\"]\xfa"]),
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\xf6\x0042[\"bye\"]\xfa\xf6\x0040\xfa\xf6\x0040\xfa"]),
-        case(0, 1, &[old, b"\xf6\x002\xfa\xf6\x0042[\"e\",1]\xfa\xf5\x00\x04\x01\xfa"]),
-        case(0, 0, &[old, b"\xf6\x0040/chat?a=b,\xfa\xf6\x0042/chat,1[\"e\"]\xfa\xfd\xff\xfd\xff"]),
-        case(0, 0, &[polling, b"\xf7\x09\x0040\xfa\xf7\x05\x00\xfa\xf7\x09\x0042[\"e\",1]\x1e3\xfa\xf7\x05\x00\xfa"]),
-        case(0, 0, &[polling, b"\xf7\x09\x0040\xfa\xf7\x05\x00\xfa\xfe\xf7\x05\x00\xfa\xfb\x00\xf7\x09\x001\xfa"]),
-        case(0, 0, &[polling, b"\xf7\x09\x0040\xfa\xfe\xf7\x07\x00\xfa\xf6\x002probe\xfa\xf6\x005\xfa\xf6\x0042[\"e\"]\xfa"]),
-        case(0, 0, &[polling, b"\xfe\xf7\x07\x00\xfa\xf6\x002probe\xfa\xfd\xff\xfb\x00\xf7\x05\x00\xfa"]),
-        case(0, 0, &[polling, b"\xf7\x19\x00\x04\x01\xfa\xf7\x05\x00\xfa"]),
-        case(0, 0, &[b"\xf7\x00\xfa\xf7\x08\x009:42[\"e\",1]\xfa\xf7\x18\x00\x00\xf9\x09\xf9\xff42[\"e\",1]\xfa\xf7\x04\x00\xfa"]),
-        case(0, 0, &[b"\xf7\x0c\xfa\xf7\x0e\x00d=2:40\xfa\xf7\x04\x00\xfa"]),
-        case(0, 0, &[b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n"]),
-        case(0, 0, &[b"GET /socket.io/?EIO=4&transport=foo HTTP/1.1\r\nHost: h\r\nOrigin: http://a\r\n\r\nOPTIONS /socket.io/ HTTP/1.1\r\nHost: h\r\n\r\n"]),
-        case(0, 0, &[b"POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n40\r\n0\r\n\r\n"]),
-        case(0, 0, &[polling, b"POST /socket.io/?EIO=4&transport=polling&sid=s0 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n40\r\nffffffffffffffff1\r\n"]),
-        case(0, 0, &[polling, b"POST /socket.io/?EIO=4&transport=polling&sid=s0 HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n4\xfd\xff"]),
-        case(4, 0, &[polling, b"\xf7\x09\x004", &[b'x'; 120], b"\xfa\xf7\x05\x00\xfa"]),
-        case(0, 0, &[b"\x16\x03\x01\x02\x00\x01\x00\xfd\xff"]),
-        case(1, 0, &[websocket, b"\xf6\x0040\xfa\xf6\x0042[\"e\",\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]\xfa\xff\x05\xf5\x40\xf2\x48\xcd\xc9\xc9\x07\x00\xfa"]),
-        case(8, 0, &[websocket, b"\xf6\x0040\xfa\xf8\xff\x05\xff\x05\xff\x05\xff\x02\xfd\xff"]),
-        case(8, 0, &[polling, b"\xf7\x09\x0040\xfa\xff\x05\xff\x05\xff\x05\xff\x00"]),
-        case(16, 0, &[old, b"\xf7\x00\xfa"]),
-        case(2, 0, &[websocket, b"\xf5\x00\x82\xa4type\x00\xa3nsp\xa1/\xfa\xf5\x00\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e\x01\xfa"]),
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\xff\x07\xf6\x0042[\"e\"]\xfa"]),
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\x89\x80\x00\x00\x00\x00\x88\x82\x00\x00\x00\x00\x03\xe8\xfa"]),
-        case(0, 0, &[websocket, b"\xf6\x0040\xfa\xf6\x0042[\"join\",\"a\"]\xfa\xf6\x0042[\"room\",\"a\",\"b\"]\xfa\xf6\x0042[\"leave\",\"a\"]\xfa\xff\x03\xff\x04"]),
-    ]
 }

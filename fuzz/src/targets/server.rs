@@ -13,12 +13,15 @@
 //!   f9 n     a byte n, whatever it is    ff n     the server does something, see `act`
 //! ```
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use socketio::{Ack, Args, ConnectError, Deflate, Parser, Server, Socket, Spread, Stats, Value};
+use socketio::{
+    Ack, Args, ConnectError, Data, Deflate, Event, Parser, Server, Socket, Spread, Stats, Value,
+};
 use testkit::{Throttled, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::task::JoinHandle;
@@ -93,13 +96,23 @@ fn application(flags: u8) -> Server {
         .max_http_buffer_size(if flags & 4 == 0 { 100_000 } else { 100 })
         .engine(|options| {
             options.max_frames_per_message = 100;
-            options.max_packets_per_payload = 1000;
+            options.max_packets_per_payload = 50;
+            options.max_pending_pongs = 8;
+            options.max_header_fields = 32;
         })
         .limits(|limits| {
             limits.max_namespaces = 4;
             limits.max_dynamic_namespaces = 3;
             limits.max_rooms = 8;
-            limits.max_pending_acks = 8;
+            limits.max_room_len = 64;
+            limits.max_auth_bytes = 256;
+            limits.max_pending_acks = 3;
+            limits.max_pending_bytes = 4096;
+            limits.packet.max_depth = 32;
+            limits.packet.max_args = 16;
+            limits.packet.max_attachments = 8;
+            limits.packet.max_namespace_len = 64;
+            limits.packet.max_event_len = 64;
             limits.max_pending_handlers = 4;
         });
     if flags & 1 != 0 {
@@ -116,10 +129,21 @@ fn application(flags: u8) -> Server {
     if flags & 16 != 0 {
         builder = builder.allow_eio3(false);
     }
+    if flags & 32 != 0 {
+        builder = builder
+            .cookie(socketio::Cookie::named("io"))
+            .origins(socketio::Origins::list("http://a").expect("an origin"))
+            .http_compression(64)
+            .max_packets_per_poll(2);
+    }
     let server = builder.build().expect("options that fit");
     for name in ["/", "/chat"] {
         server.of(name).on_connection(listen);
     }
+    if flags & 64 != 0 {
+        server.of("/").use_fn(login);
+    }
+    server.of("/chat").on_connection(|socket: Socket| socket.use_fn(check));
     server.of("/admin").use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("nope")));
     server.of("/slow").use_fn(async |_: Socket| {
         sleep(Duration::from_secs(2)).await;
@@ -129,6 +153,33 @@ fn application(flags: u8) -> Server {
     server
 }
 
+/// Lets in who says so, at once or later.
+async fn login(socket: Socket) -> Result<(), ConnectError> {
+    let handshake = socket.handshake();
+    let auth: HashMap<String, String> = handshake.auth_as().unwrap_or_default();
+    match (auth.get("as").map(String::as_str), handshake.param("in").is_some()) {
+        (Some("in"), _) | (_, true) => Ok(()),
+        (Some("late"), _) => {
+            sleep(Duration::from_secs(1)).await;
+            Ok(())
+        }
+        _ => Err(ConnectError::new("who are you?").data(&1)),
+    }
+}
+
+/// Looks at the events of a socket.
+async fn check(mut event: Event) -> Result<Event, ConnectError> {
+    match event.name.as_str() {
+        "refused" => Err(ConnectError::new("not this")),
+        "delayed" => {
+            sleep(Duration::from_secs(1)).await;
+            event.name = "e".into();
+            Ok(event)
+        }
+        _ => Ok(event),
+    }
+}
+
 fn listen(socket: Socket) {
     socket.on(
         "e",
@@ -136,20 +187,17 @@ fn listen(socket: Socket) {
             if ack.is_wanted() { ack.send(args) } else { socket.emit("r", args) }
         },
     );
-    socket.on("join", async |socket: Socket, socketio::Data(room): socketio::Data<String>| {
+    socket.on("join", async |socket: Socket, Data(room): Data<String>| {
         // a refusal is the client's affair
         let _ = socket.join(room).await;
     });
-    socket.on("leave", async |socket: Socket, socketio::Data(room): socketio::Data<String>| {
+    socket.on("leave", async |socket: Socket, Data(room): Data<String>| {
         let _ = socket.leave(room).await;
     });
     socket.on("all", |socket: Socket, args: Args| socket.namespace().emit("all", args));
-    socket.on(
-        "room",
-        |socket: Socket, socketio::Data((room, args)): socketio::Data<(String, String)>| {
-            socket.to(room).emit("room", args)
-        },
-    );
+    socket.on("room", |socket: Socket, Data((room, args)): Data<(String, String)>| {
+        socket.to(room).emit("room", args)
+    });
     socket.on("volatile", |socket: Socket, args: Args| socket.volatile().emit("volatile", args));
     socket.on("ask", async |socket: Socket, args: Args| {
         let answer =
@@ -158,6 +206,31 @@ fn listen(socket: Socket) {
             let _ = socket.emit("answer", answer);
         }
     });
+    socket.on("ask-all", async |socket: Socket, args: Args| {
+        let all = socket.namespace().timeout(Duration::from_secs(5));
+        if let Ok(answered) = all.emit_with_ack::<Value>("asked", args).await {
+            let _ = socket.emit("answered", answered.answers().count());
+        }
+    });
+    socket.on("bytes", |socket: Socket, args: Args| {
+        socket.emit("bytes", (socketio::Binary::from(vec![7; 40]), args, [0_u8; 3]))
+    });
+    socket.on("kick", async |socket: Socket, Data(room): Data<String>| {
+        let _ = socket.namespace().in_room(room).disconnect_sockets(false).await;
+    });
+    socket.on("who", async |socket: Socket| {
+        if let Ok(sockets) = socket.namespace().to("a").fetch_sockets().await {
+            let _ = socket.emit("who", sockets.items.len());
+        }
+    });
+    socket.once("once", |socket: Socket| socket.emit("first", 1));
+    socket.on("watch", |socket: Socket| {
+        socket.on_any(|socket: Socket, args: Args| socket.volatile().emit("any", args));
+        socket.on_any_outgoing(|_, _| ());
+    });
+    socket.on_disconnecting(|socket: Socket| socket.to("a").emit("leaves", 1));
+    socket.on_disconnect(|socket: Socket| socket.broadcast().emit("left", 1));
+    socket.on_error(|_: Socket| ());
     socket.on("wait", async || sleep(Duration::from_secs(3)).await);
     socket.on("bye", |socket: Socket| socket.disconnect(false));
     socket.on("end", |socket: Socket| socket.disconnect(true));
@@ -285,25 +358,31 @@ impl World {
     }
 }
 
-/// Requests that are as they should be, with the session of the next byte where there is one.
+/// Requests that are as they should be, with the session of the next byte where there is one. The
+/// number's bits: protocol 4; three for the kind; bytes as body; of a page; the last of its connection,
+/// or for a protocol of its own; base64 and let in by the application.
 fn request(number: u8, input: &mut Input<'_>, out: &mut Vec<u8>) {
     let eio = if number & 1 == 0 { 3 } else { 4 };
     let mut sid = || format!("s{}", input.byte() % 4);
-    let (method, query, websocket, body) = match number >> 1 & 7 {
+    let (method, mut query, websocket, body) = match number >> 1 & 7 {
         0 => ("GET", "transport=polling".to_owned(), false, None),
         1 => ("GET", "transport=websocket".to_owned(), true, None),
         2 => ("GET", format!("transport=polling&sid={}", sid()), false, None),
         3 => ("GET", format!("transport=websocket&sid={}", sid()), true, None),
-        4 | 5 => {
+        4 => {
             let query = format!("transport=polling&sid={}", sid());
             ("POST", query, false, Some(input.until(0xfa)))
         }
+        5 => ("GET", format!("transport=polling&j=0&sid={}", sid()), false, None),
         6 => ("GET", "transport=polling&j=0&b64=1".to_owned(), false, None),
         _ => {
             let query = format!("transport=polling&j=0&sid={}", sid());
             ("POST", query, false, Some(input.until(0xfa)))
         }
     };
+    if number & 0x80 != 0 {
+        query.push_str("&b64=1&in=1");
+    }
     let head = format!("{method} /socket.io/?EIO={eio}&{query} HTTP/1.1\r\nHost: h\r\n");
     out.extend_from_slice(head.as_bytes());
     if websocket {
@@ -312,6 +391,14 @@ fn request(number: u8, input: &mut Input<'_>, out: &mut Vec<u8>) {
               Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
               Sec-WebSocket-Extensions: permessage-deflate\r\n",
         );
+    }
+    if number & 0x20 != 0 {
+        out.extend_from_slice(b"Origin: http://a\r\nAccept-Encoding: gzip, deflate\r\n");
+    }
+    if number & 0x40 != 0 {
+        let last: &[u8] =
+            if websocket { b"Sec-WebSocket-Protocol: chat\r\n" } else { b"Connection: close\r\n" };
+        out.extend_from_slice(last);
     }
     if number & 0x10 != 0 {
         out.extend_from_slice(b"Content-Type: application/octet-stream\r\n");
@@ -330,6 +417,8 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 /// What inputs can say is understood: without it the target would find nothing.
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// Sessions opened and upgraded, messages in, packets out.
@@ -364,4 +453,73 @@ mod tests {
         let request = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n";
         check(&[request.repeat(2), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat(), [2, 0, 0, 2]);
     }
+
+    /// What the seeds do together: every end of a session and of a socket, every refusal.
+    #[test]
+    fn seeds_reach_far() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/server");
+        let (mut ends, mut figures) = (BTreeMap::new(), [0; 6]);
+        let mut limits = BTreeMap::new();
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let seed = std::fs::read(seed.unwrap().path()).unwrap();
+            let mut input = Input(&seed);
+            let (flags, piece) = (input.byte(), input.byte());
+            let stats = run(flags, piece, input);
+            for (reason, count) in stats.engine.closed {
+                *ends.entry(format!("{reason:?}")).or_insert(0) += count;
+            }
+            for (reason, count) in stats.disconnected {
+                *ends.entry(reason.to_owned()).or_insert(0) += count;
+            }
+            for (code, count) in stats.engine.refused_by_code {
+                *ends.entry(format!("code {code}")).or_insert(0) += count;
+            }
+            let reached = [
+                stats.engine.upgraded,
+                stats.connected,
+                stats.connect_errors,
+                stats.invalid_packets,
+                stats.engine.messages_in,
+                stats.engine.packets_out,
+            ];
+            figures.iter_mut().zip(reached).for_each(|(sum, figure)| *sum += figure);
+            for (limit, count) in stats.limits.iter() {
+                *limits.entry(limit.to_owned()).or_insert(0) += count;
+            }
+        }
+        let never: Vec<_> = ends.iter().filter(|(_, count)| **count == 0).collect();
+        assert!(never.is_empty(), "no seed reaches {never:?}");
+        for limit in REACHED {
+            assert!(limits[limit] > 0, "no seed reaches {limit}");
+        }
+        // sessions upgraded, sockets, refusals, packets that are none, messages in, packets out
+        let least = [8, 100, 10, 5, 500, 500];
+        assert!(figures.iter().zip(least).all(|(figure, least)| *figure >= least), "{figures:?}");
+    }
+
+    /// Bounds that are low enough for a short input.
+    const REACHED: [&str; 22] = [
+        "connect_timeout",
+        "header_timeout",
+        "keep_alive_timeout",
+        "max_args",
+        "max_attachments",
+        "max_auth_bytes",
+        "max_depth",
+        "max_dynamic_namespaces",
+        "max_event_len",
+        "max_frames_per_message",
+        "max_header_fields",
+        "max_http_buffer_size",
+        "max_namespaces",
+        "max_outbound_bytes",
+        "max_outbound_packets",
+        "max_packets_per_payload",
+        "max_packets_per_poll",
+        "max_pending_acks",
+        "max_pending_handlers",
+        "max_pending_pongs",
+        "max_rooms",
+        "ping_timeout",
+    ];
 }
