@@ -39,6 +39,8 @@ mod msgpack;
 mod number;
 mod packet;
 mod parser;
+#[cfg(feature = "schemars")]
+mod schema;
 mod value;
 
 #[cfg(test)]

@@ -115,5 +115,16 @@ pub(super) const PLANS: &[Plan] = &[
         circles: &[],
         depends_on: &["engineio-proto", "socketio-parser"],
     },
+    Plan {
+        name: "socketio-contract",
+        circles: &[],
+        depends_on: &[
+            "socketio",
+            "socketio-contract-macros",
+            "socketio-parser",
+            "socketio-testkit",
+        ],
+    },
+    Plan { name: "socketio-contract-macros", circles: &[], depends_on: &[] },
     Plan { name: "socketio-redis", circles: &[], depends_on: &["socketio-adapter"] },
 ];

@@ -82,6 +82,12 @@ impl<'a> EventContext<'a> {
         self.args().map_or(0, Args::value_bytes).saturating_add(self.charged)
     }
 
+    /// Whether the client asked for an answer.
+    #[must_use]
+    pub fn is_ack_wanted(&self) -> bool {
+        self.ack_id.is_some()
+    }
+
     /// The client's acknowledgement; all handlers of the event share it.
     #[must_use]
     pub fn ack(&mut self) -> Ack {

@@ -43,6 +43,10 @@ impl Found {
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
 }
 
 impl IntoIterator for Found {

@@ -171,6 +171,11 @@ impl ParentNamespace {
         self.hooks.on_event(event.into(), handler);
     }
 
+    /// [`Namespace::on_unknown_event`] of each of them.
+    pub fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
+        self.hooks.on_unknown_event(handler);
+    }
+
     /// [`Namespace::use_fn`] of each of them.
     pub fn use_fn<F, Fut, E>(&self, middleware: F)
     where

@@ -103,6 +103,9 @@ pub(crate) struct Hooks {
     listeners: Mutex<Listeners>,
     events: Mutex<Listeners>,
     has_events: AtomicBool,
+    /// Listeners of events that have no other.
+    unknown: Mutex<Listeners>,
+    has_unknown: AtomicBool,
 }
 
 impl Hooks {
@@ -123,6 +126,11 @@ impl Hooks {
         self.has_events.store(true, Ordering::Release);
     }
 
+    pub(crate) fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
+        lock(&self.unknown).add(UNKNOWN.into(), false, erase(handler));
+        self.has_unknown.store(true, Ordering::Release);
+    }
+
     pub(crate) fn use_fn<F, Fut, E>(&self, middleware: F)
     where
         F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
@@ -133,6 +141,9 @@ impl Hooks {
         append(&mut *lock(&self.middleware), middleware);
     }
 }
+
+/// The name under which the listeners of events that have no other are kept.
+const UNKNOWN: &str = "*";
 
 /// What a namespace has from its server.
 #[derive(Clone)]
@@ -237,6 +248,22 @@ impl Namespace {
         handler: impl Handler<M>,
     ) {
         self.0.hooks.on_event(event.into(), handler);
+    }
+
+    /// Adds a listener for the events that no other listener is for: neither the socket nor the
+    /// namespace has one of that name. Catch-all listeners ([`Socket::on_any`]) do not count, and
+    /// have run before. It takes no memory per socket.
+    ///
+    /// ```
+    /// # use socketio::{EventName, Server, Socket};
+    /// # fn example(io: Server) {
+    /// io.sockets().on_unknown_event(|socket: Socket, EventName(name): EventName| {
+    ///     println!("{} sent {name:?}, which is none of ours", socket.id());
+    /// });
+    /// # }
+    /// ```
+    pub fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
+        self.0.hooks.on_unknown_event(handler);
     }
 
     /// Adds a middleware that each socket passes before it is connected, one after the other in
@@ -375,6 +402,12 @@ impl Namespace {
     pub(crate) fn event_listeners(&self, event: &str, found: &mut Found) {
         let hooks = self.all_hooks().filter(|hooks| hooks.has_events.load(Ordering::Acquire));
         hooks.for_each(|hooks| lock(&hooks.events).find(event, found));
+    }
+
+    /// Adds the listeners that all sockets have for events without any other.
+    pub(crate) fn unknown_event_listeners(&self, found: &mut Found) {
+        let hooks = self.all_hooks().filter(|hooks| hooks.has_unknown.load(Ordering::Acquire));
+        hooks.for_each(|hooks| lock(&hooks.unknown).find(UNKNOWN, found));
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<ConnectMiddleware>> {

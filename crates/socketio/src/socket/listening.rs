@@ -179,14 +179,18 @@ impl Socket {
     }
 
     /// The handlers of an event that the client sent: those of all events, its own, and those that
-    /// all sockets of the namespace have.
+    /// all sockets of the namespace have; without any of its own, those of such events.
     pub(crate) fn event_listeners(&self, event: &str) -> Found {
         let mut found = Found::default();
         if let Some(extras) = self.0.extras.get() {
             lock(&extras.any).find(ANY, &mut found);
         }
+        let catch_all = found.len();
         lock(&self.0.listeners).find(event, &mut found);
         self.namespace().event_listeners(event, &mut found);
+        if found.len() == catch_all {
+            self.namespace().unknown_event_listeners(&mut found);
+        }
         found
     }
 }

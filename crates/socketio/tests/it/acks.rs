@@ -317,7 +317,7 @@ async fn broadcast_with_ack() {
         assert!(matches!(of(&peers[1]).1, Ok(11)));
         assert!(matches!(of(&peers[2]).1, Err(AckError::Timeout)));
         assert_eq!(answers.answers().collect::<Vec<_>>(), [&11]);
-        assert_eq!(answers.into_answers(), [11]);
+        assert_eq!(answers.map(|answer: u32| answer + 1).into_answers(), [12]);
         leave_nothing(&io, peers).await;
         let nobody = io.timeout(Duration::from_secs(1)).emit_with_ack::<u32>("q", ()).await;
         let nobody = nobody.unwrap();

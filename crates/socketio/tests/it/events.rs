@@ -469,6 +469,51 @@ async fn socket_on_any() {
 
 /// A listener for all sockets of a namespace runs after the socket's own.
 #[tokio::test(start_paused = true)]
+async fn namespace_on_unknown_event() {
+    for eio in BOTH {
+        let io = Server::new();
+        let log = Log::default();
+        let logged = log.clone();
+        let unknown = move |EventName(name): EventName| {
+            logged.add(format!("unknown {name}"));
+        };
+        io.of("/chat").on_unknown_event(unknown.clone());
+        io.of_matching("/dyn-*").on_unknown_event(unknown);
+        let (own, any, all) = (log.clone(), log.clone(), log.clone());
+        io.of("/chat").on_event("namespace's", move || all.add("namespace's"));
+        io.of("/chat").on_connection(move |socket: Socket| {
+            let (own, any) = (own.clone(), any.clone());
+            socket.once("own", move || own.add("own"));
+            socket.on_any(move || any.add("any"));
+        });
+        let mut peer = Peer::join_namespace(&connector(&io), eio, "/chat").await;
+        peer.enter("/dyn-1").await;
+        let events = [
+            r#"42/chat,["own"]"#,
+            r#"42/chat,["namespace's"]"#,
+            r#"42/chat,["other"]"#,
+            r#"42/chat,["own"]"#,
+            r#"42/dyn-1,["other"]"#,
+        ];
+        peer.send_all(&events).await;
+        let expected = [
+            "any",
+            "own",
+            "any",
+            "namespace's",
+            "any",
+            "unknown other",
+            "any",
+            // was there once
+            "unknown own",
+            "unknown other",
+        ];
+        assert_eq!(log.take().await, expected);
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn namespace_on_event() {
     for eio in BOTH {
         let io = Server::new();

@@ -211,6 +211,15 @@ impl<R> ClientsAnswered<R> {
         local.chain(self.remote.into_iter().filter_map(Result::ok)).collect()
     }
 
+    /// The same with each answer made into something else.
+    #[must_use]
+    pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> ClientsAnswered<S> {
+        let Self { local, remote, silent, missing, error } = self;
+        let local = local.into_iter().map(|(id, answer)| (id, answer.map(&mut f))).collect();
+        let remote = remote.into_iter().map(|answer| answer.map(&mut f)).collect();
+        ClientsAnswered { local, remote, silent, missing, error }
+    }
+
     /// Whether all clients were asked and all have answered.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -1,0 +1,28 @@
+use socketio::Socket;
+use socketio_contract::contract;
+
+#[contract(namespace = "/")]
+mod chat {
+    use super::*;
+
+    pub trait FromClient {
+        #[event("chat message")]
+        fn chat_message(&self, socket: Socket, text: String);
+        #[event("add user")]
+        async fn add_user(&self, socket: Socket, name: String) -> Result<u32, String>;
+    }
+    pub trait ToClient {
+        #[event("user left")]
+        fn user_left(why: &str);
+        #[event("how are you?")]
+        async fn mood() -> String;
+    }
+}
+
+struct Lobby;
+
+impl chat::FromClient for Lobby {
+    fn chat_message(&self, _: Socket, _: String) {}
+}
+
+fn main() {}
