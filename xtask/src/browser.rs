@@ -1,4 +1,4 @@
-//! `cargo xtask browser`: the chat example in Chromium, on a free port of this machine.
+//! `cargo xtask browser`: the chat example and the whiteboard in Chromium, on free ports of this machine.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -24,39 +24,46 @@ pub(crate) fn browser() -> Result<Tally> {
     setup::client_files()?;
     setup::driver()?;
     setup::chromium()?;
-    run(cargo().args(["build", "--release", "--package", "chat"]))?;
+    setup::whiteboard()?;
+    run(cargo().args(["build", "--release", "--package", "chat", "--package", "typed"]))?;
+    let mut sum = page_of("chat", "chat.js")?;
+    sum += &page_of("typed", "whiteboard.js")?;
+    Ok(sum)
+}
 
+/// The page of an example under a script of `conformance/browser`.
+fn page_of(example: &str, script: &str) -> Result<Tally> {
     let artifacts = root().join("artifacts/browser");
     fs::create_dir_all(&artifacts)?;
-    let chat = release_binary("chat")?;
-    let mut chat = start(program(&chat).args(["--port", "0"]).stdout(Stdio::piped()))?;
-    let result = url(&mut chat).and_then(|url| {
+    let server = release_binary(example)?;
+    let mut server = start(program(&server).args(["--port", "0"]).stdout(Stdio::piped()))?;
+    let result = url(&mut server).and_then(|url| {
         tally(
             program("node")
-                .args(["conformance/browser/chat.js", &url])
+                .args([&format!("conformance/browser/{script}"), &url])
                 .env("ARTIFACTS", &artifacts)
                 .env("CHROMIUM", find("chromium").unwrap_or_default()),
         )
     });
-    chat.kill()?;
-    chat.wait()?;
+    server.kill()?;
+    server.wait()?;
     result
 }
 
-/// The address that the chat prints when it listens. What it prints is shown, before and after.
-fn url(chat: &mut Child) -> Result<String> {
-    let stdout = chat.stdout.take().expect("stdout is piped");
+/// The address that the server prints when it listens. What it prints is shown, before and after.
+fn url(server: &mut Child) -> Result<String> {
+    let stdout = server.stdout.take().expect("stdout is piped");
     let (sender, receiver) = mpsc::channel();
-    // Reads until the chat ends, so that it never waits for somebody to read.
+    // Reads until the server ends, so that it never waits for somebody to read.
     thread::spawn(move || show_and_find_url(stdout, &sender));
     receiver
         .recv_timeout(START_TIMEOUT)
-        .map_err(|_| "the chat ended, or told no address in time".into())
+        .map_err(|_| "the server ended, or told no address in time".into())
 }
 
 fn show_and_find_url(stdout: ChildStdout, found: &mpsc::Sender<String>) {
     for line in BufReader::new(stdout).lines().map_while(|line| line.ok()) {
-        println!("chat: {line}");
+        println!("server: {line}");
         let words = line.split_whitespace();
         for word in words.filter(|word| word.starts_with("http://127.0.0.1:")) {
             // Nobody listens any more once the first address was found.

@@ -33,6 +33,7 @@ mod soak;
 mod structure;
 mod test;
 mod tools;
+mod typed;
 
 fn main() -> ExitCode {
     // cargo starts us in front of the compiler then
@@ -54,6 +55,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match command.as_str() {
         "setup" => setup::command(rest),
         "demo" => demo::command(rest),
+        "typed" => typed::command(rest),
         "conformance" => conformance::command(rest),
         "clients" => clients::command(rest),
         "proxies" => proxies::command(rest),
@@ -82,8 +84,8 @@ const HELP: &str = "\
 cargo xtask COMMAND [ARGUMENTS]
 
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
-  test [--skip-browser]    every test: Rust, conformance, clients, proxies, cluster, browser; ends
-                           with the totals
+  typed [ARGUMENTS]        run the whiteboard example, its page in TypeScript included
+  test [--skip-browser]    every test: Rust, conformance, clients, proxies, cluster, browser; ends with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
@@ -106,7 +108,7 @@ cargo xtask COMMAND [ARGUMENTS]
                            (--minutes N, --lanes N, --seed N): memory, descriptors, tables are flat
   cluster [ARGUMENTS]      our server in clusters with Node servers 2.x and 4.x, over a real Redis; the
                            arguments go to conformance/cluster/run.js (--only TEXT, --topology NAME, ...)
-  browser                  the chat example in Chromium
+  browser                  the chat and whiteboard examples in Chromium
   bench [OPTIONS]          what our server costs, beside other servers; bench/README.md says more
   fuzz [TARGET..]          the decoders, the session, the rooms and the server against what a
                            fuzzer makes up; --quick: ten seconds each, --secs N, --replay: the

@@ -39,6 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn everything(browser: Browser) -> Result<()> {
     let mut parts =
         vec![client_files()?, conformance()?, python()?, nginx()?, cluster()?, redis()?];
+    parts.push(whiteboard()?);
     if browser == Browser::Use {
         parts.push(driver()?);
         parts.push(chromium()?);
@@ -89,6 +90,15 @@ pub(crate) fn client_files() -> Result<Option<String>> {
 /// The official clients, for the conformance run.
 pub(crate) fn conformance() -> Result<Option<String>> {
     npm_install(&root().join("conformance"), "the clients of the conformance run")
+}
+
+/// The page of the example `typed`, built by Vite.
+pub(crate) fn whiteboard() -> Result<Option<String>> {
+    let folder = root().join("examples/typed/page");
+    let installed = npm_install(&folder, "the tools of the whiteboard's page")?;
+    // Quick, so it is built each time: what it is made of is many files.
+    run(program("npm").args(["run", "--silent", "build"]).current_dir(folder))?;
+    Ok(installed)
 }
 
 /// The WebSocket library of the abuse run.

@@ -174,8 +174,9 @@ function showTransport() {
 }
 
 /**
- * Emits with an acknowledgement. Resolves with the server's answer, or with `{ok: false, lost:
- * true}` when the connection ended or the time passed before there was one.
+ * Emits with an acknowledgement. Resolves with the server's answer, `{ok: true, value}` or `{ok:
+ * false, error}`, or with `{ok: false, lost: true}` when the connection ended or the time passed
+ * before there was one.
  */
 function request(event, payload) {
   return new Promise((resolve) => {
@@ -224,7 +225,7 @@ async function signIn() {
     return refuseSignIn(sentence(answer.error), 'nickname');
   }
   wanted = null;
-  enter(answer);
+  enter(answer.value);
   showScreen('chat');
 }
 
@@ -241,7 +242,7 @@ async function switchRoom(room) {
   joining = false;
   if (button) button.removeAttribute('aria-busy');
   if (answer.ok) {
-    enter(answer);
+    enter(answer.value);
     early.stop().forEach(receive);
     $('new-room').value = '';
     closeDrawer();
@@ -281,7 +282,7 @@ async function rejoin() {
     if (stale()) return;
     if (answer.ok) {
       setConnection('connected');
-      return enter(answer, 'again');
+      return enter(answer.value, 'again');
     }
     if (Date.now() - started > REJOIN_PATIENCE) {
       here = null;
@@ -686,7 +687,7 @@ async function send(text) {
   const answer = await request('message', text);
   // Lost with the connection: the history tells after the reconnection whether it arrived.
   if (!here || here.room !== room || (answer.lost && !socket.connected)) return;
-  if (answer.ok && answer.at) entry.at = answer.at;
+  if (answer.ok) entry.at = answer.value.at;
   setStatus(entry, answer.ok ? 'sent' : 'failed');
 }
 
@@ -1001,7 +1002,7 @@ function roomOfAddress() {
 }
 
 function sentence(text) {
-  const words = String(text || 'that did not work');
+  const words = String((text && text.message) || text || 'that did not work');
   return words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? '' : '.');
 }
 

@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use socketio::SocketId;
 
 /// Messages that a room remembers for those who come later.
 const HISTORY: usize = 50;
 
-#[derive(Clone, Debug, Serialize)]
+/// What somebody said.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct Message {
     pub(crate) from: String,
     pub(crate) text: String,
-    pub(crate) at: u64,
+    /// Milliseconds since 1970.
+    pub(crate) at: f64,
 }
 
 /// A person's place: one room at a time.
@@ -80,8 +83,9 @@ impl Rooms {
     }
 
     /// How many people are in each room.
-    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
-        self.lock().iter().map(|(name, room)| (name.clone(), room.members.len())).collect()
+    pub(crate) fn counts(&self) -> BTreeMap<String, u32> {
+        let rooms = self.lock();
+        rooms.iter().map(|(name, room)| (name.clone(), room.members.len() as u32)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Room>> {

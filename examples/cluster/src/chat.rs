@@ -17,15 +17,8 @@ struct Seat {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum Answer<T> {
-    Ok {
-        ok: bool,
-        #[serde(flatten)]
-        given: T,
-    },
-    Refused {
-        ok: bool,
-        error: &'static str,
-    },
+    Ok { ok: bool, value: T },
+    Refused { ok: bool, error: &'static str },
 }
 
 #[derive(Serialize)]
@@ -82,7 +75,7 @@ async fn join(socket: Socket, Data(wish): Data<Seat>) -> Result<Reply<Answer<Joi
     let presence = Presence { nickname: nickname.clone(), members: members.clone() };
     socket.to(room.as_str()).emit("joined", presence)?;
     socket.namespace().emit("rooms", counts(socket.namespace()).await?)?;
-    Ok(Reply(Answer::Ok { ok: true, given: Joined { nickname, room, members, history: [] } }))
+    Ok(Reply(Answer::Ok { ok: true, value: Joined { nickname, room, members, history: [] } }))
 }
 
 fn message(socket: Socket, Data(text): Data<String>) -> Result<Reply<Answer<Sent>>, EmitError> {
@@ -95,7 +88,7 @@ fn message(socket: Socket, Data(text): Data<String>) -> Result<Reply<Answer<Sent
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let at = since.as_millis() as u64;
     socket.to(&seat.room).emit("message", Message { from: &seat.nickname, text, at })?;
-    Ok(Reply(Answer::Ok { ok: true, given: Sent { at } }))
+    Ok(Reply(Answer::Ok { ok: true, value: Sent { at } }))
 }
 
 fn typing(socket: Socket, Data(typing): Data<bool>) -> Result<(), EmitError> {
