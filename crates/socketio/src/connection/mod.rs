@@ -579,8 +579,13 @@ impl Application for Task {
         }
         let running = std::mem::replace(&mut self.running, Futures::new());
         let address = self.client.conn().remote_addr().map(|address| address.ip());
+        let counters = Arc::clone(self.server.counters());
+        let on_panic = move || {
+            Counters::add(&counters.handler_panics);
+            log!(error: "an async handler of a connection that has ended panicked");
+        };
         // their errors have nobody to be told to
-        self.server.detach(address, running.len(), self.pending_bytes, running.finish());
+        self.server.detach(address, running.len(), self.pending_bytes, running.finish(on_panic));
     }
 }
 

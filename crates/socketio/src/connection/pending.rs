@@ -31,11 +31,14 @@ impl<T: 'static> Futures<T> {
         }
     }
 
-    /// Drives all of them to their ends.
-    pub(super) async fn finish(self) {
-        if let Some(futures) = self.0 {
-            // what they end with may be of the user
-            let _ = futures.map(guard::let_go).count().await;
+    /// Drives all of them to their ends; `on_panic` is told of each that panicked.
+    pub(super) async fn finish(self, on_panic: impl Fn()) {
+        let Some(mut futures) = self.0 else { return };
+        while let Some(result) = futures.next().await {
+            if result.is_err() {
+                on_panic();
+            }
+            guard::let_go(result); // it may be of the user
         }
     }
 }

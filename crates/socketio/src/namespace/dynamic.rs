@@ -28,7 +28,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What the client sent with its wish, see [`Handshake::auth`](crate::Handshake::auth).
+    /// What the client sent with its wish, see [`Handshake::auth`](crate::Handshake::auth). It is the
+    /// first client's: the others that join are not asked, so a login is the matter of middleware.
     #[must_use]
     pub fn auth(&self) -> Option<Value> {
         self.credentials.as_ref().map(|credentials| credentials.auth())
@@ -96,13 +97,15 @@ pub struct ByCandidate;
 
 impl NamespaceRule<ByPattern> for &'static str {
     fn into_rule(self) -> Rule {
-        Rule::ByName(Box::new(move |name| matches_pattern(self, name)))
+        self.to_owned().into_rule()
     }
 }
 
 impl NamespaceRule<ByPattern> for String {
     fn into_rule(self) -> Rule {
-        Rule::ByName(Box::new(move |name| matches_pattern(&self, name)))
+        // as `Server::of` reads a name
+        let pattern = if self.starts_with('/') { self } else { format!("/{self}") };
+        Rule::ByName(Box::new(move |name| matches_pattern(&pattern, name)))
     }
 }
 

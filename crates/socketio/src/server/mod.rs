@@ -176,8 +176,12 @@ impl Server {
 
     /// Namespaces by a rule: one that does not exist is made when a client asks for a name that
     /// the rule allows, and removed again when nobody has it any more. What is added to the result
-    /// concerns all of them. The first rule that allows a name counts. Whom a namespace lets in is
-    /// the matter of its middleware: a rule is not asked again for one that is there.
+    /// concerns all of them. The first rule that allows a name counts. A pattern without a leading
+    /// slash gets one, as the names of [`Server::of`] do.
+    ///
+    /// A rule says which namespaces there are, not who may join them: it is not asked again for one
+    /// that is there, so what it learns of the first client holds for all. Whom a namespace lets in is
+    /// the matter of its middleware.
     ///
     /// ```
     /// # use socketio::{Candidate, Server, Socket};
@@ -189,8 +193,9 @@ impl Server {
     /// // a function of the name
     /// io.of_matching(|name: &str| name.len() == 37 && name.starts_with("/"));
     /// // or one that may take its time
-    /// io.of_matching(async |candidate: Candidate| candidate.auth().is_some());
+    /// io.of_matching(async |candidate: Candidate| is_known(&candidate.name).await);
     /// # }
+    /// # async fn is_known(name: &str) -> bool { name == "/document-7" }
     /// ```
     // reference: server.of with a regular expression or a function, 2.1 and later
     pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
@@ -461,7 +466,7 @@ impl Server {
         self.0.connect_timeout
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.0.counters
     }
 

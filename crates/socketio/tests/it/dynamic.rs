@@ -70,6 +70,9 @@ async fn rules_of_all_kinds() {
         let io = Server::new();
         let log = Log::default();
         let by_name = io.of_matching(|name: &str| name.ends_with("-name"));
+        // as `of`, a pattern gets the slash that it lacks
+        let logged = log.clone();
+        io.of_matching("pattern-*").on_connect(move || logged.add("by pattern"));
         let later = io.of_matching(async |candidate: Candidate| {
             tokio::time::sleep(Duration::from_secs(1)).await;
             candidate.auth().is_some() && candidate.conn.is_open()
@@ -80,13 +83,14 @@ async fn rules_of_all_kinds() {
         later.on_connect(move || logged.add("later"));
         let mut peer = Peer::join(&connector(&io), eio).await;
         peer.enter("/by-name").await;
+        peer.enter("/pattern-1").await;
         peer.send(match eio {
             Eio::V3 => "40/x?token=y",
             Eio::V4 => r#"40/x,{"token":"y"}"#,
         })
         .await;
         peer.entered("/x").await;
-        assert_eq!(log.take().await, ["by name", "later"]);
+        assert_eq!(log.take().await, ["by name", "by pattern", "later"]);
         drop(peer);
         nothing_left(&io).await;
         assert_eq!(io.stats().namespaces, 1);

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use engineio_proto::Outgoing;
@@ -418,6 +419,36 @@ async fn an_end_with_panics() {
             leave_nothing(&io, [peer]).await;
             both_told(&log.take().await, "transport close");
         }
+    }
+}
+
+/// Handlers that go on when their connection has ended are counted like any other.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_panics_after_its_connection_has_ended() {
+    for eio in BOTH {
+        let io = Server::new();
+        io.on_connection(|socket: Socket| {
+            socket.on("wait", async || {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                explode();
+            });
+            socket.on_disconnect(async || {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                explode();
+            });
+        });
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        peer.send(r#"42["wait"]"#).await;
+        settle().await;
+        drop(peer);
+        settle().await;
+        assert_eq!((io.stats().detached_handlers, io.stats().handler_panics), (2, 0));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        settle().await;
+        assert_eq!(io.stats().handler_panics, 1);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        settle().await;
+        assert_eq!((io.stats().detached_handlers, io.stats().handler_panics), (0, 2));
     }
 }
 
