@@ -211,7 +211,9 @@ fn to_standard_base64(text: &[u8]) -> Vec<u8> {
         b'_' => b'/',
         other => *other,
     });
-    standard.collect()
+    let mut digits = Vec::with_capacity(text.len());
+    digits.extend(standard);
+    digits
 }
 
 /// Standard alphabet; clients pad, but a missing pad loses nothing, nor do bits that no byte has.

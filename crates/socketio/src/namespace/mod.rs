@@ -3,6 +3,7 @@
 mod cluster;
 mod connected;
 pub(crate) mod dynamic;
+mod hooks;
 mod node;
 pub(crate) mod registry;
 
@@ -27,14 +28,16 @@ use socketio_parser::{Encoder, EventData, Revision};
 
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
-use crate::events::handler::{Handler, erase};
-use crate::events::listeners::{Found, Listeners};
-use crate::events::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
+use crate::events::handler::Handler;
+use crate::events::listeners::Found;
+use crate::events::middleware::{Chain, ConnectMiddleware};
 use crate::limits::{Limit, LimitCounters, Limits};
 use crate::namespace::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
 
 pub use self::connected::Connected;
+pub(crate) use self::hooks::Hooks;
+use self::hooks::UNKNOWN;
 use self::node::ServerListeners;
 pub(crate) use self::node::details;
 
@@ -94,56 +97,6 @@ impl Origin {
 
 /// A socket in the table, found by its id.
 struct ById(Socket);
-
-/// What is to be done with sockets and their events: of one namespace, or of a rule that makes
-/// namespaces.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    middleware: Mutex<Option<Chain<ConnectMiddleware>>>,
-    listeners: Mutex<Listeners>,
-    events: Mutex<Listeners>,
-    has_events: AtomicBool,
-    /// Listeners of events that have no other.
-    unknown: Mutex<Listeners>,
-    has_unknown: AtomicBool,
-}
-
-impl Hooks {
-    fn is_empty(&self) -> bool {
-        lock(&self.middleware).is_none()
-            && lock(&self.listeners).is_empty()
-            && lock(&self.events).is_empty()
-    }
-
-    pub(crate) fn on<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
-        let handler = erase(handler);
-        lock(&self.listeners).add(event.into(), false, handler);
-    }
-
-    pub(crate) fn on_event<M: 'static>(&self, event: Cow<'static, str>, handler: impl Handler<M>) {
-        let handler = erase(handler);
-        lock(&self.events).add(event, false, handler);
-        self.has_events.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
-        lock(&self.unknown).add(UNKNOWN.into(), false, erase(handler));
-        self.has_unknown.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        let middleware = connect_middleware(middleware);
-        append(&mut *lock(&self.middleware), middleware);
-    }
-}
-
-/// The name under which the listeners of events that have no other are kept.
-const UNKNOWN: &str = "*";
 
 /// What a namespace has from its server.
 #[derive(Clone)]

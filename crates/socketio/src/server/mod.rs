@@ -34,7 +34,6 @@ use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
 use crate::events::handler::Handler;
 use crate::limits::{Limit, Limits};
-use crate::namespace::dynamic::{NamespaceRule, ParentNamespace};
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
 use crate::server::builder::{BuildError, Builder};
@@ -172,35 +171,6 @@ impl Server {
             Protocol::V4 => Revision::V5,
         };
         Box::new(Task::new(self.clone(), Client::new(conn, revision)))
-    }
-
-    /// Namespaces by a rule: one that does not exist is made when a client asks for a name that
-    /// the rule allows, and removed again when nobody has it any more. What is added to the result
-    /// concerns all of them. The first rule that allows a name counts. A pattern without a leading
-    /// slash gets one, as the names of [`Server::of`] do.
-    ///
-    /// A rule says which namespaces there are, not who may join them: it is not asked again for one
-    /// that is there, so what it learns of the first client holds for all. Whom a namespace lets in is
-    /// the matter of its middleware.
-    ///
-    /// ```
-    /// # use socketio::{Candidate, Server, Socket};
-    /// # fn example(io: Server) {
-    /// // a pattern
-    /// io.of_matching("/game-*").on_connection(|socket: Socket| {
-    ///     socket.emit("welcome", socket.namespace().name())
-    /// });
-    /// // a function of the name
-    /// io.of_matching(|name: &str| name.len() == 37 && name.starts_with("/"));
-    /// // or one that may take its time
-    /// io.of_matching(async |candidate: Candidate| is_known(&candidate.name).await);
-    /// # }
-    /// # async fn is_known(name: &str) -> bool { name == "/document-7" }
-    /// ```
-    // reference: server.of with a regular expression or a function, 2.1 and later
-    pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
-        let hooks = self.0.registry.add_rule(rule);
-        ParentNamespace::new(hooks, Arc::clone(&self.0.registry))
     }
 
     /// Listens to clients that send faster than they may, see [`Options::max_message_rate`] and

@@ -1,7 +1,10 @@
-//! The namespaces of a server, by name.
+//! The namespaces of a server, by name and by rule.
+
+use std::sync::Arc;
 
 use super::Server;
 use crate::namespace::Namespace;
+use crate::namespace::dynamic::{NamespaceRule, ParentNamespace};
 use crate::namespace::registry::Registry;
 
 impl Server {
@@ -34,6 +37,35 @@ impl Server {
             name if name.starts_with('/') => self.0.registry.get_or_make(name),
             name => self.0.registry.get_or_make(&format!("/{name}")),
         }
+    }
+
+    /// Namespaces by a rule: one that does not exist is made when a client asks for a name that
+    /// the rule allows, and removed again when nobody has it any more. What is added to the result
+    /// concerns all of them. The first rule that allows a name counts. A pattern without a leading
+    /// slash gets one, as the names of [`Server::of`] do.
+    ///
+    /// A rule says which namespaces there are, not who may join them: it is not asked again for one
+    /// that is there, so what it learns of the first client holds for all. Whom a namespace lets in is
+    /// the matter of its middleware.
+    ///
+    /// ```
+    /// # use socketio::{Candidate, Server, Socket};
+    /// # fn example(io: Server) {
+    /// // a pattern
+    /// io.of_matching("/game-*").on_connection(|socket: Socket| {
+    ///     socket.emit("welcome", socket.namespace().name())
+    /// });
+    /// // a function of the name
+    /// io.of_matching(|name: &str| name.len() == 37 && name.starts_with("/"));
+    /// // or one that may take its time
+    /// io.of_matching(async |candidate: Candidate| is_known(&candidate.name).await);
+    /// # }
+    /// # async fn is_known(name: &str) -> bool { name == "/document-7" }
+    /// ```
+    // reference: server.of with a regular expression or a function, 2.1 and later
+    pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
+        let hooks = self.0.registry.add_rule(rule);
+        ParentNamespace::new(hooks, Arc::clone(&self.0.registry))
     }
 
     pub(crate) fn registry(&self) -> &Registry {
