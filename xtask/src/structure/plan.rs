@@ -73,6 +73,7 @@ pub(super) const PLANS: &[Plan] = &[
                 "namespace",
                 "namespace/connected",
                 "namespace/dynamic",
+                "namespace/hooks",
                 "namespace/node",
                 "namespace/registry",
                 "socket",
