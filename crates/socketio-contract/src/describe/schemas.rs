@@ -39,7 +39,12 @@ impl Schemas {
             Flow::Read => &mut self.read,
             Flow::Written => &mut self.written,
         };
-        sorted(set.generator.subschema_for::<T>().to_value())
+        let mut schema = set.generator.subschema_for::<T>();
+        // those of definitions are transformed when they are taken
+        for transform in set.generator.transforms_mut() {
+            transform.transform(&mut schema);
+        }
+        sorted(schema.to_value())
     }
 
     /// All types were given: takes their definitions out of the generators.

@@ -125,6 +125,7 @@ mod shapes {
         fn optional_with_ack(&self, first: Option<u8>) -> Option<u8>;
         fn keyword(&self, default: u8, ack: u8) -> ();
         fn anything(&self, value: Value);
+        fn plain(&self, pair: (u8, Vec<(String, Tool)>), three: [Option<bool>; 3]);
     }
     pub(super) trait ToClient {
         #[event("profile changed")]

@@ -23,6 +23,7 @@ export interface ClientToServerEvents {
   "optional_with_ack": (first: number | null, ack: (optionalWithAck: number | null) => void) => void;
   "keyword": (default_: number, ack: number, ack_: () => void) => void;
   "anything": (value?: unknown /* Value */) => void;
+  "plain": (pair: [number, [string, Tool][]], three: [(boolean | null), (boolean | null), (boolean | null)]) => void;
 }
 
 /** What the client hears. */
