@@ -245,7 +245,7 @@ fn broadcasts(io: &Server, socket: &Socket) {
         let refused = socket.broadcast().emit_with_ack::<Value>("never", ()).await.err();
         ack.send(refused.map(|error| match error {
             // the suite is the reference's, which has none at all
-            EmitError::BroadcastAck => "Callbacks are not supported when broadcasting".to_owned(),
+            EmitError::NoTimeout => "Callbacks are not supported when broadcasting".to_owned(),
             error => error.to_string(),
         }))
     });

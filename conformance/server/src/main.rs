@@ -91,7 +91,7 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
         Chosen::Engine(options) => {
             let engine = engineio::Server::new(options)?;
             engine.on_connection(suites::echo);
-            engine.attach_service(listener, engine.service(Outside))?;
+            engine.attach_service(listener, engine.fallback(Outside))?;
             Box::new(move || engine.close())
         }
         Chosen::Abuse(builder, more) => {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use socketio::{Ack, Args, Binary, ConnectError, Event, Namespace, Server, Socket, Value};
+use socketio::{Ack, Args, Binary, ConnectError, IncomingEvent, Namespace, Server, Socket, Value};
 use tokio::sync::Notify;
 
 use crate::common::{self, label_of, report};
@@ -149,30 +149,32 @@ fn packet_middleware(io: &Server) {
         };
         let first = note.clone();
         let next = Arc::new(Notify::new());
-        socket.use_fn(async move |mut event: Event| -> Result<Event, ConnectError> {
-            first(format!("1:{}", event.name));
-            next.notify_waiters();
-            let argument: Option<String> = event.data().unwrap_or_default();
-            let argument = argument.unwrap_or_default();
-            match event.name.as_str() {
-                "deny" => return Err(format!("denied {argument}").into()),
-                "deny-data" => {
-                    let data: Value = [("code", Value::from(42)), ("why", Value::from("no"))]
-                        .into_iter()
-                        .collect();
-                    return Err(ConnectError::new("x").data(&data));
-                }
-                "rewrite" => {
-                    if let Some(argument) = event.args_mut().first_mut() {
-                        *argument = "rewritten".into();
+        socket.use_fn(
+            async move |mut event: IncomingEvent| -> Result<IncomingEvent, ConnectError> {
+                first(format!("1:{}", event.name));
+                next.notify_waiters();
+                let argument: Option<String> = event.data().unwrap_or_default();
+                let argument = argument.unwrap_or_default();
+                match event.name.as_str() {
+                    "deny" => return Err(format!("denied {argument}").into()),
+                    "deny-data" => {
+                        let data: Value = [("code", Value::from(42)), ("why", Value::from("no"))]
+                            .into_iter()
+                            .collect();
+                        return Err(ConnectError::new("x").data(&data));
                     }
+                    "rewrite" => {
+                        if let Some(argument) = event.args_mut().first_mut() {
+                            *argument = "rewritten".into();
+                        }
+                    }
+                    "delay" => next.notified().await,
+                    _ => {}
                 }
-                "delay" => next.notified().await,
-                _ => {}
-            }
-            Ok(event)
-        });
-        socket.use_fn(async move |event: Event| -> Result<Event, ConnectError> {
+                Ok(event)
+            },
+        );
+        socket.use_fn(async move |event: IncomingEvent| -> Result<IncomingEvent, ConnectError> {
             note(format!("2:{}", event.name));
             Ok(event)
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engineio::Options;
 use socketio::{
-    BoxError, Builder, Cookie, Cors, Deflate, Origins, Parser, Refused, Request, Server,
+    BoxError, Builder, Cookie, Cors, Origins, Parser, PerMessageDeflate, Refused, Request, Server,
     TransportKind,
 };
 
@@ -83,11 +83,13 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         "api-msgpack" => return Ok(Chosen::Api(base.parser(Parser::msgpack()))),
         "bench" | "bench-axum" => return Ok(Chosen::Bench(bench(base))),
         "bench-deflate" => {
-            return Ok(Chosen::Bench(bench(base).per_message_deflate(Deflate::default())));
+            return Ok(Chosen::Bench(
+                bench(base).per_message_deflate(PerMessageDeflate::default()),
+            ));
         }
         name if name.starts_with("abuse") => return abuse(name),
         "msgpack" => base.parser(Parser::msgpack()),
-        "deflate" => base.per_message_deflate(Deflate::default()).http_compression(1024),
+        "deflate" => base.per_message_deflate(PerMessageDeflate::default()).http_compression(1024),
         _ => return Ok(Chosen::Unknown),
     };
     Ok(Chosen::Fixture(builder))
@@ -148,7 +150,7 @@ fn abuse(profile: &str) -> Result<Chosen, BoxError> {
         }
         "abuse-msgpack" => Chosen::Abuse(base.parser(Parser::msgpack()), false),
         "abuse-deflate" => {
-            let mut deflate = Deflate::default();
+            let mut deflate = PerMessageDeflate::default();
             deflate.threshold = 0;
             Chosen::Abuse(base.per_message_deflate(deflate), false)
         }

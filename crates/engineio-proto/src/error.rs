@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Why a request is refused: the error table of Engine.IO.
-// Engine.IO v4: Handshake; reference: order of checks and errors
+// Engine.IO v4: Handshake; Node: order of checks and errors
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {

@@ -42,7 +42,7 @@ impl Query {
             Self { protocol: Protocol::V3, transport: None, sid: None, b64: false, jsonp: None };
         for (key, value) in pairs(query) {
             match &*key {
-                // reference: anything but `4` is taken for protocol 3
+                // Node: anything but `4` is taken for protocol 3
                 "EIO" if value == "4" => parsed.protocol = Protocol::V4,
                 "EIO" => parsed.protocol = Protocol::V3,
                 "transport" => parsed.transport = TransportKind::from_name(&value),
@@ -119,7 +119,7 @@ pub fn open_packet(
 }
 
 /// A session id as the value of a cookie, percent-encoded as the reference does.
-// reference: Cookie; ECMAScript encodeURIComponent
+// Node: Cookie; ECMAScript encodeURIComponent
 #[must_use]
 pub fn encode_cookie_value(value: &str) -> String {
     utf8_percent_encode(value, COOKIE_ESCAPES).to_string()

@@ -23,6 +23,6 @@ pub mod websocket;
 
 pub use error::{CloseReason, DecodeError, HandshakeError, Violation};
 pub use limits::Limits;
-pub use outgoing::{Backlog, Deflated, HEADROOM, Outgoing, Part, SlowConsumer};
+pub use outgoing::{Backlog, Deflated, HEADROOM, Outgoing, OverflowPolicy, Part};
 pub use packet::{Message, Packet, PacketType, Protocol, TransportKind};
 pub use session::{Due, ProbeStep, Session, Step, Times};

@@ -44,7 +44,7 @@ struct Inner {
     head: Head,
     attachments: Vec<Bytes>,
     droppable: bool,
-    when_full: Option<SlowConsumer>,
+    when_full: Option<OverflowPolicy>,
     compress: bool,
     /// The compressed forms.
     deflated: Forms,
@@ -73,7 +73,7 @@ enum Head {
 /// events are ever dropped, whole ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SlowConsumer {
+pub enum OverflowPolicy {
     /// The session ends with the reason `transport error`, detail `SlowConsumer`. A packet with
     /// this policy is never dropped.
     #[default]
@@ -81,7 +81,7 @@ pub enum SlowConsumer {
     /// The new packet is dropped.
     DropNewest,
     /// The oldest packets that may be dropped make room for the new one: those whose policy is not
-    /// [`SlowConsumer::Disconnect`]. If that is not enough, the new one is dropped.
+    /// [`OverflowPolicy::Disconnect`]. If that is not enough, the new one is dropped.
     DropOldest,
 }
 
@@ -187,7 +187,7 @@ impl Outgoing {
     /// Says what happens for this packet when the queue is full, instead of what holds for the
     /// connection. It concerns packets that may be dropped.
     #[must_use]
-    pub fn when_full(self, policy: Option<SlowConsumer>) -> Self {
+    pub fn when_full(self, policy: Option<OverflowPolicy>) -> Self {
         self.with(|inner| inner.when_full = policy)
     }
 
@@ -210,7 +210,7 @@ impl Outgoing {
 
     /// What happens for this packet when the queue is full, if it says so itself.
     #[must_use]
-    pub fn policy(&self) -> Option<SlowConsumer> {
+    pub fn policy(&self) -> Option<OverflowPolicy> {
         self.0.when_full
     }
 

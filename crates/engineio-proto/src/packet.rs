@@ -202,7 +202,7 @@ impl<'a> Packet<'a> {
 
 /// Base64 as some clients write it: in lines, with one at the end (the Java client), or in the
 /// alphabet for URLs. Anything else is not passed over: bytes would be lost.
-// reference: reads all of that
+// Node: reads all of that
 #[cold]
 fn to_standard_base64(text: &[u8]) -> Vec<u8> {
     let digits = text.iter().filter(|byte| !byte.is_ascii_whitespace());

@@ -165,12 +165,12 @@ impl Session {
                 }
                 Step::Nothing
             }
-            // reference: a heartbeat in the wrong direction, as 4.x
+            // Node: a heartbeat in the wrong direction, as 4.x
             (PacketType::Ping, Protocol::V4) | (PacketType::Pong, Protocol::V3) => {
                 self.end(CloseReason::TransportError)
             }
             (PacketType::Close, _) => self.end(CloseReason::TransportClose),
-            // reference: types that make no sense in this direction are ignored
+            // Node: types that make no sense in this direction are ignored
             (PacketType::Open | PacketType::Upgrade | PacketType::Noop, _) => Step::Nothing,
         }
     }
@@ -188,7 +188,7 @@ impl Session {
 
     /// Takes a packet that arrived on the probing WebSocket.
     // Engine.IO v4: Upgrade
-    // reference: each probe is answered, and a `5` counts without any
+    // Node: each probe is answered, and a `5` counts without any
     pub fn on_probe_packet(&mut self, now: Instant, packet: &Packet<'_>) -> ProbeStep {
         let is_probe = packet.kind == PacketType::Ping && packet.data == Message::Text("probe");
         match self.upgrade {
@@ -344,12 +344,12 @@ impl Session {
     fn on_life(&mut self, now: Instant) {
         let Times { ping_interval, ping_timeout, .. } = self.times;
         match &mut self.heartbeat {
-            // reference: any packet counts, as 2.0.4
+            // Node: any packet counts, as 2.0.4
             Heartbeat::Listen { until } => {
                 *until = now + ping_interval + ping_timeout;
                 self.restart_pause(now);
             }
-            // reference: once only, so that a client which never answers is found, as 4.8.4
+            // Node: once only, so that a client which never answers is found, as 4.8.4
             Heartbeat::Await { until, prolonged } if !*prolonged => {
                 *until = now + ping_timeout;
                 *prolonged = true;

@@ -7,7 +7,7 @@ use engineio_proto::{CloseReason, Message};
 
 use crate::close::Parting;
 use crate::limits::Limit;
-use crate::session::socket::{Detail, Socket};
+use crate::session::socket::{CloseDetail, Socket};
 
 /// The layer above one session.
 ///
@@ -70,7 +70,7 @@ pub trait Application: Send + 'static {
     }
 
     /// The session is over; called once, the last call.
-    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, cx: &mut Context<'_>) {
+    fn on_close(&mut self, reason: CloseReason, detail: Option<CloseDetail>, cx: &mut Context<'_>) {
         let _ = (reason, detail, cx);
     }
 }

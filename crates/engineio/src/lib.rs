@@ -59,18 +59,18 @@ pub use application::{Application, Context, IntoApplication};
 pub use close::{Closing, Draining, Parting};
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
-    CloseReason, HEADROOM, Message, Outgoing, Protocol, SlowConsumer, TransportKind, Violation,
+    CloseReason, HEADROOM, Message, Outgoing, OverflowPolicy, Protocol, TransportKind, Violation,
 };
 pub use http::body::Body;
-pub use http::content_coding::Coding;
+pub use http::content_coding::ContentCoding;
 pub use http::layer::EngineLayer;
 pub use http::service::{EngineService, Intercept};
 pub use limits::bucket::Rate;
 pub use limits::fair::whom_to_cut;
 pub use limits::{Limit, LimitCounts};
-pub use listen::{Addresses, Attached, Connect, Listener, NotFound};
+pub use listen::{Attached, Bind, HttpService, Listener, NotFound};
 pub use options::cors::Cors;
-pub use options::deflate::Deflate;
+pub use options::deflate::PerMessageDeflate;
 pub use options::functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SubprotocolChoice,
     SyncForm,
@@ -84,7 +84,7 @@ pub use outbound::outbox::Push;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use session::id::random as random_id;
-pub use session::socket::{Closed, Detail, Socket};
+pub use session::socket::{CloseDetail, Closed, Socket};
 #[cfg(feature = "signal")]
 pub use signals::Signals;
 #[doc(hidden)]

@@ -12,7 +12,7 @@ use crate::close::{Closing, Draining};
 use crate::engine::Engine;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
-use crate::listen::{self, Addresses, Attached, Connect, Listener, NotFound, Peer};
+use crate::listen::{self, Attached, Bind, HttpService, Listener, NotFound, Peer};
 use crate::options::{Options, OptionsError};
 use crate::session::socket::Socket;
 use crate::stats::Stats;
@@ -41,7 +41,7 @@ impl Server {
     ///
     /// # Errors
     /// What binding says.
-    pub async fn listen(&self, addresses: impl Addresses) -> io::Result<Attached> {
+    pub async fn listen(&self, addresses: impl Bind) -> io::Result<Attached> {
         let listener = listen::bind(addresses).await?;
         self.attach(listener)
     }
@@ -51,18 +51,18 @@ impl Server {
     /// # Errors
     /// If the listener does not know its own address.
     pub fn attach<L: Listener>(&self, listener: L) -> io::Result<Attached> {
-        self.attach_service(listener, self.service(NotFound))
+        self.attach_service(listener, self.fallback(NotFound))
     }
 
     /// Serves what a listener accepts through a service of one's own, usually one that has
-    /// [`Server::service`] in it.
+    /// [`Server::fallback`] in it.
     ///
     /// # Errors
     /// If the listener does not know its own address.
     pub fn attach_service<L, S>(&self, listener: L, service: S) -> io::Result<Attached>
     where
         L: Listener,
-        S: Connect,
+        S: HttpService,
     {
         listen::attach(&self.0, listener, service)
     }
@@ -72,18 +72,18 @@ impl Server {
     pub async fn serve_connection<Io, S>(&self, io: Io, peer: SocketAddr, service: S)
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Connect,
+        S: HttpService,
     {
         listen::serve_connection(&self.0, io, Peer { addr: peer, is_secure: false }, service).await;
     }
 
     /// A tower service: requests below the path are the engine's, all others go to `inner`.
     #[must_use]
-    pub fn service<S>(&self, inner: S) -> EngineService<S> {
+    pub fn fallback<S>(&self, inner: S) -> EngineService<S> {
         EngineService::new(Arc::clone(&self.0), inner)
     }
 
-    /// A tower layer that puts [`Server::service`] in front of another service.
+    /// A tower layer that puts [`Server::fallback`] in front of another service.
     #[must_use]
     pub fn layer(&self) -> EngineLayer {
         EngineLayer::new(self.clone())
@@ -138,7 +138,7 @@ impl Server {
     /// The result can be awaited for the end of all connections,
     /// [bounded](Closing::within) if you like, or dropped. A second call is no error, and gives
     /// another way to wait.
-    // seed: server.close
+    // Node 2.0: server.close
     pub fn close(&self) -> Closing {
         Self::close_together([self], || {})
     }

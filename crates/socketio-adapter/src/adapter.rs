@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use engineio_proto::Outgoing;
 
 use crate::{
-    AdapterFuture, BroadcastOptions, Cluster, DuplicateId, JoinError, Membership, Node, Room,
+    AdapterFuture, BroadcastOptions, Cluster, Completion, DuplicateId, JoinError, Node, Room,
     SocketId,
 };
 
@@ -38,10 +38,10 @@ pub trait Adapter: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// If the socket would be in more rooms than it may be in. It then joins none of them.
-    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError>;
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError>;
 
     /// Takes a socket out of a room. It is no error if it was not in it.
-    fn leave(&self, id: &SocketId, room: &Room) -> Membership;
+    fn leave(&self, id: &SocketId, room: &Room) -> Completion;
 
     /// The rooms a socket of this node is in: its own first (unless it left it), then the others
     /// in the order of joining.

@@ -61,7 +61,7 @@ pub trait Cluster: Send + Sync + fmt::Debug + 'static {
         options: &BroadcastOptions,
         timeout: Duration,
         answered: Answered,
-    ) -> AdapterFuture<ClientAnswers>;
+    ) -> AdapterFuture<AckCount>;
 
     /// Has the broker get now what it was handed, as far as that can be done without waiting: it is
     /// about to be followed by writes to clients of this node. It gets it all the same without.
@@ -194,7 +194,7 @@ impl SocketDetails {
 /// How many clients of other nodes were asked and answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ClientAnswers {
+pub struct AckCount {
     /// Clients that the nodes told of.
     pub asked: usize,
     /// Answers that came.
@@ -203,7 +203,7 @@ pub struct ClientAnswers {
     pub missing: Vec<String>,
 }
 
-impl ClientAnswers {
+impl AckCount {
     /// So many clients were asked and have answered, and these nodes are missing.
     #[must_use]
     pub const fn new(asked: usize, answered: usize, missing: Vec<String>) -> Self {

@@ -8,7 +8,7 @@
 //! - [`Adapter`] and [`AdapterFactory`]: what a server needs from an adapter.
 //! - [`LocalAdapter`]: the adapter of a single process, with [`LocalAdapterFactory`] to make it.
 //! - [`SocketId`], [`Room`]: names, cheap to clone; [`IntoRooms`] is what takes one or several.
-//! - [`Membership`]: what a join or a leave returns.
+//! - [`Completion`]: what a join or a leave returns.
 
 mod adapter;
 mod answers;
@@ -28,14 +28,14 @@ pub use answers::Answers;
 #[cfg(feature = "cluster")]
 pub use cluster::adapter::{ClusterAdapter, ClusterNode, Format};
 #[cfg(feature = "cluster")]
-pub use cluster::bus::{Bus, Channel, Full, Receiver};
+pub use cluster::bus::{Bus, Channel, QueueFull, Receiver};
 #[cfg(feature = "cluster")]
 pub use cluster::classic::Dialect;
 #[cfg(feature = "cluster")]
 pub use cluster::emitter::{Emitter, EmitterError};
 #[cfg(feature = "cluster")]
 pub use cluster::sharded::RoomChannels;
-pub use cluster::{Answered, ClientAnswers, Cluster, Node, Reply, SocketDetails};
+pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]
 pub use engineio_proto::{guard, log};
@@ -43,7 +43,7 @@ pub use error::{AdapterError, DuplicateId, JoinError};
 pub use future::AdapterFuture;
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};
-pub use membership::Membership;
+pub use membership::Completion;
 pub use names::{Room, SocketId};
 pub use options::BroadcastOptions;
 

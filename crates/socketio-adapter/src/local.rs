@@ -15,7 +15,7 @@ use engineio_proto::guard::{Held, lock};
 use crate::adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
 use crate::options::BroadcastOptions;
 use crate::rooms::Rooms;
-use crate::{DuplicateId, JoinError, Membership, Room, SocketId};
+use crate::{Completion, DuplicateId, JoinError, Room, SocketId};
 
 /// The adapter of a server that is a single process.
 pub struct LocalAdapter {
@@ -59,14 +59,14 @@ impl Adapter for LocalAdapter {
         drop(member);
     }
 
-    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         self.rooms().join(id, rooms)?;
-        Ok(Membership::done())
+        Ok(Completion::done())
     }
 
-    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+    fn leave(&self, id: &SocketId, room: &Room) -> Completion {
         self.rooms().leave(id, room);
-        Membership::done()
+        Completion::done()
     }
 
     fn socket_rooms(&self, id: &SocketId) -> Vec<Room> {

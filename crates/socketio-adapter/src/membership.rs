@@ -11,9 +11,9 @@ use crate::{AdapterError, AdapterFuture};
 ///
 /// With the in-memory adapter it is ready at once. It may be dropped: what was to be done is done
 /// all the same, only the outcome is not learned.
-pub struct Membership(Option<AdapterFuture<()>>);
+pub struct Completion(Option<AdapterFuture<()>>);
 
-impl Membership {
+impl Completion {
     /// A membership that has nothing to wait for.
     #[must_use]
     pub const fn done() -> Self {
@@ -29,13 +29,13 @@ impl Membership {
     }
 }
 
-impl From<AdapterError> for Membership {
+impl From<AdapterError> for Completion {
     fn from(error: AdapterError) -> Self {
         Self::until(Box::pin(std::future::ready(Err(error))))
     }
 }
 
-impl Future for Membership {
+impl Future for Completion {
     type Output = Result<(), AdapterError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -46,8 +46,8 @@ impl Future for Membership {
     }
 }
 
-impl fmt::Debug for Membership {
+impl fmt::Debug for Completion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Membership").field("done", &self.0.is_none()).finish()
+        f.debug_struct("Completion").field("done", &self.0.is_none()).finish()
     }
 }

@@ -289,7 +289,7 @@ fn many(visibility: &syn::Visibility, asking: &[&Event]) -> TokenStream {
                 &self,
                 #inputs
             ) -> ::core::result::Result<
-                #private::ClientsAnswered<<#wire as #private::FromWire>::Value>,
+                #private::BroadcastAcks<<#wire as #private::FromWire>::Value>,
                 #private::EmitError,
             > {
                 self.0.ask_declared::<#wire>(#name, #values).await

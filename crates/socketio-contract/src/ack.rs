@@ -13,15 +13,15 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use socketio::{AckError, Answer, BoxError, EmitWithAck};
+use socketio::{AckError, Acknowledge, BoxError, EmitWithAck};
 
 /// What the method of an event gave, on its way to the client.
 pub trait Acknowledgement {
     /// Sends it, if that is declared.
     ///
     /// # Errors
-    /// Those of [`Answer::answer`].
-    fn send(self, to: &mut impl Answer) -> Result<(), BoxError>;
+    /// Those of [`Acknowledge::answer`].
+    fn send(self, to: &mut impl Acknowledge) -> Result<(), BoxError>;
 }
 
 /// No acknowledgement is declared.
@@ -29,7 +29,7 @@ pub trait Acknowledgement {
 pub struct NoAnswer;
 
 impl Acknowledgement for NoAnswer {
-    fn send(self, _: &mut impl Answer) -> Result<(), BoxError> {
+    fn send(self, _: &mut impl Acknowledge) -> Result<(), BoxError> {
         Ok(())
     }
 }
@@ -39,7 +39,7 @@ impl Acknowledgement for NoAnswer {
 pub struct Empty;
 
 impl Acknowledgement for Empty {
-    fn send(self, to: &mut impl Answer) -> Result<(), BoxError> {
+    fn send(self, to: &mut impl Acknowledge) -> Result<(), BoxError> {
         Ok(to.answer(())?)
     }
 }
@@ -49,7 +49,7 @@ impl Acknowledgement for Empty {
 pub struct Plain<T>(pub T);
 
 impl<T: Serialize> Acknowledgement for Plain<T> {
-    fn send(self, to: &mut impl Answer) -> Result<(), BoxError> {
+    fn send(self, to: &mut impl Acknowledge) -> Result<(), BoxError> {
         Ok(to.answer((self.0,))?)
     }
 }
@@ -59,7 +59,7 @@ impl<T: Serialize> Acknowledgement for Plain<T> {
 pub struct Tagged<T, E>(pub Result<T, E>);
 
 impl<T: Serialize, E: Serialize> Acknowledgement for Tagged<T, E> {
-    fn send(self, to: &mut impl Answer) -> Result<(), BoxError> {
+    fn send(self, to: &mut impl Acknowledge) -> Result<(), BoxError> {
         Ok(to.answer((self,))?)
     }
 }

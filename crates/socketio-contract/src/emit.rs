@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use socketio::{
-    BroadcastOperator, ClientsAnswered, EmitError, Namespace, RemoteSocket, Server, Socket,
+    BroadcastAcks, BroadcastOperator, EmitError, Namespace, RemoteSocket, Server, Socket,
     SocketOperator,
 };
 
@@ -119,7 +119,7 @@ impl Within {
         &self,
         event: &'static str,
         args: impl Serialize + Send,
-    ) -> Result<ClientsAnswered<W::Value>, EmitError> {
+    ) -> Result<BroadcastAcks<W::Value>, EmitError> {
         Ok(self.operator.emit_with_ack::<W>(event, args).await?.map(W::unwrap))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use socketio::{Answer, BoxError, EventContext, ExtractError, FromEvent, IntoReply, Socket};
+use socketio::{Acknowledge, BoxError, EventContext, ExtractError, FromEvent, IntoReply, Socket};
 
 use crate::ack::Acknowledgement;
 use crate::argument::{Arguments, Declared, ReadAll, Values};
@@ -135,7 +135,7 @@ impl<A> Answered<A> {
 }
 
 impl<A: Acknowledgement> IntoReply for Answered<A> {
-    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError> {
+    fn into_reply(self, to: &mut impl Acknowledge) -> Result<(), BoxError> {
         match self.0 {
             Inner::Value(value) => value.send(to),
             Inner::Failed(error) => Err(error.into()),

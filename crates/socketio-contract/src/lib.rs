@@ -44,7 +44,7 @@ pub mod __private {
     pub use crate::rules::Listens;
     #[cfg(feature = "testkit")]
     pub use serde;
-    pub use socketio::{ClientsAnswered, EmitError};
+    pub use socketio::{BroadcastAcks, EmitError};
     #[cfg(feature = "testkit")]
     pub use testkit;
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use socketio::{
-    Answer, BoxError, EventName, Handler, Namespace, ParentNamespace, Server, SlowConsumer, Socket,
+    Acknowledge, BoxError, EventName, Handler, Namespace, OverflowPolicy, ParentNamespace, Server,
+    Socket,
 };
 
 use crate::ack::Tagged;
@@ -235,7 +236,7 @@ impl Served {
         &self,
         error: &InvalidEvent,
         socket: &Socket,
-        answer: Option<&mut impl Answer>,
+        answer: Option<&mut impl Acknowledge>,
     ) {
         if self.0.rules.on_invalid == OnInvalid::Ignore {
             return;
@@ -269,7 +270,7 @@ impl Served {
 /// Who sends too much that is wrong and reads nothing is not told of all of it.
 fn tell(socket: &Socket, error: &InvalidEvent) {
     // fails only if the client is gone, or does not read
-    let _ = socket.when_full(SlowConsumer::DropNewest).emit(TOLD, (error.told(),));
+    let _ = socket.when_full(OverflowPolicy::DropNewest).emit(TOLD, (error.told(),));
 }
 
 impl fmt::Debug for Served {

@@ -125,7 +125,7 @@ impl Rules<'_> {
         id: Option<u64>,
         mut payload: P,
     ) -> Result<Decoded<'a>, DecodeError> {
-        // reference: a number is a name, too; listeners know it by its text
+        // Node: a number is a name, too; listeners know it by its text
         let Some(name) = payload.take_name() else {
             return self.invalid(DecodeError::InvalidPayload);
         };
@@ -153,7 +153,7 @@ impl Rules<'_> {
             return self.invalid(DecodeError::InvalidPayload);
         }
         self.count(payload.len())?;
-        // reference: an answer to nothing does no harm
+        // Node: an answer to nothing does no harm
         let Some(id) = id else { return Ok(Decoded::Ignored) };
         Ok(Decoded::Ack { nsp, id, args: payload.elements(First::Element) })
     }

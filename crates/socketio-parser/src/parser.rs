@@ -9,7 +9,7 @@ use crate::{Decoder, Encoder, Limits, Revision};
 /// How packets are written: the protocols' own format, msgpack, or a format of one's own.
 ///
 /// All clients of a server must use the same.
-// seed: parser
+// Node 2.0: parser
 #[derive(Clone, Default)]
 pub struct Parser {
     pub(crate) kind: Kind,

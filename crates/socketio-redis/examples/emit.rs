@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let redis = RedisAdapter::builder(url.as_str()).build()?;
     redis.emitter("/").to(rooms).emit(event, text)?;
     // it has left the program, or is lost
-    redis.flush().await;
+    redis.flushed().await;
     match redis.stats().lost {
         0 => Ok(()),
         _ => Err("Redis did not take it".into()),

@@ -78,7 +78,7 @@ impl RedisAdapter {
 
     /// Resolves when no message waits for Redis any more: each was published or is lost. For
     /// programs that end after they have sent something. Cancel safe.
-    pub async fn flush(&self) {
+    pub async fn flushed(&self) {
         self.parts.links.flushed().await;
     }
 
@@ -105,11 +105,11 @@ impl RedisAdapter {
     ///
     /// let redis = RedisAdapter::builder("redis://127.0.0.1:6379").build()?;
     /// redis.emitter("/").to("news").emit("headline", "It works.")?;
-    /// redis.flush().await;
+    /// redis.flushed().await;
     /// # Ok(())
     /// # }
     /// ```
-    // reference: socket.io-emitter, @socket.io/redis-emitter
+    // Node: socket.io-emitter, @socket.io/redis-emitter
     pub fn emitter(&self, namespace: &str) -> Emitter {
         self.node.emitter(namespace)
     }

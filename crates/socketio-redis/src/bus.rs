@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use redis::{FromRedisValue, RedisError};
-use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, Full, Receiver};
+use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, QueueFull, Receiver};
 use tokio::task::AbortHandle;
 
 use crate::links::Links;
@@ -53,7 +53,7 @@ impl RedisBus {
         T: Send + 'static,
         Answer: FromRedisValue + Send + 'static,
     {
-        // reference: @socket.io/redis-adapter asks all nodes of a cluster, too
+        // Node: @socket.io/redis-adapter asks all nodes of a cluster, too
         if let Some(cluster) = self.parts.cluster.clone() {
             let owned = channel.filter(|_| self.sharded).map(str::to_owned);
             return Box::pin(async move {
@@ -83,7 +83,7 @@ fn backend(error: RedisError) -> AdapterError {
 }
 
 impl Bus for RedisBus {
-    fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         self.parts.links.publish(channel, payload)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use socketio_adapter::{AdapterFuture, Channel, Full, Receiver};
+use socketio_adapter::{AdapterFuture, Channel, QueueFull, Receiver};
 
 use crate::link::Link;
 use crate::publish::Publisher;
@@ -19,7 +19,7 @@ pub(crate) enum Links {
 }
 
 impl Links {
-    pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         match self {
             Self::One(link) => link.publisher.push(channel, payload),
             Self::Each(shards) => shards.publish(channel, payload),

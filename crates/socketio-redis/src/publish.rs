@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisError};
-use socketio_adapter::Full;
+use socketio_adapter::QueueFull;
 use socketio_adapter::guard::{Held, lock};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -87,25 +87,25 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn push(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    pub(crate) fn push(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         let offered = self.offer(channel, payload);
         match offered {
             Ok(()) => self.announce(),
-            Err(Full) => self.counters.lost(1),
+            Err(QueueFull) => self.counters.lost(1),
         }
         offered
     }
 
     /// The same for who may hold a lock: it is to be [announced](Self::announce) after that, and what
     /// does not fit is to be counted.
-    pub(crate) fn offer(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    pub(crate) fn offer(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         let size = channel.len() + payload.len();
         let mut queue = self.lock();
         let is_taken = !queue.is_closed
             && queue.messages.len() < self.limits.messages
             && queue.bytes.saturating_add(size) <= self.limits.bytes;
         if !is_taken {
-            return Err(Full);
+            return Err(QueueFull);
         }
         queue.bytes += size;
         queue.messages.push_back((channel, payload));

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::Bytes;
 use socketio_adapter::guard::{Held, lock};
-use socketio_adapter::{AdapterFuture, Channel, Full, Receiver};
+use socketio_adapter::{AdapterFuture, Channel, QueueFull, Receiver};
 use tokio::sync::{Notify, watch};
 
 use crate::link::{Link, Plan};
@@ -197,7 +197,7 @@ impl Shards {
         Link::open(&self.plan, targets, Some(Box::new(on_refused)))
     }
 
-    pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         let (queue, offered) = {
             let table = self.lock();
             let queue = Arc::clone(table.queue(&channel));
@@ -206,7 +206,7 @@ impl Shards {
         };
         match offered {
             Ok(()) => queue.announce(),
-            Err(Full) => self.lost(1),
+            Err(QueueFull) => self.lost(1),
         }
         offered
     }

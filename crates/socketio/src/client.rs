@@ -1,4 +1,4 @@
-//! The seed's `Client`: one connection, shared by its sockets of different namespaces.
+//! The API's `Client`: one connection, shared by its sockets of different namespaces.
 //!
 //! The handle is what users see; the work is done by the connection's [`Task`](crate::connection::Task).
 
@@ -14,7 +14,7 @@ use socketio_parser::Revision;
 use crate::socket::Socket;
 
 /// A client's connection; a handle, cheap to clone.
-// seed: Class Client
+// Node 2.0: Class Client
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -63,14 +63,14 @@ impl Client {
     }
 
     /// The connection.
-    // seed: client.conn
+    // Node 2.0: client.conn
     #[must_use]
     pub fn conn(&self) -> &engineio::Socket {
         &self.0.conn
     }
 
     /// The request that opened the connection.
-    // seed: client.request
+    // Node 2.0: client.request
     #[must_use]
     pub fn request(&self) -> &Request {
         self.0.conn.request()
@@ -95,7 +95,7 @@ impl Client {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    // reference: DISCONNECT to all namespaces in order of joining, then the connection is closed
+    // Node: DISCONNECT to all namespaces in order of joining, then the connection is closed
     pub(crate) fn disconnect_all(&self) {
         for socket in self.sockets() {
             socket.disconnect_namespace();

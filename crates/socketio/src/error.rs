@@ -25,7 +25,7 @@ pub enum EmitError {
     AlreadyAcknowledged,
     /// A broadcast asked for acknowledgements without saying how long to wait for them, by
     /// [`BroadcastOperator::timeout`](crate::BroadcastOperator::timeout).
-    BroadcastAck,
+    NoTimeout,
 }
 
 impl fmt::Display for EmitError {
@@ -36,7 +36,7 @@ impl fmt::Display for EmitError {
             Self::Reserved(name) => write!(f, "\"{name}\" is a reserved event name"),
             Self::Encode(error) => write!(f, "the arguments cannot be encoded: {error}"),
             Self::AlreadyAcknowledged => f.write_str("the event was acknowledged before"),
-            Self::BroadcastAck => {
+            Self::NoTimeout => {
                 f.write_str("a broadcast that asks for acknowledgements needs a timeout")
             }
         }

@@ -45,24 +45,24 @@ mod stats;
 pub use client::Client;
 pub use cluster::remote_socket::RemoteSocket;
 pub use cluster::server_event::ServerEvent;
-pub use emit::broadcast::{BroadcastOperator, ClientsAnswered, SocketOperator};
+pub use emit::broadcast::{BroadcastAcks, BroadcastOperator, SocketOperator};
 pub use emit::with_ack::EmitWithAck;
 #[cfg(feature = "signal")]
 pub use engineio::Signals;
 pub use engineio::{
-    Addresses, AllowRequest, Attached, CloseReason, Closing, Connect, Cookie, Cors, Deflate,
-    Detail, Draining, EngineService, GenerateId, Limit as EngineLimit, LimitCounts, Listener,
-    NotFound, Options, OptionsError, OriginCheck, Origins, Rate, Refused, RemoteAddr, Request,
-    Secure, SlowConsumer, SubprotocolChoice, Subprotocols, TransportKind,
+    AllowRequest, Attached, Bind, CloseDetail, CloseReason, Closing, Cookie, Cors, Draining,
+    EngineService, GenerateId, HttpService, Limit as EngineLimit, LimitCounts, Listener, NotFound,
+    Options, OptionsError, OriginCheck, Origins, OverflowPolicy, PerMessageDeflate, Rate, Refused,
+    RemoteAddr, Request, Secure, SubprotocolChoice, Subprotocols, TransportKind,
 };
 pub use error::{AckError, BoxError, ConnectError, EmitError};
-pub use events::context::{Ack, Answer, EventContext};
+pub use events::context::{Ack, Acknowledge, EventContext};
 pub use events::extract::{
     Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State,
 };
 pub use events::handler::{Handler, IntoReply, Reply};
 pub use events::listeners::ListenerId;
-pub use events::middleware::Event;
+pub use events::middleware::IncomingEvent;
 pub use limits::{Limit, Limits};
 pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};
@@ -76,7 +76,7 @@ pub use server::metrics::describe_metrics;
 pub use socket::handshake::Handshake;
 pub use socket::{Extensions, Socket};
 pub use socketio_adapter::{
-    Adapter, AdapterError, AdapterFactory, Answers, IntoRooms, LocalAdapterFactory, Membership,
+    Adapter, AdapterError, AdapterFactory, Answers, Completion, IntoRooms, LocalAdapterFactory,
     Room, SocketId,
 };
 pub use socketio_parser::{

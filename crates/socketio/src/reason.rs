@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use engineio::{CloseReason, Detail};
+use engineio::{CloseDetail, CloseReason};
 
 /// Why a socket was disconnected: the argument of the `disconnecting` and `disconnect` events.
 ///
@@ -12,11 +12,11 @@ use engineio::{CloseReason, Detail};
 pub struct Reason(pub DisconnectReason);
 
 /// The kinds of disconnection; prints as the reference's word.
-// seed: Event 'disconnect'; reference: disconnect reasons
+// Node 2.0: Event 'disconnect'; Node: disconnect reasons
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DisconnectReason {
     kind: Kind,
-    detail: Option<Detail>,
+    detail: Option<CloseDetail>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl DisconnectReason {
     /// [`Socket::disconnect`](crate::Socket::disconnect) was called.
     pub const SERVER_NAMESPACE: Self = Self { kind: Kind::ServerNamespace, detail: None };
 
-    pub(crate) fn engine(reason: CloseReason, detail: Option<Detail>) -> Self {
+    pub(crate) fn engine(reason: CloseReason, detail: Option<CloseDetail>) -> Self {
         Self { kind: Kind::Engine(reason), detail }
     }
 
@@ -48,7 +48,7 @@ impl DisconnectReason {
 
     /// What more is known if the connection ended, such as that the client was too slow.
     #[must_use]
-    pub fn detail(self) -> Option<Detail> {
+    pub fn detail(self) -> Option<CloseDetail> {
         self.detail
     }
 }

@@ -92,7 +92,7 @@ impl Counters {
     }
 }
 
-// reference: disconnect reasons
+// Node: disconnect reasons
 const REASONS: [&str; 9] = [
     "transport error",
     "transport close",

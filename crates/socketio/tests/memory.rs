@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socketio::{Args, Builder, ConnectError, Data, Event, Limits, Server, Socket, Value};
+use socketio::{Args, Builder, ConnectError, Data, IncomingEvent, Limits, Server, Socket, Value};
 use socketio_parser::{Decoded, Parser, Revision, Spread};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
@@ -79,7 +79,7 @@ fn the_head_of_a_request_is_held_once() {
 fn a_packet_that_waits_for_its_middleware_is_held_once() {
     let listen = |io: &Server| {
         io.on_connection(|socket: Socket| {
-            socket.use_fn(async |event: Event| -> Result<Event, ConnectError> {
+            socket.use_fn(async |event: IncomingEvent| -> Result<IncomingEvent, ConnectError> {
                 assert_eq!(event.data::<(Vec<u8>,)>().unwrap().0[0], 0);
                 std::future::pending::<()>().await;
                 Ok(event)

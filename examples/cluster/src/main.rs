@@ -42,7 +42,7 @@ async fn main() -> Result<(), BoxError> {
     for (io, redis) in nodes {
         io.close().within(Duration::from_secs(5)).await;
         // what the ends of the connections had to tell the other node; unless Redis is away
-        let _ = tokio::time::timeout(Duration::from_secs(1), redis.flush()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), redis.flushed()).await;
     }
     Ok(())
 }

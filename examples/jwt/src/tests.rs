@@ -14,7 +14,7 @@ fn connector() -> Connector {
     Connector::new(move |stream| {
         let io = io.clone();
         tokio::spawn(async move {
-            io.serve_stream(stream, SocketAddr::from(([127, 0, 0, 1], 4000))).await;
+            io.serve_connection(stream, SocketAddr::from(([127, 0, 0, 1], 4000))).await;
         });
     })
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use socketio::{
-    Ack, Args, ConnectError, Data, Deflate, Event, Parser, Server, Socket, Spread, Stats, Value,
+    Ack, Args, ConnectError, Data, PerMessageDeflate, IncomingEvent, Parser, Server, Socket, Spread, Stats, Value,
 };
 use testkit::{Throttled, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
@@ -116,7 +116,7 @@ fn application(flags: u8) -> Server {
             limits.max_pending_handlers = 4;
         });
     if flags & 1 != 0 {
-        let mut deflate = Deflate::default();
+        let mut deflate = PerMessageDeflate::default();
         deflate.threshold = 16;
         builder = builder.per_message_deflate(deflate);
     }
@@ -168,7 +168,7 @@ async fn login(socket: Socket) -> Result<(), ConnectError> {
 }
 
 /// Looks at the events of a socket.
-async fn check(mut event: Event) -> Result<Event, ConnectError> {
+async fn check(mut event: IncomingEvent) -> Result<IncomingEvent, ConnectError> {
     match event.name.as_str() {
         "refused" => Err(ConnectError::new("not this")),
         "delayed" => {
@@ -265,8 +265,8 @@ impl World {
         let piece = usize::from(self.piece);
         let served = tokio::spawn(async move {
             match piece {
-                0 => server.serve_stream(theirs, peer).await,
-                piece => server.serve_stream(Throttled::new(theirs, piece), peer).await,
+                0 => server.serve_connection(theirs, peer).await,
+                piece => server.serve_connection(Throttled::new(theirs, piece), peer).await,
             }
         });
         let (mut answers, sender) = tokio::io::split(ours);

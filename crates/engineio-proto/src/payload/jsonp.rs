@@ -11,7 +11,7 @@ use crate::handshake::pairs;
 /// Appends the script that hands `payload`, which must be text, to the client's callback.
 ///
 /// Of `callback` only ASCII digits are used: nothing else from a request may get into a script.
-// reference: JSONP
+// Node: JSONP
 pub fn wrap(callback: &str, payload: &[u8], out: &mut Vec<u8>) {
     debug_assert!(std::str::from_utf8(payload).is_ok(), "JSONP carries text only");
     out.extend_from_slice(b"___eio[");
@@ -28,7 +28,7 @@ pub fn wrap(callback: &str, payload: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The payload in a submitted form; `None` if the form has no field `d`.
-// reference: JSONP, POST
+// Node: JSONP, POST
 #[must_use]
 pub fn unwrap(form: &[u8]) -> Option<String> {
     let form = String::from_utf8_lossy(form);

@@ -101,7 +101,7 @@ impl Decoder {
             return None;
         }
         let step = match &self.body {
-            // reference: an empty body is a parse error in all forms
+            // Node: an empty body is a parse error in all forms
             body if body.is_empty() => Err(DecodeError::EmptyPayload),
             Body::V4(body) => v4::next(body, &mut self.offset),
             Body::V3Text(body) => v3::next_text(body, &mut self.offset),

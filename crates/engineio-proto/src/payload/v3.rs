@@ -31,7 +31,7 @@ pub(super) fn next_text<'a>(
         let packet = &rest[head..];
         let end = utf16_end(packet, units).ok_or(DecodeError::Length)?;
         *offset += head + end;
-        // reference: a packet of length 0 is skipped, `0:` is what it sends for no packet at all
+        // Node: a packet of length 0 is skipped, `0:` is what it sends for no packet at all
         if end > 0 {
             return Packet::from_text(Protocol::V3, &packet[..end]).map(Some);
         }

@@ -2,7 +2,7 @@
 
 use engineio_proto::{CloseReason, DecodeError, HandshakeError, Violation};
 
-// Engine.IO v4: Handshake; reference: order of checks and errors
+// Engine.IO v4: Handshake; Node: order of checks and errors
 #[test]
 fn refused_handshakes() {
     let own = |words: &'static str| HandshakeError::Forbidden(Some(words.into()));

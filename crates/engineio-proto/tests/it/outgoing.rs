@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use engineio_proto::websocket::deflate::{Deflation, WindowBits};
-use engineio_proto::{HEADROOM, Outgoing, PacketType, Part, Protocol, SlowConsumer};
+use engineio_proto::{HEADROOM, Outgoing, OverflowPolicy, PacketType, Part, Protocol};
 
 fn message(text: &str, attachments: &[&'static [u8]]) -> Outgoing {
     let mut buffer = vec![0; HEADROOM];
@@ -21,7 +21,9 @@ fn flags() {
     assert!(message("2[\"e\"]", &[]).droppable(true).is_droppable());
     assert!(!message("2[\"e\"]", &[]).droppable(true).droppable(false).is_droppable());
     assert!(!message("2[\"e\"]", &[]).compress(false).wants_compression());
-    for policy in [SlowConsumer::Disconnect, SlowConsumer::DropNewest, SlowConsumer::DropOldest] {
+    for policy in
+        [OverflowPolicy::Disconnect, OverflowPolicy::DropNewest, OverflowPolicy::DropOldest]
+    {
         assert_eq!(message("2[\"e\"]", &[]).when_full(Some(policy)).policy(), Some(policy));
     }
 }

@@ -22,7 +22,7 @@ use crate::application::Application;
 use crate::limits::Limit;
 use crate::outbound::outbox::Link;
 use crate::scratch;
-use crate::session::socket::Detail;
+use crate::session::socket::CloseDetail;
 use crate::transport::websocket::WebSocket;
 
 /// How the peer of an ended session learns of it.
@@ -42,7 +42,7 @@ impl Driver {
     pub(super) fn on_panic(&mut self, now: Instant, cx: &mut Context<'_>) {
         log!(error: sid = self.socket.id(), "the application of a session panicked");
         let violation = Violation::internal("internal error");
-        let detail = Some(Detail::Panic);
+        let detail = Some(CloseDetail::Panic);
         self.end_for(now, CloseReason::ForcedServerClose, detail, violation, cx);
     }
 
@@ -69,7 +69,7 @@ impl Driver {
             self.stage = Stage::Open;
         }
         let ending = guard::call(|| {
-            self.end(super::now(), CloseReason::ForcedServerClose, Some(Detail::Panic), cx);
+            self.end(super::now(), CloseReason::ForcedServerClose, Some(CloseDetail::Panic), cx);
         });
         // what is left of it goes with the task
         debug_assert!(ending.is_ok(), "an end does not unwind");
@@ -82,14 +82,14 @@ impl Driver {
         &mut self,
         now: Instant,
         reason: CloseReason,
-        detail: Option<Detail>,
+        detail: Option<CloseDetail>,
         cx: &mut Context<'_>,
     ) {
         let frame = match detail {
-            Some(Detail::KeptTooMuch) => {
+            Some(CloseDetail::KeptTooMuch) => {
                 close::frame(Some(1008), Limit::TotalInboundBytes.option())
             }
-            // reference: a close frame without a code
+            // Node: a close frame without a code
             _ => close::frame(None, ""),
         };
         self.end_with(now, reason, detail, frame, cx);
@@ -101,7 +101,7 @@ impl Driver {
         &mut self,
         now: Instant,
         reason: CloseReason,
-        detail: Option<Detail>,
+        detail: Option<CloseDetail>,
         violation: Violation,
         cx: &mut Context<'_>,
     ) {
@@ -132,7 +132,7 @@ impl Driver {
         &mut self,
         now: Instant,
         reason: CloseReason,
-        detail: Option<Detail>,
+        detail: Option<CloseDetail>,
         close_frame: Vec<u8>,
         cx: &mut Context<'_>,
     ) {
@@ -148,7 +148,7 @@ impl Driver {
         // Only an orderly end is worth waiting for, also one that the layer above gave to a client
         // which broke its protocol; not one for what this level cannot read. Nor one of the whole
         // server, unless something is owed to the client, or there is time.
-        // reference: so do its servers
+        // Node: so do its servers
         let wait = self.session.transport() == TransportKind::Polling
             && match reason {
                 CloseReason::ForcedClose | CloseReason::ForcedServerClose => true,
@@ -159,7 +159,7 @@ impl Driver {
             };
         self.stage = Stage::Farewell(Farewell {
             until: now + self.engine.options.close_timeout,
-            // reference: a noop if the client closed, else a close packet
+            // Node: a noop if the client closed, else a close packet
             last: match reason {
                 CloseReason::TransportClose => PacketType::Noop,
                 _ => PacketType::Close,
@@ -188,7 +188,7 @@ impl Driver {
             websocket.decoder.skip_messages();
         }
         let shared = self.socket.shared();
-        if detail == Some(Detail::SlowConsumer) {
+        if detail == Some(CloseDetail::SlowConsumer) {
             // Nothing can be told to a peer that takes nothing.
             self.lose_transport();
         } else if self.session.transport() == TransportKind::WebSocket {
@@ -241,7 +241,7 @@ impl Driver {
             }
             Transport::Polling(polling) => {
                 if wait {
-                    // reference: what waits goes alone; clients drop packets beside a close packet
+                    // Node: what waits goes alone; clients drop packets beside a close packet
                     polling.flush(&self.socket);
                 }
                 polling.answer_with(&self.socket, last) || !wait

@@ -19,7 +19,7 @@ use engineio_proto::{
 use super::{Driver, Stage, Transport};
 use crate::limits::Limit;
 use crate::scratch;
-use crate::session::socket::Detail;
+use crate::session::socket::CloseDetail;
 use crate::span;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
@@ -168,7 +168,7 @@ impl Driver {
             }
         }
         if self.unread_since.is_none() || self.stage != Stage::Open {
-            // reference: the answer is `ok` whatever was in it
+            // Node: the answer is `ok` whatever was in it
             return post.finish_all(&self.socket);
         }
         if self.socket.shared().outbox.poll_writable(cx).is_pending() {
@@ -292,16 +292,16 @@ impl Driver {
                 let limit = options.max_http_buffer_size;
                 let option = Limit::HttpBufferSize.option();
                 let message = format!("{option}: message larger than {limit} bytes");
-                (Detail::TooLarge, message.into())
+                (CloseDetail::TooLarge, message.into())
             }
             code @ 1008 => {
                 self.engine.counters.limited(Limit::FramesPerMessage);
                 let limit = options.max_frames_per_message;
                 let option = Limit::FramesPerMessage.option();
                 let message = format!("{option}: message of more than {limit} frames");
-                (Detail::WebSocket(code), message.into())
+                (CloseDetail::WebSocket(code), message.into())
             }
-            code => (Detail::WebSocket(code), Cow::Borrowed(violation.message())),
+            code => (CloseDetail::WebSocket(code), Cow::Borrowed(violation.message())),
         };
         let frame = close::frame(Some(violation.code()), &message);
         self.end_with(now, CloseReason::TransportError, Some(detail), frame, cx);
@@ -414,7 +414,7 @@ impl Driver {
         self.transport = Transport::WebSocket(websocket);
         self.socket.set_transport(TransportKind::WebSocket);
         if self.stage != Stage::Open {
-            // reference: the session ends behind what waited, with a close frame
+            // Node: the session ends behind what waited, with a close frame
             outbox.close(Some(Outgoing::control_frame(close::frame(None, ""))));
         }
         Counters::add(&self.socket.counters().upgraded);

@@ -37,7 +37,7 @@ use crate::outbound::batch::{self, Batch};
 use crate::outbound::outbox::Link;
 use crate::patience;
 use crate::session::mailbox::{Mail, Post};
-use crate::session::socket::{Detail, Socket};
+use crate::session::socket::{CloseDetail, Socket};
 use crate::span::{InSpan, Span};
 use crate::stats::Counters;
 use crate::transport::polling::Polling;
@@ -174,7 +174,7 @@ impl Driver {
         }
         self.engine.cut_largest_holders();
         if self.socket.shared().outbox.overflowed() {
-            self.end(now, CloseReason::TransportError, Some(Detail::SlowConsumer), cx);
+            self.end(now, CloseReason::TransportError, Some(CloseDetail::SlowConsumer), cx);
         }
         let mut more = self.probe.is_some() && self.read_probe(now, cx);
         if self.stage == Stage::Open {
@@ -348,7 +348,7 @@ impl Driver {
         self.engine.part_in_time(now);
         let options = &self.engine.options;
         if self.unread_since.is_some_and(|since| since + options.max_read_pause <= now) {
-            let detail = Some(Detail::NotRead);
+            let detail = Some(CloseDetail::NotRead);
             let violation = Violation::policy(Limit::ReadPause.option());
             return self.end_for(now, CloseReason::TransportError, detail, violation, cx);
         }
@@ -358,7 +358,7 @@ impl Driver {
                 Some(stalled) if stalled.1 != written => *stalled = (now, written),
                 _ => {
                     self.engine.counters.limited(Limit::WriteTimeout);
-                    let detail = Some(Detail::SlowConsumer);
+                    let detail = Some(CloseDetail::SlowConsumer);
                     return self.end(now, CloseReason::TransportError, detail, cx);
                 }
             }
@@ -455,7 +455,7 @@ impl Driver {
                     // our own HTTP server's guard was quicker than we
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
                         self.engine.counters.limited(Limit::WriteTimeout);
-                        let detail = Some(Detail::SlowConsumer);
+                        let detail = Some(CloseDetail::SlowConsumer);
                         self.end(now, CloseReason::TransportError, detail, cx);
                     }
                     Poll::Ready(Err(_)) => self.on_broken(now, cx),

@@ -14,7 +14,7 @@ use crate::limits::Limit;
 use crate::limits::addresses::Place;
 use crate::limits::bucket::Bucket;
 use crate::options::Options;
-use crate::session::socket::Detail;
+use crate::session::socket::CloseDetail;
 
 /// The rates of a session.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Driver {
                 }
             }
             Verdict::Cut(limit) => {
-                let detail = Some(Detail::RateLimited);
+                let detail = Some(CloseDetail::RateLimited);
                 let violation = Violation::policy(limit.option());
                 self.end_for(now, CloseReason::TransportError, detail, violation, cx);
             }

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::limits::addresses;
 use crate::limits::fair::whom_to_cut;
-use crate::session::socket::{Detail, Socket};
+use crate::session::socket::{CloseDetail, Socket};
 
 /// The sum over all sessions.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Engine {
                 "session cut: the server keeps too much of what clients sent"
             );
             self.counters.limited(Limit::TotalInboundBytes);
-            socket.close_for(CloseReason::TransportError, Some(Detail::KeptTooMuch));
+            socket.close_for(CloseReason::TransportError, Some(CloseDetail::KeptTooMuch));
         }
     }
 }

@@ -8,7 +8,7 @@ use engineio_proto::payload::{ContentType, jsonp};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
-use crate::http::content_coding::Coding;
+use crate::http::content_coding::ContentCoding;
 use crate::http::open::Accepted;
 use crate::http::polling::Asked;
 use crate::session::mailbox::PollAnswer;
@@ -16,7 +16,7 @@ use crate::session::mailbox::PollAnswer;
 /// Adds what is due to every answer below the path, whoever made it; but for those to a request for
 /// an upgrade, which are no matter of a page's scripts.
 pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
-    // reference: none for scripts of another origin, which anybody may load, nor of a refused one
+    // Node: none for scripts of another origin, which anybody may load, nor of a refused one
     if asked.query.jsonp.is_none() {
         let is_refused = answer.status() == StatusCode::FORBIDDEN;
         let headers = answer.headers_mut();
@@ -25,7 +25,7 @@ pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
         }
         asked.origin.apply_vary(headers);
     }
-    // reference: old Internet Explorers took answers for attacks on the page
+    // Node: old Internet Explorers took answers for attacks on the page
     if asked.old_browser {
         answer.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
@@ -35,7 +35,7 @@ pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
 pub(crate) fn payload(
     asked: &Asked,
     threshold: Option<usize>,
-    preferred: impl FnOnce() -> Option<Coding>,
+    preferred: impl FnOnce() -> Option<ContentCoding>,
     answer: PollAnswer,
 ) -> Response<Bytes> {
     let PollAnswer { payload, content_type, compress } = answer;
@@ -77,7 +77,7 @@ pub(crate) fn payload(
 /// Answers a POST.
 pub(crate) fn ok() -> Response<Bytes> {
     let mut answer = empty(StatusCode::OK);
-    // reference: text/html, as old browsers need it in a form's frame
+    // Node: text/html, as old browsers need it in a form's frame
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     answer.map(|_| Bytes::from_static(b"ok"))
 }

@@ -17,14 +17,14 @@ use http::header::{self, HeaderMap};
 /// other requests, as an [`Intercept`](crate::Intercept) does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Coding {
+pub enum ContentCoding {
     /// `gzip`.
     Gzip,
     /// `deflate`: the zlib form, as RFC 9110 8.4.1.2 says.
     Deflate,
 }
 
-impl Coding {
+impl ContentCoding {
     /// The coding that the `Accept-Encoding` of a request prefers, gzip of two equals; `None` if it
     /// names neither.
     // RFC 9110 12.5.3
@@ -137,22 +137,22 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(values: &[&'static str], expected: Option<Coding>) {
+    fn check(values: &[&'static str], expected: Option<ContentCoding>) {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
         }
-        assert_eq!(Coding::preferred(&headers), expected, "{values:?}");
+        assert_eq!(ContentCoding::preferred(&headers), expected, "{values:?}");
         let is_accepted = expected.is_none_or(|coding| coding.is_accepted(&headers));
         assert!(is_accepted, "{values:?}");
     }
 
     #[test]
     fn codings_are_negotiated() {
-        check(&["gzip, deflate"], Some(Coding::Gzip));
-        check(&["deflate"], Some(Coding::Deflate));
-        check(&["GZIP;q=0.5, deflate;q=0.8"], Some(Coding::Deflate));
-        check(&["br", "gzip"], Some(Coding::Gzip));
+        check(&["gzip, deflate"], Some(ContentCoding::Gzip));
+        check(&["deflate"], Some(ContentCoding::Deflate));
+        check(&["GZIP;q=0.5, deflate;q=0.8"], Some(ContentCoding::Deflate));
+        check(&["br", "gzip"], Some(ContentCoding::Gzip));
         check(&["gzip;q=0"], None);
         check(&["br"], None);
         check(&[""], None);
@@ -161,12 +161,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn read(coding: Coding, compressed: &[u8]) -> Vec<u8> {
+    fn read(coding: ContentCoding, compressed: &[u8]) -> Vec<u8> {
         let mut body = Vec::new();
         // they check the sums, and fail at an end that is cut off
         match coding {
-            Coding::Gzip => flate2::read::GzDecoder::new(compressed).read_to_end(&mut body),
-            Coding::Deflate => flate2::read::ZlibDecoder::new(compressed).read_to_end(&mut body),
+            ContentCoding::Gzip => flate2::read::GzDecoder::new(compressed).read_to_end(&mut body),
+            ContentCoding::Deflate => {
+                flate2::read::ZlibDecoder::new(compressed).read_to_end(&mut body)
+            }
         }
         .unwrap();
         body
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_compressed_can_be_read() {
         let text = "a".repeat(2000);
-        for coding in [Coding::Gzip, Coding::Deflate] {
+        for coding in [ContentCoding::Gzip, ContentCoding::Deflate] {
             for level in [0, 1, 6, 9, 10] {
                 let compressed = coding.compress(text.as_bytes(), level);
                 assert!(compressed.len() < 100);
@@ -201,7 +203,7 @@ mod tests {
     fn answers_are_independent() {
         let noise = noise(300_000);
         let text = "socket.io ".repeat(400);
-        for coding in [Coding::Gzip, Coding::Deflate] {
+        for coding in [ContentCoding::Gzip, ContentCoding::Deflate] {
             let expected = coding.compress(text.as_bytes(), LEVEL);
             for len in [0, 1, 100, 1_000, 4_096, 65_536, 131_072, 300_000] {
                 let compressed = coding.compress_once(&noise[..len]);

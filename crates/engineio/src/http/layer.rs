@@ -19,6 +19,6 @@ impl<S> Layer<S> for EngineLayer {
     type Service = EngineService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.0.service(inner)
+        self.0.fallback(inner)
     }
 }

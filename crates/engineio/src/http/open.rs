@@ -23,7 +23,7 @@ use crate::TARGET;
 use crate::driver::Driver;
 use crate::engine::{Engine, NotInserted};
 use crate::http::answers;
-use crate::http::content_coding::Coding;
+use crate::http::content_coding::ContentCoding;
 use crate::http::polling::{self, Asked};
 use crate::http::request_body::RequestBody;
 use crate::limits::Limit;
@@ -85,7 +85,7 @@ where
         )
     });
     let asked = asked(&engine, &request);
-    // reference: without the transport an upgrade request is a plain one
+    // Node: without the transport an upgrade request is a plain one
     let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
     let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
@@ -174,7 +174,7 @@ async fn respond<B: http_body::Body>(
     }
 }
 
-// reference: order of checks and errors
+// Node: order of checks and errors
 async fn route<B: http_body::Body>(
     engine: &Arc<Engine>,
     asked: &Asked,
@@ -253,7 +253,7 @@ async fn open(
     if engine.is_full() {
         return Err(unavailable(engine, NotInserted::Full));
     }
-    let coding = Coding::preferred(&parts.headers);
+    let coding = ContentCoding::preferred(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
     let now = tokio::time::Instant::now().into_std();
     let address = engine.address_of(&request, now);

@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use crate::engine::Engine;
 use crate::engine::inbound;
 use crate::http::answers;
-use crate::http::content_coding::Coding;
+use crate::http::content_coding::ContentCoding;
 use crate::http::request_body::{RequestBody, Unread};
 use crate::limits::Limit;
 use crate::options::Options;
 use crate::options::cors::AllowedOrigin;
 use crate::patience;
 use crate::session::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
-use crate::session::socket::{Detail, Socket};
+use crate::session::socket::{CloseDetail, Socket};
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ where
         Method::GET => poll(engine, socket, asked, &request.headers).await,
         Method::POST => post(engine, socket, asked, &request.headers, body).await,
         Method::OPTIONS => Ok(answers::options(asked, &request.headers)),
-        // reference: another method; the session goes on
+        // Node: another method; the session goes on
         _ => Ok(answers::empty(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
@@ -87,12 +87,12 @@ async fn poll(
         // it crossed the upgrade
         Err(_) => return Err(HandshakeError::BadRequest),
     };
-    let coding = || Coding::preferred(headers);
+    let coding = || ContentCoding::preferred(headers);
     Ok(answers::payload(asked, engine.options.http_compression, coding, answer))
 }
 
 /// Answers a poll whose session is not there.
-// reference: a poll that is parked when its client closes is answered with a noop
+// Node: a poll that is parked when its client closes is answered with a noop
 pub(crate) fn without_session(
     engine: &Engine,
     sid: &str,
@@ -124,7 +124,7 @@ where
     let content_type = headers.get(header::CONTENT_TYPE);
     let form = match (socket.protocol(), content_type.map(|value| value.as_bytes())) {
         (Protocol::V4, Some(b"application/octet-stream")) => {
-            // reference: protocol 4 has no binary payload
+            // Node: protocol 4 has no binary payload
             socket.close_with(CloseReason::TransportError);
             return Ok(answers::close_connection(answers::empty(StatusCode::BAD_REQUEST)));
         }
@@ -158,7 +158,7 @@ where
     let body = match read {
         Some(Ok(body)) => body,
         Some(Err(Unread::TooLarge)) => {
-            upload.fail(Some(Detail::TooLarge));
+            upload.fail(Some(CloseDetail::TooLarge));
             let message = format!("Payload larger than {limit} bytes");
             return Ok(answers::failed(StatusCode::PAYLOAD_TOO_LARGE, &message));
         }
@@ -180,7 +180,7 @@ where
         None => payload::Decoder::new(form, body, max_packets),
         Some(_) => match jsonp::unwrap(&body) {
             Some(text) => payload::Decoder::from_text(socket.protocol(), text, max_packets),
-            // reference: a form without the field is ignored
+            // Node: a form without the field is ignored
             None => {
                 socket.shared().mailbox.post_answered();
                 return Ok(answers::ok());
@@ -198,7 +198,7 @@ where
 
 /// Two requests of a kind at the same time end the session.
 fn overlap(socket: &Socket) -> Response<Bytes> {
-    socket.close_for(CloseReason::TransportError, Some(Detail::OverlappingRequests));
+    socket.close_for(CloseReason::TransportError, Some(CloseDetail::OverlappingRequests));
     answers::close_connection(answers::empty(StatusCode::BAD_REQUEST))
 }
 
@@ -210,7 +210,7 @@ impl Upload<'_> {
         self.0 = None;
     }
 
-    fn fail(mut self, detail: Option<Detail>) {
+    fn fail(mut self, detail: Option<CloseDetail>) {
         if let Some(socket) = self.0.take() {
             socket.close_for(CloseReason::TransportError, detail);
         }

@@ -103,12 +103,12 @@ impl Listener for TcpListener {
 }
 
 /// What can be listened on: a port (on all addresses), a socket address, or a `"host:port"`.
-pub trait Addresses: Send {
+pub trait Bind: Send {
     /// Binds a listener.
     fn bind(self) -> impl Future<Output = io::Result<TcpListener>> + Send;
 }
 
-impl Addresses for u16 {
+impl Bind for u16 {
     /// All addresses, IPv6 and IPv4 if the system has both.
     async fn bind(self) -> io::Result<TcpListener> {
         match TcpListener::bind((Ipv6Addr::UNSPECIFIED, self)).await {
@@ -122,7 +122,7 @@ impl Addresses for u16 {
 
 macro_rules! addresses {
     ($($type:ty),*) => {$(
-        impl Addresses for $type {
+        impl Bind for $type {
             async fn bind(self) -> io::Result<TcpListener> {
                 TcpListener::bind(self).await
             }
@@ -132,19 +132,19 @@ macro_rules! addresses {
 
 addresses!(SocketAddr, &str, (&str, u16), (std::net::IpAddr, u16));
 
-impl Addresses for String {
+impl Bind for String {
     async fn bind(self) -> io::Result<TcpListener> {
         TcpListener::bind(&self).await
     }
 }
 
-pub(crate) async fn bind(addresses: impl Addresses) -> io::Result<TcpListener> {
+pub(crate) async fn bind(addresses: impl Bind) -> io::Result<TcpListener> {
     addresses.bind().await
 }
 
 /// A service that our own HTTP server can serve: any tower service over hyper's bodies that can be
 /// cloned for each connection.
-pub trait Connect:
+pub trait HttpService:
     Service<
         Request<Incoming>,
         Response = Response<Self::Body>,
@@ -160,7 +160,7 @@ pub trait Connect:
         + 'static;
 }
 
-impl<S, B> Connect for S
+impl<S, B> HttpService for S
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -173,7 +173,7 @@ where
 }
 
 /// The service that answers 404 with an empty body.
-// reference: new Server(port)
+// Node: new Server(port)
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a unit")]
 pub struct NotFound;
@@ -220,7 +220,7 @@ impl Attached {
     }
 }
 
-pub(crate) fn attach<L: Listener, S: Connect>(
+pub(crate) fn attach<L: Listener, S: HttpService>(
     engine: &Arc<Engine>,
     listener: L,
     service: S,
@@ -260,7 +260,7 @@ struct Slot<L> {
     is_stopped: bool,
 }
 
-impl<L: Listener, S: Connect> Accept<L, S> {
+impl<L: Listener, S: HttpService> Accept<L, S> {
     fn stop(&self) -> Box<dyn FnOnce() + Send> {
         let listener = Arc::clone(&self.listener);
         Box::new(move || {
@@ -324,7 +324,7 @@ pub(crate) struct Peer {
 pub(crate) async fn serve_connection<Io, S>(engine: &Arc<Engine>, io: Io, peer: Peer, service: S)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Connect,
+    S: HttpService,
 {
     let Some(place) = enter(engine, peer.addr) else { return };
     serve_in(place, engine, io, peer, service).await;
@@ -358,7 +358,7 @@ fn enter(engine: &Engine, peer: SocketAddr) -> Option<Entered> {
 async fn serve_in<Io, S>(entered: Entered, engine: &Arc<Engine>, mut io: Io, peer: Peer, service: S)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Connect,
+    S: HttpService,
 {
     let (place, address) = match entered {
         Entered::Served(place, address) => (place, address),
@@ -408,7 +408,7 @@ async fn serve_http<Io, S>(
     service: S,
 ) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Connect,
+    S: HttpService,
 {
     let phase = presence.phase();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
@@ -513,7 +513,7 @@ struct PerConnection<S> {
 // It is cloned, never pinned.
 impl<S> Unpin for PerConnection<S> {}
 
-impl<S: Connect> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnection<S> {
     type Response = Response<S::Body>;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;

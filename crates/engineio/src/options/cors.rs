@@ -18,7 +18,7 @@ pub enum Cors {
 }
 
 /// What the answers to one request say of its origin.
-// reference: CORS headers; `Vary` is ours, so that caches keep answers apart
+// Node: CORS headers; `Vary` is ours, so that caches keep answers apart
 #[derive(Clone, Debug)]
 pub(crate) enum AllowedOrigin {
     /// No CORS at all.

@@ -13,10 +13,10 @@ use crate::options::OptionsError;
 /// form with those that demand the same; one that demands 256 bytes, the smallest, gets plain
 /// messages, as does one that asked for base64. A client's compressed message is
 /// bounded by `max_http_buffer_size`, both as it is sent and inflated.
-// seed: perMessageDeflate
+// Node 2.0: perMessageDeflate
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Deflate {
+pub struct PerMessageDeflate {
     /// Bytes from which on a message is compressed (1024), its type included; a text and its
     /// attachments are messages of their own.
     pub threshold: usize,
@@ -32,7 +32,7 @@ pub struct Deflate {
     pub client_context_takeover: bool,
 }
 
-impl Default for Deflate {
+impl Default for PerMessageDeflate {
     fn default() -> Self {
         Self {
             threshold: 1024,
@@ -43,7 +43,7 @@ impl Default for Deflate {
     }
 }
 
-impl Deflate {
+impl PerMessageDeflate {
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         match self.level {
             1..=9 => Ok(()),

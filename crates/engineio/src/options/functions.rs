@@ -45,7 +45,7 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///     false => Err(Refused::forbidden()),
 /// });
 /// ```
-// seed: allowRequest
+// Node 2.0: allowRequest
 #[diagnostic::on_unimplemented(
     message = "this does not decide about handshakes",
     label = "no function of a `Request` that gives `Result<(), Refused>`",
@@ -70,7 +70,7 @@ pub trait AllowRequest<M: 'static = ObjectForm>: Send + Sync + 'static {
 ///
 /// A function that takes the origin and the [`Request`] and gives `Result<(), Refused>`, sync or
 /// async; or a type of one's own, by [`OriginCheck::check`].
-// seed: server.origins
+// Node 2.0: server.origins
 #[diagnostic::on_unimplemented(
     message = "this does not decide about origins",
     label = "no function of the origin and a `Request` that gives `Result<(), Refused>`",
@@ -114,7 +114,7 @@ pub trait OriginCheck<M: 'static = ObjectForm>: Send + Sync + 'static {
 ///     Ok::<_, &str>(format!("{user}-{}", engineio::random_id()))
 /// });
 /// ```
-// seed: server.engine.generateId
+// Node 2.0: server.engine.generateId
 #[diagnostic::on_unimplemented(
     message = "this makes no session ids",
     label = "no function of a `Request` that gives a `String`, or a `Result` with one",
@@ -140,7 +140,7 @@ pub trait GenerateId<M: 'static = ObjectForm>: Send + Sync + 'static {
 /// A function that takes what the client offers, in its order, and the [`Request`] that asks for the
 /// WebSocket, and gives one of the offers, or none, sync or async; or a type of one's own, by
 /// [`SubprotocolChoice::choose`].
-// reference: ws, handleProtocols
+// Node: ws, handleProtocols
 #[diagnostic::on_unimplemented(
     message = "this does not choose a subprotocol",
     label = "no function of the offers and a `Request` that gives an `Option<String>`",

@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_proto::{Limits, SlowConsumer, Times, TransportKind};
+use engineio_proto::{Limits, OverflowPolicy, Times, TransportKind};
 
 use crate::limits::bucket::Rate;
 use crate::options::cors::Cors;
-use crate::options::deflate::Deflate;
+use crate::options::deflate::PerMessageDeflate;
 use crate::options::functions::{AllowRequest, GenerateId};
 use crate::options::origins::Origins;
 use crate::options::subprotocols::Subprotocols;
@@ -77,8 +77,8 @@ pub struct Options {
     /// free again: of the address that has most, the largest first. To be set to what the machine
     /// can spare.
     pub max_total_inbound_bytes: usize,
-    /// What happens to a client that does not take what it is sent ([`SlowConsumer::Disconnect`]).
-    pub slow_consumer: SlowConsumer,
+    /// What happens to a client that does not take what it is sent ([`OverflowPolicy::Disconnect`]).
+    pub slow_consumer: OverflowPolicy,
     /// How long a client may take nothing while bytes wait for it (30 s).
     pub write_timeout: Duration,
     /// How long the application may leave a client unread before the session ends (60 s).
@@ -167,7 +167,7 @@ pub struct Options {
     /// Which of the subprotocols that a client offers is selected for its WebSocket (the first).
     pub subprotocols: Subprotocols,
     /// How WebSocket messages are compressed with clients that can (`None`: they are not).
-    pub per_message_deflate: Option<Deflate>,
+    pub per_message_deflate: Option<PerMessageDeflate>,
     /// Makes the ids of sessions (120 random bits); [`Options::set_generate_id`] takes a function.
     pub generate_id: Option<Arc<dyn GenerateId>>,
 }
@@ -194,7 +194,7 @@ impl Default for Options {
             max_pending_pongs: 64,
             max_total_outbound_bytes: 1024 * 1024 * 1024,
             max_total_inbound_bytes: 1024 * 1024 * 1024,
-            slow_consumer: SlowConsumer::Disconnect,
+            slow_consumer: OverflowPolicy::Disconnect,
             write_timeout: Duration::from_secs(30),
             max_read_pause: Duration::from_secs(60),
             max_connections: None,
@@ -318,7 +318,7 @@ impl Options {
     }
 
     /// The path without a trailing slash: a request is ours if it goes on with a slash.
-    // seed: server.path
+    // Node 2.0: server.path
     pub(crate) fn prefix(&self) -> &str {
         self.path.strip_suffix('/').unwrap_or(&self.path)
     }

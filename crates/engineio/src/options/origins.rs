@@ -12,7 +12,7 @@ use crate::options::functions::OriginCheck;
 use crate::request::Request;
 
 /// Which origins may open a session. Checked at each handshake, on both transports.
-// seed: server.origins
+// Node 2.0: server.origins
 #[derive(Clone, Default)]
 pub struct Origins {
     rule: Rule,
@@ -55,7 +55,7 @@ impl Refused {
 
     /// Refused with a code of the protocol's table, 0 to 4: its status and message. Other numbers
     /// are told as the message, as the reference does.
-    // reference: allowRequest
+    // Node: allowRequest
     #[must_use]
     pub fn code(code: u32) -> Self {
         Self(match code {

@@ -29,7 +29,7 @@ enum Rule {
 
 impl Subprotocols {
     /// The client's first (the default), as the official server does.
-    // reference: ws, handleProtocols
+    // Node: ws, handleProtocols
     #[must_use]
     pub fn first() -> Self {
         Self(Rule::First)

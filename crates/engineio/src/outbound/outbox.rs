@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use engineio_proto::guard::{self, Held, lock};
-use engineio_proto::{Outgoing, Protocol, SlowConsumer};
+use engineio_proto::{Outgoing, OverflowPolicy, Protocol};
 use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::outbound::gate::Gate;
@@ -155,9 +155,9 @@ impl Outbox {
             cost.limit = exceeded;
             match bounds.policy_of(&packet) {
                 _ if queue.drop_volatile(&packet, bounds, cost) => {}
-                SlowConsumer::DropNewest => return (Push::Dropped, Todo::Nothing),
-                SlowConsumer::DropOldest if queue.drop_oldest(&packet, bounds, cost) => {}
-                SlowConsumer::DropOldest => return (Push::Dropped, Todo::Nothing),
+                OverflowPolicy::DropNewest => return (Push::Dropped, Todo::Nothing),
+                OverflowPolicy::DropOldest if queue.drop_oldest(&packet, bounds, cost) => {}
+                OverflowPolicy::DropOldest => return (Push::Dropped, Todo::Nothing),
                 // `Disconnect`
                 _ => return (Push::Closed, self.overflow(&mut queue, cost.removed())),
             }

@@ -1,6 +1,6 @@
 //! What a full queue does: which packets go, and for which bound.
 
-use engineio_proto::{Outgoing, SlowConsumer};
+use engineio_proto::{Outgoing, OverflowPolicy};
 
 use super::queue::Queue;
 use super::removed::Removed;
@@ -16,7 +16,7 @@ pub(crate) struct Bounds {
     pub(crate) pongs: usize,
     /// Those of the protocol in one answer.
     pub(crate) packets_per_poll: usize,
-    pub(crate) policy: SlowConsumer,
+    pub(crate) policy: OverflowPolicy,
     /// Apart from what is only read, on each push: it is written when somebody waits.
     pub(crate) backlog: Box<Backlog>,
 }
@@ -33,13 +33,13 @@ impl Bounds {
         }
     }
 
-    pub(super) fn policy_of(&self, packet: &Outgoing) -> SlowConsumer {
+    pub(super) fn policy_of(&self, packet: &Outgoing) -> OverflowPolicy {
         packet.policy().unwrap_or(self.policy)
     }
 
     /// Whether a packet that is queued may make room for others.
     fn may_drop(&self, packet: &Outgoing) -> bool {
-        packet.is_droppable() && self.policy_of(packet) != SlowConsumer::Disconnect
+        packet.is_droppable() && self.policy_of(packet) != OverflowPolicy::Disconnect
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Secure;
 
 /// The request that opens a session: its head, and the extensions that layers put on it. A handle,
 /// cheap to clone.
-// seed: socket.request, client.request
+// Node 2.0: socket.request, client.request
 #[derive(Clone)]
 pub struct Request(Arc<Inner>);
 

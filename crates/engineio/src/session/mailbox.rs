@@ -14,7 +14,7 @@ use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
 use crate::close::Parting;
-use crate::session::socket::{Detail, Socket};
+use crate::session::socket::{CloseDetail, Socket};
 use crate::transport::websocket::WebSocket;
 
 /// A message to the driver.
@@ -27,7 +27,7 @@ pub(crate) enum Mail {
     /// A WebSocket with the session's id was opened.
     Probe(Box<WebSocket>),
     /// The session is to end.
-    Close(CloseReason, Option<Detail>, Option<Violation>),
+    Close(CloseReason, Option<CloseDetail>, Option<Violation>),
     /// The server closes; the end of the session comes when all sessions were told.
     Part(Parting),
     /// The session's task is to end at once, whether the peer knows or not.

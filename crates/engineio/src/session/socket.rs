@@ -1,4 +1,4 @@
-//! The handle of a session: the seed's `conn`.
+//! The handle of a session: the API's `conn`.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use crate::transport::websocket::WebSocket;
 
 /// The handle of a session; cheap to clone. It stays valid when the session is over: what is sent
 /// then goes nowhere.
-// seed: socket.conn, client.conn
+// Node 2.0: socket.conn, client.conn
 #[derive(Clone)]
 pub struct Socket(Arc<Shared>);
 
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
 /// What more is known about the end of a session than its [`CloseReason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Detail {
+pub enum CloseDetail {
     /// The client did not take what it was sent: its queue was full, or nothing was written for
     /// `write_timeout`.
     SlowConsumer,
@@ -229,7 +229,7 @@ impl Socket {
         self.close_mail(Mail::Close(reason, None, Some(violation)));
     }
 
-    pub(crate) fn close_for(&self, reason: CloseReason, detail: Option<Detail>) {
+    pub(crate) fn close_for(&self, reason: CloseReason, detail: Option<CloseDetail>) {
         self.close_mail(Mail::Close(reason, detail, None));
     }
 

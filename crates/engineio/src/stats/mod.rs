@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 
 use crate::limits::{Limit, LimitCounters, LimitCounts};
-use crate::session::socket::{Detail, Socket};
+use crate::session::socket::{CloseDetail, Socket};
 
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
@@ -221,7 +221,7 @@ impl Counters {
         Self::add(&self.opened);
     }
 
-    pub(crate) fn session_closed(&self, reason: CloseReason, detail: Option<Detail>) {
+    pub(crate) fn session_closed(&self, reason: CloseReason, detail: Option<CloseDetail>) {
         if let Some(at) = REASONS.iter().position(|r| *r == reason) {
             Self::add(&self.closed[at]);
         }
@@ -229,14 +229,14 @@ impl Counters {
             self.limited(Limit::PingTimeout);
         }
         match detail {
-            Some(Detail::SlowConsumer) => Self::add(&self.slow_consumers),
-            Some(Detail::TooLarge) => {
+            Some(CloseDetail::SlowConsumer) => Self::add(&self.slow_consumers),
+            Some(CloseDetail::TooLarge) => {
                 Self::add(&self.too_large);
                 self.limited(Limit::HttpBufferSize);
             }
-            Some(Detail::RateLimited) => self.limited(Limit::RateGrace),
-            Some(Detail::NotRead) => self.limited(Limit::ReadPause),
-            Some(Detail::Panic) => Self::add(&self.panics),
+            Some(CloseDetail::RateLimited) => self.limited(Limit::RateGrace),
+            Some(CloseDetail::NotRead) => self.limited(Limit::ReadPause),
+            Some(CloseDetail::Panic) => Self::add(&self.panics),
             _ => {}
         }
     }
@@ -310,7 +310,7 @@ mod tests {
     fn snapshots_add_up() {
         let counters = Counters::default();
         counters.session_opened();
-        counters.session_closed(CloseReason::PingTimeout, Some(Detail::SlowConsumer));
+        counters.session_closed(CloseReason::PingTimeout, Some(CloseDetail::SlowConsumer));
         counters.request_refused(&HandshakeError::BadMethod);
         let mut one = counters.snapshot();
         one.look_at(&[]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engineio::{Application, CloseReason, Context, Detail, Message, Options, Push, Socket};
+use engineio::{Application, CloseDetail, CloseReason, Context, Message, Options, Push, Socket};
 use engineio::{HEADROOM, Outgoing, Violation};
 use serde_json::json;
 use testkit::{Eio, HttpConnection, Polling, Request, WebSocket, open_websocket, settle};
@@ -230,7 +230,7 @@ impl Application for Panics {
         let _ = self.1.send(message);
     }
 
-    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, _: &mut Context<'_>) {
+    fn on_close(&mut self, reason: CloseReason, detail: Option<CloseDetail>, _: &mut Context<'_>) {
         self.0.note_close(reason, detail);
         assert!(!self.1.request().query().contains("panic=close"), "as asked for");
     }
@@ -362,7 +362,7 @@ async fn last_words() {
     struct LastWords(Socket, Arc<AtomicBool>);
     impl Application for LastWords {
         fn on_message(&mut self, _: Message<'_>, _: &mut Context<'_>) {}
-        fn on_close(&mut self, _: CloseReason, _: Option<Detail>, _: &mut Context<'_>) {
+        fn on_close(&mut self, _: CloseReason, _: Option<CloseDetail>, _: &mut Context<'_>) {
             let said = self.0.send(Message::Text("bye"));
             self.1.store(said.is_ok(), Ordering::Relaxed);
         }

@@ -1,7 +1,7 @@
 //! Compressed messages, RFC 7692.
 
 use bytes::Bytes;
-use engineio::{Deflate, Detail, HEADROOM, Limit, Options, Outgoing, Push, Rate};
+use engineio::{CloseDetail, HEADROOM, Limit, Options, Outgoing, PerMessageDeflate, Push, Rate};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use testkit::{Connector, Eio, Frame, Polling, WebSocket, frame, open_websocket, settle};
 
@@ -13,8 +13,8 @@ const NO_CONTEXT: &str =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 /// Compression from 200 bytes on: the testkit reads the open packet, and knows no compression.
-fn options(change: impl FnOnce(&mut Deflate)) -> Options {
-    let mut deflate = Deflate::default();
+fn options(change: impl FnOnce(&mut PerMessageDeflate)) -> Options {
+    let mut deflate = PerMessageDeflate::default();
     deflate.threshold = 200;
     change(&mut deflate);
     let mut options = Options::default();
@@ -320,8 +320,8 @@ roads! {
             client.expect_eof().await;
             drop(client);
             let detail = match code {
-                1009 => Detail::TooLarge,
-                code => Detail::WebSocket(code),
+                1009 => CloseDetail::TooLarge,
+                code => CloseDetail::WebSocket(code),
             };
             let closed = format!("close: transport error, {detail:?}");
             assert_eq!(host.log.closed().await, ["open", closed.as_str()]);

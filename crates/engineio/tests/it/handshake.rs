@@ -334,7 +334,7 @@ async fn a_server_without_an_application() {
         let engine = engine.clone();
         let peer = ([127, 0, 0, 1], 1).into();
         tokio::spawn(async move {
-            engine.serve_connection(stream, peer, engine.service(NotFound)).await;
+            engine.serve_connection(stream, peer, engine.fallback(NotFound)).await;
         });
     });
     let (mut client, _) = open_websocket(&net.with_path("/engine.io/"), Eio::V4, "").await;

@@ -9,8 +9,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use engineio::{
-    Application, CloseReason, Context, Detail, IntoApplication, Limit, Listener, Message, NotFound,
-    Options, Server, Socket, Stats,
+    Application, CloseDetail, CloseReason, Context, IntoApplication, Limit, Listener, Message,
+    NotFound, Options, Server, Socket, Stats,
 };
 use testkit::{Connector, Throttled};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
@@ -97,7 +97,7 @@ impl Host {
         let net = Connector::new(move |stream| {
             let (engine, stream) = (engine.clone(), wrap(stream));
             tokio::spawn(async move {
-                let service = engine.service(NotFound);
+                let service = engine.fallback(NotFound);
                 engine.serve_connection(stream, peer(), service).await;
             });
         });
@@ -227,7 +227,7 @@ impl Log {
         self.note("open");
     }
 
-    pub(crate) fn note_close(&self, reason: CloseReason, detail: Option<Detail>) {
+    pub(crate) fn note_close(&self, reason: CloseReason, detail: Option<CloseDetail>) {
         self.note(match detail {
             None => format!("close: {reason}"),
             Some(detail) => format!("close: {reason}, {detail:?}"),
@@ -306,7 +306,7 @@ where
         self.log.note(format!("limited: {}", limit.option()));
     }
 
-    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, _: &mut Context<'_>) {
+    fn on_close(&mut self, reason: CloseReason, detail: Option<CloseDetail>, _: &mut Context<'_>) {
         self.log.note_close(reason, detail);
     }
 }

@@ -385,7 +385,7 @@ async fn transports_can_be_switched_off() {
     let host = Host::echo(options);
     let client = Polling::open(&host.net, Eio::V4, "").await;
     assert_eq!(client.handshake()["upgrades"], json!([]));
-    // reference: without the transport an upgrade request is a plain one
+    // Node: without the transport an upgrade request is a plain one
     let target = host.net.target(Eio::V4, "websocket", "");
     let refused = WebSocket::connect(&host.net, &target, &[]).await.unwrap_err();
     assert_eq!(refused.status, 400);

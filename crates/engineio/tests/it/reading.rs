@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use engineio::{Application, CloseReason, Context, Detail, Message, Options, Socket};
+use engineio::{Application, CloseDetail, CloseReason, Context, Message, Options, Socket};
 use testkit::{Eio, Frame, Polling, frame, open_websocket, settle};
 
 use crate::host::{Host, Log, Road, advance, ms, s};
@@ -39,7 +39,7 @@ impl Application for Gated {
         self.room || self.open.load(Ordering::Relaxed)
     }
 
-    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, _: &mut Context<'_>) {
+    fn on_close(&mut self, reason: CloseReason, detail: Option<CloseDetail>, _: &mut Context<'_>) {
         self.log.note_close(reason, detail);
     }
 }

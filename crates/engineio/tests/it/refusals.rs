@@ -183,7 +183,7 @@ async fn under_another_server() {
     }
     let server = Server::new(Options::default()).unwrap();
     server.on_connection(Log::default().application(echo));
-    let service = server.service(NotFound).intercept(std::sync::Arc::new(Files));
+    let service = server.fallback(NotFound).intercept(std::sync::Arc::new(Files));
     let own =
         server.attach_service(TcpListener::bind("127.0.0.1:0").await.unwrap(), service.clone());
     let own = own.unwrap().local_addr();

@@ -1,7 +1,7 @@
 //! Clients that do not take what they are sent: bounds, policies, stalls.
 
 use bytes::Bytes;
-use engineio::{HEADROOM, Limit, Message, Options, Outgoing, Push, SlowConsumer, Socket};
+use engineio::{HEADROOM, Limit, Message, Options, Outgoing, OverflowPolicy, Push, Socket};
 use testkit::{Eio, Frame, HttpConnection, Polling, WebSocket, open_websocket, settle};
 
 use crate::host::{Host, Log, Road, advance, ms, s};
@@ -113,8 +113,8 @@ async fn a_packet_alone_may_be_larger_than_the_bound() {
 #[tokio::test(start_paused = true)]
 async fn the_newest_or_the_oldest_are_dropped() {
     for (policy, expected) in [
-        (SlowConsumer::DropNewest, ["4s0", "4e1", "4e2", "4e3", "4s8"]),
-        (SlowConsumer::DropOldest, ["4s0", "4e5", "4e6", "4e7", "4s8"]),
+        (OverflowPolicy::DropNewest, ["4s0", "4e1", "4e2", "4e3", "4s8"]),
+        (OverflowPolicy::DropOldest, ["4s0", "4e5", "4e6", "4e7", "4s8"]),
     ] {
         let mut options = Options::default();
         options.max_outbound_packets = 5;
@@ -127,7 +127,7 @@ async fn the_newest_or_the_oldest_are_dropped() {
         let pushed: Vec<Push> =
             (1..8).map(|n| socket.push(event(&format!("e{n}")), false)).collect();
         let dropped = pushed.iter().filter(|push| **push == Push::Dropped).count();
-        assert_eq!(dropped, if policy == SlowConsumer::DropNewest { 4 } else { 0 });
+        assert_eq!(dropped, if policy == OverflowPolicy::DropNewest { 4 } else { 0 });
         // what carries state is queued beyond the bound
         assert_eq!(socket.push(state("s8"), false), Push::Queued);
         assert_eq!(rest(&mut client).await[1..], expected);
@@ -145,7 +145,7 @@ async fn the_newest_or_the_oldest_are_dropped() {
 /// A packet's own policy counts for it; it is no reason to drop one that must not be.
 #[tokio::test(start_paused = true)]
 async fn a_packet_may_have_a_policy_of_its_own() {
-    use SlowConsumer::{Disconnect, DropNewest, DropOldest};
+    use OverflowPolicy::{Disconnect, DropNewest, DropOldest};
     let mut options = Options::default();
     options.max_outbound_packets = 5;
     let host = Host::silent(options);
@@ -313,7 +313,7 @@ async fn what_is_volatile_goes_first() {
 async fn state_queues_beyond_the_bound_but_not_for_ever() {
     let mut options = Options::default();
     options.max_outbound_packets = 5;
-    options.slow_consumer = SlowConsumer::DropNewest;
+    options.slow_consumer = OverflowPolicy::DropNewest;
     let host = Host::silent(options);
     let client = narrow(&host).await;
     let socket = host.socket();

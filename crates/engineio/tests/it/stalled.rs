@@ -2,7 +2,7 @@
 //!
 //! The clock jumps as it does for such a process: all at once, over deadlines.
 
-use engineio::{CloseReason, Detail, Limit, Message, Options};
+use engineio::{CloseDetail, CloseReason, Limit, Message, Options};
 use testkit::{Eio, HttpConnection, Polling, WebSocket, open_websocket, settle};
 use tokio::time::advance as jump;
 
@@ -132,7 +132,7 @@ async fn a_peer_that_takes_what_waits_is_no_slow_consumer() {
     advance(s(1)).await;
     jump(s(8)).await;
     advance(s(3)).await;
-    let slow = format!("close: {}, {:?}", CloseReason::TransportError, Detail::SlowConsumer);
+    let slow = format!("close: {}, {:?}", CloseReason::TransportError, CloseDetail::SlowConsumer);
     host.expect(&[slow.as_str()]);
     drop(websocket);
     host.end().await;

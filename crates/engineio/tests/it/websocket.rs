@@ -1,6 +1,6 @@
 //! WebSocket sessions: frames, their violations, the close.
 
-use engineio::{Detail, Limit, Options};
+use engineio::{CloseDetail, Limit, Options};
 use testkit::{Eio, Frame, HttpConnection, WebSocket, frame, open_websocket};
 
 use crate::host::{Host, Road, ms, s};
@@ -62,8 +62,8 @@ roads! {
             client.expect_eof().await;
             drop(client);
             let detail = match code {
-                1009 => Detail::TooLarge,
-                code => Detail::WebSocket(code),
+                1009 => CloseDetail::TooLarge,
+                code => CloseDetail::WebSocket(code),
             };
             let closed = format!("close: transport error, {detail:?}");
             assert_eq!(host.log.closed().await, ["open", closed.as_str()]);
@@ -364,7 +364,7 @@ roads! {
     /// Clients on small devices compare names as RFC 6455 prints them.
     async fn the_fields_of_the_answer_are_spelled_as_they_are_printed(road: Road) {
         let mut options = Options::default();
-        options.per_message_deflate = Some(engineio::Deflate::default());
+        options.per_message_deflate = Some(engineio::PerMessageDeflate::default());
         let host = Host::echo_on(road, options).await;
         let upgrade = format!(
             "GET {} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -17,8 +17,8 @@ use super::emitter::Emitter;
 use super::requests::Requests;
 use super::sharded::{RoomChannels, Sharded};
 use crate::{
-    Adapter, AdapterFuture, BroadcastOptions, Cluster, Delivered, DuplicateId, JoinError,
-    LocalAdapter, Member, Membership, Node, Room, SocketId,
+    Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, DuplicateId,
+    JoinError, LocalAdapter, Member, Node, Room, SocketId,
 };
 
 /// What the nodes of a cluster speak.
@@ -123,7 +123,7 @@ impl ClusterNode {
 
     /// What publishes in a namespace without being a server.
     pub fn emitter(&self, namespace: &str) -> Emitter {
-        // reference: the name that the emitters of Node have
+        // Node: the name that the emitters of Node have
         let codec = self.codec(namespace, "emitter".to_owned());
         Emitter::new(codec, Arc::clone(&self.bus))
     }
@@ -182,15 +182,15 @@ impl ClusterAdapter {
         }
     }
 
-    fn rooms_changed(&self, id: &SocketId, rooms: &[Room]) -> Membership {
+    fn rooms_changed(&self, id: &SocketId, rooms: &[Room]) -> Completion {
         let confirmed: Vec<AdapterFuture<()>> = rooms
             .iter()
             .filter_map(|room| self.core.room_changed(room, room.as_str() == id.as_str()))
             .collect();
         if confirmed.is_empty() {
-            return Membership::done();
+            return Completion::done();
         }
-        Membership::until(Box::pin(async move {
+        Completion::until(Box::pin(async move {
             for confirmed in confirmed {
                 confirmed.await?;
             }
@@ -212,12 +212,12 @@ impl Adapter for ClusterAdapter {
         self.core.rooms_changed(id, &rooms);
     }
 
-    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         drop(self.local.join(id, rooms)?);
         Ok(self.rooms_changed(id, rooms))
     }
 
-    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+    fn leave(&self, id: &SocketId, room: &Room) -> Completion {
         drop(self.local.leave(id, room));
         self.rooms_changed(id, std::slice::from_ref(room))
     }
@@ -294,6 +294,6 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// More clients than one emission asks on purpose; as many answers take some 10 MB and what is in them.
 const MAX_CLIENT_ANSWERS: usize = 100_000;
 
-// reference: uid2 0.x
+// Node: uid2 0.x
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const HEXADECIMAL: &[u8] = b"0123456789abcdef";

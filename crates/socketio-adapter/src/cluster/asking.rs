@@ -11,13 +11,13 @@ use std::time::Duration;
 use socketio_parser::{DataForm, EventData, Value};
 use tokio::time::{Instant, timeout_at};
 
-use super::bus::Full;
+use super::bus::QueueFull;
 use super::codec::Changes;
 use super::core::{Core, MAX_ASK};
 use super::message::{Change, Expected, Message, Plan, Request};
 use super::requests::{Collected, Waiting, Wants};
 use crate::{
-    AdapterError, AdapterFuture, Answered, Answers, BroadcastOptions, ClientAnswers, Cluster, Room,
+    AckCount, AdapterError, AdapterFuture, Answered, Answers, BroadcastOptions, Cluster, Room,
     SocketDetails, SocketId,
 };
 
@@ -142,7 +142,7 @@ impl Core {
     fn change(&self, change: Change, options: &BroadcastOptions) -> AdapterFuture<()> {
         if let Some(message) = self.codec.change(&change, options) {
             if !self.publish(message) {
-                return ready(Err(AdapterError::Backend(Full.into())));
+                return ready(Err(AdapterError::Backend(QueueFull.into())));
             }
         }
         if self.codec.changes() == Changes::AtOnce {
@@ -216,7 +216,7 @@ impl Cluster for Core {
         options: &BroadcastOptions,
         timeout: Duration,
         answered: Answered,
-    ) -> AdapterFuture<ClientAnswers> {
+    ) -> AdapterFuture<AckCount> {
         let id = self.requests.next_id(self.codec.uid());
         let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let plan = match self.codec.plan(Some(&id), &Request::Ask { event, options, timeout: ms }) {
@@ -230,10 +230,10 @@ impl Cluster for Core {
         let waiting = self.requests.open(id, Wants::Clients, None, Some(answered));
         // the clients get the event at once, whoever is to be waited for
         let is_sent = plan.messages.into_iter().all(|message| self.publish(message));
-        let Some(this) = self.this.upgrade() else { return ready(Ok(ClientAnswers::default())) };
+        let Some(this) = self.this.upgrade() else { return ready(Ok(AckCount::default())) };
         Box::pin(async move {
             let told = |collected: &Collected, missing| {
-                ClientAnswers::new(collected.clients, collected.client_answers, missing)
+                AckCount::new(collected.clients, collected.client_answers, missing)
             };
             if !is_sent {
                 let outcome = Outcome::of_broker(waiting.close().0, FULL);
@@ -361,7 +361,7 @@ impl Cluster for Core {
             Err(who) => Err(AdapterError::Unsupported(who)),
             Ok(plan) => match plan.messages.into_iter().all(|message| self.publish(message)) {
                 true => Ok(()),
-                false => Err(AdapterError::Backend(Full.into())),
+                false => Err(AdapterError::Backend(QueueFull.into())),
             },
         })
     }

@@ -17,7 +17,7 @@ pub trait Bus: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// If it did not fit the queue.
-    fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full>;
+    fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull>;
 
     /// Sends on what was handed over, as far as that can be done on this thread without waiting. Called
     /// after broadcasts, before clients of this node are written to; without it they go out as soon
@@ -66,12 +66,12 @@ pub trait Receiver: Send + Sync + 'static {
 /// The queue of a [`Bus`] is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing more to say")]
-pub struct Full;
+pub struct QueueFull;
 
-impl fmt::Display for Full {
+impl fmt::Display for QueueFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the queue of messages for the broker is full")
     }
 }
 
-impl std::error::Error for Full {}
+impl std::error::Error for QueueFull {}

@@ -19,7 +19,7 @@
 //! - never `customRequest`, `remoteLeave` nor `remoteDisconnect` of the 2.x line where a 4.x node may
 //!   read them as something else;
 //! - never a packet of the type for bytes where a 4.x node may be: its clients leave.
-// reference: socket.io-redis 5.4.0, @socket.io/redis-adapter 8.3.0
+// Node: socket.io-redis 5.4.0, @socket.io/redis-adapter 8.3.0
 
 use socketio_parser::{DataForm, EventData, Value};
 

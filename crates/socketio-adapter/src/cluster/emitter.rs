@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use socketio_parser::{Args, EncodeError, EventData, is_reserved_event};
 
-use super::bus::{Bus, Full};
+use super::bus::{Bus, QueueFull};
 use super::codec::Codec;
 use super::message::{Change, Message, Request};
 use crate::{BroadcastOptions, IntoRooms};
@@ -15,7 +15,7 @@ use crate::{BroadcastOptions, IntoRooms};
 /// from a program that is none of them. Modifiers give another emitter and leave this one as it is.
 ///
 /// Nothing waits: what is sent is in the back end's queue when a method returns.
-// reference: socket.io-emitter 3.x, @socket.io/redis-emitter 5.x
+// Node: socket.io-emitter 3.x, @socket.io/redis-emitter 5.x
 #[derive(Clone)]
 #[must_use = "nothing is sent before `emit`"]
 pub struct Emitter {
@@ -122,7 +122,7 @@ impl Emitter {
     }
 
     fn publish(&self, message: Message) -> Result<(), EmitterError> {
-        self.bus.publish(message.channel, message.payload).map_err(|Full| EmitterError::Full)
+        self.bus.publish(message.channel, message.payload).map_err(|QueueFull| EmitterError::Full)
     }
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for EmitterError {
             Self::Reserved(name) => write!(f, "\"{name}\" is a reserved event name"),
             Self::Encode(error) => write!(f, "the arguments cannot be encoded: {error}"),
             Self::Unsupported(who) => write!(f, "{who} do not know this message"),
-            Self::Full => Full.fmt(f),
+            Self::Full => QueueFull.fmt(f),
         }
     }
 }

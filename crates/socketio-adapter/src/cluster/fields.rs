@@ -11,7 +11,7 @@ use crate::{BroadcastOptions, Room, SocketDetails, SocketId};
 type Result<T> = std::result::Result<T, Malformed>;
 
 /// Reads a payload. No msgpack that a message can be begins as JSON does.
-// reference: redis-adapter 8.3, onrequest
+// Node: redis-adapter 8.3, onrequest
 pub(crate) fn parse(payload: &[u8]) -> Result<Value> {
     let value = match payload.first() {
         Some(b'{') => value_from_json(payload, MAX_DEPTH),

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A room may have the name of a node; what a message is says its type alone, never its channel.
-// reference: createShardedAdapter of @socket.io/redis-adapter 8.3.0, ClusterAdapter of
+// Node: createShardedAdapter of @socket.io/redis-adapter 8.3.0, ClusterAdapter of
 // socket.io-adapter 2.5.8
 
 use socketio_parser::{DataForm, EventData, Value};
@@ -343,7 +343,7 @@ impl Codec for Sharded {
     }
 }
 
-// reference: MessageType of socket.io-adapter 2.5.8
+// Node: MessageType of socket.io-adapter 2.5.8
 const BROADCAST: i64 = 3;
 const SOCKETS_JOIN: i64 = 4;
 const SOCKETS_LEAVE: i64 = 5;

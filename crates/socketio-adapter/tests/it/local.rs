@@ -7,8 +7,8 @@ use std::thread;
 
 use engineio_proto::{Outgoing, PacketType, Part};
 use socketio_adapter::{
-    Adapter, AdapterError, AdapterFactory, BroadcastOptions, Delivered, Delivery, DuplicateId,
-    IntoRooms, JoinError, LocalAdapter, LocalAdapterFactory, Member, Membership, Room, SocketId,
+    Adapter, AdapterError, AdapterFactory, BroadcastOptions, Completion, Delivered, Delivery,
+    DuplicateId, IntoRooms, JoinError, LocalAdapter, LocalAdapterFactory, Member, Room, SocketId,
 };
 
 /// A socket that notes down what it gets.
@@ -315,11 +315,11 @@ fn a_panic_of_a_member_does_not_end_the_namespace() {
 
 #[test]
 fn a_membership_ends_as_the_adapter_says() {
-    assert!(matches!(poll(Membership::done()), Poll::Ready(Ok(()))));
-    assert!(poll(Membership::until(Box::pin(std::future::pending()))).is_pending());
+    assert!(matches!(poll(Completion::done()), Poll::Ready(Ok(()))));
+    assert!(poll(Completion::until(Box::pin(std::future::pending()))).is_pending());
     let error = AdapterError::from(JoinError::TooManyRooms { limit: 1 });
     assert_eq!(error.to_string(), "the socket could not join");
-    assert!(matches!(poll(Membership::from(error)), Poll::Ready(Err(AdapterError::Join(_)))));
+    assert!(matches!(poll(Completion::from(error)), Poll::Ready(Err(AdapterError::Join(_)))));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use engineio_proto::Outgoing;
 use socketio_adapter::{
-    Adapter, AdapterError, Answers, ClientAnswers, Delivery, DuplicateId, IntoRooms, JoinError,
-    LocalAdapter, Member, Membership,
+    AckCount, Adapter, AdapterError, Answers, Completion, Delivery, DuplicateId, IntoRooms,
+    JoinError, LocalAdapter, Member,
 };
 
 struct Nobody;
@@ -74,7 +74,7 @@ fn answers_of_several_nodes() {
     let sum = one.and(other).map(|item| item * 10);
     assert_eq!((&sum.items[..], sum.answered), (&[10, 20, 30][..], 3));
     assert_eq!(sum.missing, ["n"]);
-    let clients = ClientAnswers::new(5, 4, vec!["n".to_owned()]);
+    let clients = AckCount::new(5, 4, vec!["n".to_owned()]);
     assert_eq!((clients.asked, clients.answered, clients.missing.len()), (5, 4, 1));
 }
 
@@ -99,7 +99,7 @@ fn texts_of_errors() {
 #[test]
 fn texts_for_debugging() {
     assert_eq!(format!("{:?}", adapter()), "LocalAdapter { .. }");
-    assert_eq!(format!("{:?}", Membership::done()), "Membership { done: true }");
-    let waits = Membership::from(AdapterError::Timeout);
-    assert_eq!(format!("{waits:?}"), "Membership { done: false }");
+    assert_eq!(format!("{:?}", Completion::done()), "Completion { done: true }");
+    let waits = Completion::from(AdapterError::Timeout);
+    assert_eq!(format!("{waits:?}"), "Completion { done: false }");
 }

@@ -264,7 +264,7 @@ fn attachments() {
     binary(r#"61-/chat,7[{"_placeholder":true,"num":0},1]"#, &[b"\x01"], "ack /chat #7 [[1],1]");
     // Not all of them are asked for.
     binary(r#"51-["e",1]"#, &[b"\x01"], r#"event / "e" [1]"#);
-    // As the reference: the key alone decides, further members do not count.
+    // As the Node: the key alone decides, further members do not count.
     binary(r#"51-["e",{"_placeholder":true,"num":0,"x":1}]"#, &[b"\x01"], r#"event / "e" [[1]]"#);
     binary(r#"51-["e",{"\u005fplaceholder":true,"num":0}]"#, &[b"\x01"], r#"event / "e" [[1]]"#);
     binary(

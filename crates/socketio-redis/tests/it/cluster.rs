@@ -309,7 +309,7 @@ async fn a_master_is_killed_and_comes_back() {
         within("the connections", pair.hearing.redis.ready()).await;
         eprintln!("ready after {:?}", back.elapsed());
         pair.works().await;
-        within("the queue", pair.telling.redis.flush()).await;
+        within("the queue", pair.telling.redis.flushed()).await;
     }
 }
 

@@ -40,7 +40,7 @@ async fn redis_is_killed_and_comes_back() {
         one.io.to("room").emit("n", 0).unwrap();
         assert_eq!((ann.number().await, bob.number().await), (0, 0));
         // it arrives before Redis has confirmed it
-        within("the queue", one.redis.flush()).await;
+        within("the queue", one.redis.flushed()).await;
 
         redis.kill();
         eventually("the loss", async || !one.redis.stats().is_ready).await;
@@ -62,7 +62,7 @@ async fn redis_is_killed_and_comes_back() {
         within("the connection", other.redis.ready()).await;
         // half a second lies between two attempts at most; the rest is for a busy machine
         assert!(back.elapsed() < Duration::from_secs(10), "after {:?}", back.elapsed());
-        within("the queue", one.redis.flush()).await;
+        within("the queue", one.redis.flushed()).await;
         // rooms joined meanwhile are listened to
         one.io.to("late").emit("n", 99).unwrap();
         loop {
@@ -73,7 +73,7 @@ async fn redis_is_killed_and_comes_back() {
             }
             assert!((1..=20).contains(&n), "{n}");
         }
-        within("the queue", one.redis.flush()).await;
+        within("the queue", one.redis.flushed()).await;
         let stats = one.redis.stats();
         assert_eq!(stats.published + stats.lost, 32, "{stats:?}");
         assert_eq!(stats.lost, 10);

@@ -48,7 +48,7 @@ async fn an_emitter() {
     let (mut client, socket) = node.client().await;
     let outside = redis.builder().build().unwrap();
     outside.emitter("/").to(socket.id()).emit("hello", 1).unwrap();
-    within("the queue", outside.flush()).await;
+    within("the queue", outside.flushed()).await;
     client.expect(r#"42["hello",1]"#).await;
     assert_eq!((outside.stats().published, outside.stats().queued), (1, 0));
     outside.emitter("/").in_room(socket.id()).sockets_join("room").unwrap();
@@ -81,7 +81,7 @@ async fn order() {
             assert_eq!(client.number().await, n);
         }
         // the last arrives before Redis has confirmed it
-        within("the queue", one.redis.flush()).await;
+        within("the queue", one.redis.flushed()).await;
         let stats = one.redis.stats();
         assert_eq!((stats.published, stats.lost), (10_000, 0));
     }

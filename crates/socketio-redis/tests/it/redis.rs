@@ -253,7 +253,7 @@ impl Node {
         let server = Connector::new(move |stream| {
             let io = io.clone();
             let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-            tokio::spawn(async move { io.serve_stream(stream, peer).await });
+            tokio::spawn(async move { io.serve_connection(stream, peer).await });
         });
         let (mut ws, _) = open_websocket(&server, Eio::V4, "").await;
         ws.send_text("40").await;

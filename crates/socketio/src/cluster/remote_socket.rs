@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio_adapter::{IntoRooms, Membership, Room, SocketDetails, SocketId};
+use socketio_adapter::{Completion, IntoRooms, Room, SocketDetails, SocketId};
 use socketio_parser::Value;
 
 use crate::error::EmitError;
@@ -10,7 +10,7 @@ use crate::namespace::Namespace;
 
 /// A socket of the cluster, as [`fetch_sockets`](Namespace::fetch_sockets) found it: what it was
 /// then, and ways to reach it wherever it is.
-// reference: RemoteSocket, 4.0 and later
+// Node: RemoteSocket, 4.0 and later
 #[derive(Clone, Debug)]
 pub struct RemoteSocket {
     namespace: Namespace,
@@ -57,17 +57,17 @@ impl RemoteSocket {
     }
 
     /// Joins it to a room or several, see [`Namespace::remote_join`].
-    pub fn join(&self, rooms: impl IntoRooms) -> Membership {
+    pub fn join(&self, rooms: impl IntoRooms) -> Completion {
         self.namespace.remote_join(self.id(), rooms)
     }
 
     /// Takes it out of a room or several, see [`Namespace::remote_leave`].
-    pub fn leave(&self, rooms: impl IntoRooms) -> Membership {
+    pub fn leave(&self, rooms: impl IntoRooms) -> Completion {
         self.namespace.remote_leave(self.id(), rooms)
     }
 
     /// Disconnects it, see [`Namespace::remote_disconnect`].
-    pub fn disconnect(&self, close: bool) -> Membership {
+    pub fn disconnect(&self, close: bool) -> Completion {
         self.namespace.remote_disconnect(self.id(), close)
     }
 }

@@ -13,7 +13,7 @@ use crate::error::EmitError;
 
 /// An event that another server of the cluster sent, see
 /// [`Namespace::on_server_event`](crate::Namespace::on_server_event). A handle, cheap to clone.
-// reference: namespace.on for serverSideEmit, 4.1 and later
+// Node: namespace.on for serverSideEmit, 4.1 and later
 #[derive(Clone)]
 pub struct ServerEvent(Arc<Inner>);
 

@@ -36,7 +36,7 @@ impl Task {
         let known = self.client.socket(nsp).is_some()
             || self.outside.as_ref().is_some_and(|outside| outside.is_on_its_way(nsp));
         if known {
-            // reference: a second CONNECT closes 4.x connections; never a second socket
+            // Node: a second CONNECT closes 4.x connections; never a second socket
             if self.revision() == Revision::V5 {
                 self.refuse_packet("a second CONNECT");
             }
@@ -69,7 +69,7 @@ impl Task {
     /// Whether a wish to join another namespace waits until the client is in `/`: clients of protocol
     /// 4 are there before they are in any other, so that what the middleware of `/` refuses gets in
     /// nowhere.
-    // reference: 2.0: what comes before `/` is connected waits for it, without an answer for as long
+    // Node: 2.0: what comes before `/` is connected waits for it, without an answer for as long
     // as it is refused; an unknown namespace is answered at once
     fn waits_for_root(&self, nsp: &str) -> bool {
         if self.revision() == Revision::V5 || !self.server.root_first() {
@@ -215,7 +215,7 @@ impl Task {
     }
 
     /// Tells the client that it may not join.
-    // reference: refusal by middleware
+    // Node: refusal by middleware
     fn refuse(&mut self, nsp: &str, refusal: &ConnectError) {
         Counters::add(&self.server.counters().connect_errors);
         let (message, data) = (refusal.message(), refusal.value());
@@ -285,7 +285,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-// reference: socket.id
+// Node: socket.id
 fn new_id(client: &Client, namespace: &Namespace) -> SocketId {
     match (client.revision(), namespace.name()) {
         (Revision::V5, _) => engineio::random_id().into(),

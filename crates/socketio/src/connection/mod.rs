@@ -23,7 +23,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio::{
-    Application, CloseReason, Detail, HEADROOM, Limit as EngineLimit, Message, Parting, Violation,
+    Application, CloseDetail, CloseReason, HEADROOM, Limit as EngineLimit, Message, Parting,
+    Violation,
 };
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
@@ -34,7 +35,7 @@ use crate::error::{BoxError, ConnectError};
 use crate::events::context::{Cause, EventContext};
 use crate::events::handler::{Outcome, Pending, SharedHandler};
 use crate::events::listeners::Found;
-use crate::events::middleware::{Event, MiddlewareFuture, run_event};
+use crate::events::middleware::{IncomingEvent, MiddlewareFuture, run_event};
 use crate::limits::Limit;
 use crate::reason::DisconnectReason;
 use crate::server::Server;
@@ -87,7 +88,7 @@ type Finished = (Ended, usize);
 
 enum Ended {
     Handler(Socket, Result<(), BoxError>),
-    Middleware(Socket, Option<u64>, Result<Event, ConnectError>),
+    Middleware(Socket, Option<u64>, Result<IncomingEvent, ConnectError>),
 }
 
 impl Task {
@@ -141,7 +142,7 @@ impl Task {
                 None => self.on_stray(nsp),
             },
             Decoded::Error { nsp, data } => match (self.revision(), self.socket_of(nsp)) {
-                // reference: an ERROR packet goes through the socket's error path
+                // Node: an ERROR packet goes through the socket's error path
                 (Revision::V4, Some(socket)) if !socket.listeners("error").is_empty() => {
                     let data = data.and_then(|data| data.into_values().pop()).unwrap_or_default();
                     let text = data.as_str().map_or_else(|| format!("{data:?}"), str::to_owned);
@@ -163,7 +164,7 @@ impl Task {
     }
 
     /// A packet for a namespace that is not joined.
-    // reference: EIO 3: ignored, EIO 4: closed
+    // Node: EIO 3: ignored, EIO 4: closed
     fn on_stray(&mut self, nsp: &str) {
         let was_left = self.outside.as_ref().is_some_and(|outside| outside.was_left(nsp));
         let crossed = was_left || self.client.socket(nsp).is_some();
@@ -217,9 +218,9 @@ impl Task {
         let Some(chain) = socket.middleware() else {
             return self.dispatch(socket, name, id, &args, cx);
         };
-        let event = Event { name: name.to_owned(), args: args.into_owned() };
+        let event = IncomingEvent { name: name.to_owned(), args: args.into_owned() };
         let kept = event.kept_bytes();
-        let mut checking: MiddlewareFuture<Event> = Box::pin(run_event(chain, event));
+        let mut checking: MiddlewareFuture<IncomingEvent> = Box::pin(run_event(chain, event));
         match guard::call(|| checking.as_mut().poll(cx)) {
             Ok(Poll::Ready(result)) => self.on_checked(socket, id, result, cx),
             Ok(Poll::Pending) => {
@@ -236,7 +237,7 @@ impl Task {
         &mut self,
         socket: &Socket,
         id: Option<u64>,
-        result: Result<Event, ConnectError>,
+        result: Result<IncomingEvent, ConnectError>,
         cx: &mut Context<'_>,
     ) {
         match result {
@@ -358,7 +359,7 @@ impl Task {
         }
     }
 
-    // seed: Event 'error'; without a listener it does no harm
+    // Node 2.0: Event 'error'; without a listener it does no harm
     fn raise_error(&mut self, socket: &Socket, error: BoxError, cx: &mut Context<'_>) {
         let found = socket.listeners("error");
         if found.is_empty() {
@@ -378,7 +379,7 @@ impl Task {
 
     // ---- ending -----------------------------------------------------------------------------
 
-    /// The order of the reference: `disconnecting` with the rooms, rooms left, `disconnect`.
+    /// The order of the Node: `disconnecting` with the rooms, rooms left, `disconnect`.
     fn end_socket(&mut self, socket: &Socket, reason: DisconnectReason, cx: &mut Context<'_>) {
         if !self.client.remove(socket) {
             return;
@@ -563,7 +564,7 @@ impl Application for Task {
         }
     }
 
-    fn on_close(&mut self, reason: CloseReason, detail: Option<Detail>, cx: &mut Context<'_>) {
+    fn on_close(&mut self, reason: CloseReason, detail: Option<CloseDetail>, cx: &mut Context<'_>) {
         self.ended = true;
         // what the server disconnected before the end has its own reason
         self.obey(self.client.last_commands(), cx);

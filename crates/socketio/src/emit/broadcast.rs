@@ -5,7 +5,7 @@ mod cluster;
 
 use std::time::Duration;
 
-use engineio::SlowConsumer;
+use engineio::OverflowPolicy;
 use serde::Serialize;
 use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId};
 
@@ -13,7 +13,7 @@ use crate::error::EmitError;
 use crate::namespace::Namespace;
 use crate::socket::Socket;
 
-pub use self::cluster::ClientsAnswered;
+pub use self::cluster::BroadcastAcks;
 
 /// An emission to many: to a namespace or to rooms of it.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct BroadcastOperator {
     namespace: Namespace,
     options: BroadcastOptions,
     compress: bool,
-    when_full: Option<SlowConsumer>,
+    when_full: Option<OverflowPolicy>,
     timeout: Option<Duration>,
 }
 
@@ -33,7 +33,7 @@ impl BroadcastOperator {
     }
 
     /// Adds rooms: who is in at least one gets the emission, once.
-    // seed: namespace.to, socket.to
+    // Node 2.0: namespace.to, socket.to
     pub fn to(mut self, rooms: impl IntoRooms) -> Self {
         let rooms = rooms.into_rooms();
         if self.options.rooms.is_empty() && rooms.len() == 1 {
@@ -49,7 +49,7 @@ impl BroadcastOperator {
     }
 
     /// The same as [`BroadcastOperator::to`].
-    // seed: namespace.in, socket.in
+    // Node 2.0: namespace.in, socket.in
     pub fn in_room(self, rooms: impl IntoRooms) -> Self {
         self.to(rooms)
     }
@@ -61,21 +61,21 @@ impl BroadcastOperator {
     }
 
     /// Receivers to which it cannot leave at once do not get it.
-    // seed: Flag 'volatile'
+    // Node 2.0: Flag 'volatile'
     pub fn volatile(mut self) -> Self {
         self.options.volatile = true;
         self
     }
 
     /// Only receivers of this node get it.
-    // seed: Flag 'local'
+    // Node 2.0: Flag 'local'
     pub fn local(mut self) -> Self {
         self.options.local = true;
         self
     }
 
     /// Whether it is compressed, where a receiver's transport offers it (it is by default).
-    // seed: socket.compress
+    // Node 2.0: socket.compress
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;
         self.options.uncompressed = !compress;
@@ -85,7 +85,7 @@ impl BroadcastOperator {
     /// What happens for receivers whose queue is full, instead of the server's policy
     /// ([`Builder::slow_consumer`](crate::Builder::slow_consumer)). Events that ask for an
     /// acknowledgement are never dropped.
-    pub fn when_full(mut self, policy: SlowConsumer) -> Self {
+    pub fn when_full(mut self, policy: OverflowPolicy) -> Self {
         self.when_full = Some(policy);
         self
     }
@@ -104,7 +104,7 @@ impl BroadcastOperator {
     /// # Errors
     /// [`EmitError::Reserved`] and [`EmitError::Encode`]. A receiver that is slow or gone is no
     /// error of the broadcast.
-    // seed: namespace.emit
+    // Node 2.0: namespace.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.namespace.encode_event(None, event, &args)?;
         let packet = packet.compress(self.compress).when_full(self.when_full);
@@ -130,7 +130,7 @@ pub struct SocketOperator {
     socket: Socket,
     volatile: bool,
     compress: bool,
-    when_full: Option<SlowConsumer>,
+    when_full: Option<OverflowPolicy>,
 }
 
 impl SocketOperator {
@@ -139,14 +139,14 @@ impl SocketOperator {
     }
 
     /// Dropped unless it can leave at once.
-    // seed: Flag 'volatile'
+    // Node 2.0: Flag 'volatile'
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
     }
 
     /// Whether it is compressed, where the transport offers it.
-    // seed: socket.compress
+    // Node 2.0: socket.compress
     pub fn compress(mut self, compress: bool) -> Self {
         self.compress = compress;
         self
@@ -156,14 +156,14 @@ impl SocketOperator {
     /// ([`Builder::slow_consumer`](crate::Builder::slow_consumer)).
     ///
     /// ```
-    /// # use socketio::{SlowConsumer, Socket};
+    /// # use socketio::{OverflowPolicy, Socket};
     /// # fn example(socket: Socket) -> Result<(), socketio::EmitError> {
     /// // the latest position is what counts; a late one is worth nothing
-    /// socket.when_full(SlowConsumer::DropOldest).emit("position", (52.5, 13.4))?;
+    /// socket.when_full(OverflowPolicy::DropOldest).emit("position", (52.5, 13.4))?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn when_full(mut self, policy: SlowConsumer) -> Self {
+    pub fn when_full(mut self, policy: OverflowPolicy) -> Self {
         self.when_full = Some(policy);
         self
     }

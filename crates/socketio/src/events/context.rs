@@ -120,7 +120,7 @@ impl<'a> EventContext<'a> {
 
 /// Where the result of a handler goes, see [`IntoReply`](crate::IntoReply): to the client's
 /// acknowledgement, through the event while that is at hand, or through an [`Ack`].
-pub trait Answer: sealed::Answer {
+pub trait Acknowledge: sealed::Acknowledge {
     /// Answers, like [`Ack::send`].
     ///
     /// # Errors
@@ -130,12 +130,12 @@ pub trait Answer: sealed::Answer {
 
 mod sealed {
     #[expect(unnameable_types, reason = "so that nobody else implements it")]
-    pub trait Answer {}
-    impl Answer for super::EventContext<'_> {}
-    impl Answer for super::Ack {}
+    pub trait Acknowledge {}
+    impl Acknowledge for super::EventContext<'_> {}
+    impl Acknowledge for super::Ack {}
 }
 
-impl Answer for EventContext<'_> {
+impl Acknowledge for EventContext<'_> {
     fn answer<T: Serialize>(&mut self, args: T) -> Result<(), EmitError> {
         match (&self.ack, self.ack_id) {
             (Some(ack), _) => ack.send(args),
@@ -148,7 +148,7 @@ impl Answer for EventContext<'_> {
     }
 }
 
-impl Answer for Ack {
+impl Acknowledge for Ack {
     fn answer<T: Serialize>(&mut self, args: T) -> Result<(), EmitError> {
         self.send(args)
     }

@@ -116,7 +116,7 @@ impl FromEvent for Args {
 
 impl serde::Serialize for Args {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // by reference: the values are not copied
+        // by Node: the values are not copied
         Spread(self.0.iter().collect::<Vec<&Value>>()).serialize(serializer)
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::BoxError;
-use crate::events::context::{Answer, EventContext};
+use crate::events::context::{Acknowledge, EventContext};
 use crate::events::extract::FromEvent;
 
 /// A handler of events: any function or closure, sync or async, of up to eight
@@ -55,7 +55,7 @@ pub trait IntoReply {
     ///
     /// # Errors
     /// What the handler failed with, or why the answer could not be sent.
-    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError>;
+    fn into_reply(self, to: &mut impl Acknowledge) -> Result<(), BoxError>;
 }
 
 /// Answers the client's acknowledgement: a tuple is several arguments, `()` none, anything else
@@ -65,19 +65,19 @@ pub trait IntoReply {
 pub struct Reply<T>(pub T);
 
 impl IntoReply for () {
-    fn into_reply(self, _: &mut impl Answer) -> Result<(), BoxError> {
+    fn into_reply(self, _: &mut impl Acknowledge) -> Result<(), BoxError> {
         Ok(())
     }
 }
 
 impl<T: Serialize> IntoReply for Reply<T> {
-    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError> {
+    fn into_reply(self, to: &mut impl Acknowledge) -> Result<(), BoxError> {
         Ok(to.answer(self.0)?)
     }
 }
 
 impl<R: IntoReply, E: Into<BoxError>> IntoReply for Result<R, E> {
-    fn into_reply(self, to: &mut impl Answer) -> Result<(), BoxError> {
+    fn into_reply(self, to: &mut impl Acknowledge) -> Result<(), BoxError> {
         self.map_err(Into::into)?.into_reply(to)
     }
 }

@@ -64,7 +64,7 @@ impl Listeners {
         self.list.is_empty()
     }
 
-    // seed: socket.on, socket.once
+    // Node 2.0: socket.on, socket.once
     pub(crate) fn add(
         &mut self,
         event: Cow<'static, str>,
@@ -119,7 +119,7 @@ impl Listeners {
         }
     }
 
-    // seed: socket.removeListener
+    // Node 2.0: socket.removeListener
     pub(crate) fn remove(&mut self, event: &str, id: ListenerId) -> Option<SharedHandler> {
         let at =
             self.list.iter().position(|listener| listener.id == id && listener.event == event)?;
@@ -128,7 +128,7 @@ impl Listeners {
 
     /// Removes all listeners, or those of one event. They are returned: dropping them may run code
     /// of the user.
-    // seed: socket.removeAllListeners
+    // Node 2.0: socket.removeAllListeners
     pub(crate) fn remove_all(&mut self, event: Option<&str>) -> Vec<SharedHandler> {
         let gone: Vec<Listener> = match event {
             None => std::mem::take(&mut self.list),
@@ -144,7 +144,7 @@ impl Listeners {
     }
 
     /// The names that have listeners, in order of first registration.
-    // seed: socket.eventNames
+    // Node 2.0: socket.eventNames
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for listener in &self.list {

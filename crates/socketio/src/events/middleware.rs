@@ -18,7 +18,8 @@ pub(crate) type MiddlewareFuture<T> = Pin<Box<dyn Future<Output = Result<T, Conn
 pub(crate) type ConnectMiddleware = Arc<dyn Fn(Socket) -> MiddlewareFuture<()> + Send + Sync>;
 
 /// A middleware of a socket without its type.
-pub(crate) type EventMiddleware = Arc<dyn Fn(Event) -> MiddlewareFuture<Event> + Send + Sync>;
+pub(crate) type EventMiddleware =
+    Arc<dyn Fn(IncomingEvent) -> MiddlewareFuture<IncomingEvent> + Send + Sync>;
 
 /// A list of middleware that is copied by pointer when a run starts, so that changes meanwhile
 /// concern the next run.
@@ -28,16 +29,16 @@ pub(crate) type Chain<T> = Arc<[T]>;
 /// client's callback. Both may be changed.
 ///
 /// The arguments are kept as they came until somebody asks for values.
-// seed: socket.use
+// Node 2.0: socket.use
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Event {
+pub struct IncomingEvent {
     /// The name.
     pub name: String,
     pub(crate) args: socketio_parser::Args<'static>,
 }
 
-impl Event {
+impl IncomingEvent {
     /// The arguments as values.
     #[must_use]
     pub fn args(&self) -> Args {
@@ -77,8 +78,8 @@ where
 
 pub(crate) fn event_middleware<F, Fut, E>(f: F) -> EventMiddleware
 where
-    F: FnOnce(Event) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<Event, E>> + Send + 'static,
+    F: FnOnce(IncomingEvent) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<IncomingEvent, E>> + Send + 'static,
     E: Into<ConnectError>,
 {
     Arc::new(move |event| {
@@ -101,8 +102,8 @@ pub(crate) async fn run_connect(
 /// Runs a socket's middleware one after the other, until one refuses.
 pub(crate) async fn run_event(
     chain: Chain<EventMiddleware>,
-    mut event: Event,
-) -> Result<Event, ConnectError> {
+    mut event: IncomingEvent,
+) -> Result<IncomingEvent, ConnectError> {
     for middleware in &*chain {
         event = middleware(event).await?;
     }

@@ -9,7 +9,7 @@ use std::future::Future;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
-    AdapterError, AdapterFuture, Answers, Cluster, IntoRooms, Membership, Node, Room, SocketId,
+    AdapterError, AdapterFuture, Answers, Cluster, Completion, IntoRooms, Node, Room, SocketId,
 };
 use socketio_parser::{Args, Value};
 use tokio::sync::oneshot;
@@ -38,29 +38,29 @@ impl Namespace {
     ///
     /// # Errors
     /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // reference: namespace.fetchSockets, 4.0 and later
+    // Node: namespace.fetchSockets, 4.0 and later
     pub async fn fetch_sockets(&self) -> Result<Answers<RemoteSocket>, AdapterError> {
         self.operator().fetch_sockets().await
     }
 
     /// Joins all sockets of the namespace, on all nodes, to a room or several. One message to each
     /// node; this one's sockets have joined when it returns.
-    // reference: namespace.socketsJoin, 4.0 and later
-    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Membership {
+    // Node: namespace.socketsJoin, 4.0 and later
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Completion {
         self.operator().sockets_join(rooms)
     }
 
     /// Takes all sockets of the namespace, on all nodes, out of a room or several. One message to
     /// each node; this one's sockets have left when it returns.
-    // reference: namespace.socketsLeave, 4.0 and later
-    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Membership {
+    // Node: namespace.socketsLeave, 4.0 and later
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Completion {
         self.operator().sockets_leave(rooms)
     }
 
     /// Disconnects all sockets of the namespace, on all nodes; with `close` also their connections.
     /// One message to each node; this one's sockets are disconnected when it returns.
-    // reference: namespace.disconnectSockets, 4.0 and later
-    pub fn disconnect_sockets(&self, close: bool) -> Membership {
+    // Node: namespace.disconnectSockets, 4.0 and later
+    pub fn disconnect_sockets(&self, close: bool) -> Completion {
         self.operator().disconnect_sockets(close)
     }
 
@@ -69,7 +69,7 @@ impl Namespace {
     ///
     /// # Errors
     /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // reference: adapter.allRooms
+    // Node: adapter.allRooms
     pub async fn all_rooms(&self) -> Result<Answers<Room>, AdapterError> {
         let mut answers = Answers::of_one_node(self.adapter().local_rooms());
         if let Some(cluster) = self.cluster() {
@@ -86,7 +86,7 @@ impl Namespace {
     ///
     /// # Errors
     /// [`AdapterError::Timeout`] if no node has it.
-    // reference: adapter.clientRooms, 2.x
+    // Node: adapter.clientRooms, 2.x
     pub async fn client_rooms(&self, id: &SocketId) -> Result<Vec<Room>, AdapterError> {
         match (self.connected().get(id), self.cluster()) {
             (Some(socket), _) => Ok(socket.rooms()),
@@ -98,8 +98,8 @@ impl Namespace {
     /// Joins a socket, wherever it is, to a room or several. A socket of this node has joined when
     /// it returns. Awaiting it waits for the socket's node, as far as such nodes answer: Node
     /// servers of the 4.x line do not, and a socket that is nowhere is no error to them.
-    // reference: adapter.remoteJoin, 2.x
-    pub fn remote_join(&self, id: &SocketId, rooms: impl IntoRooms) -> Membership {
+    // Node: adapter.remoteJoin, 2.x
+    pub fn remote_join(&self, id: &SocketId, rooms: impl IntoRooms) -> Completion {
         match self.connected().get(id) {
             Some(socket) => socket.join(rooms),
             None => {
@@ -113,8 +113,8 @@ impl Namespace {
     }
 
     /// Takes a socket, wherever it is, out of a room or several, as [`Namespace::remote_join`].
-    // reference: adapter.remoteLeave, 2.x
-    pub fn remote_leave(&self, id: &SocketId, rooms: impl IntoRooms) -> Membership {
+    // Node: adapter.remoteLeave, 2.x
+    pub fn remote_leave(&self, id: &SocketId, rooms: impl IntoRooms) -> Completion {
         match self.connected().get(id) {
             Some(socket) => socket.leave(rooms),
             None => self.for_each(rooms, |cluster, room| cluster.leave_one(id, room)),
@@ -123,15 +123,15 @@ impl Namespace {
 
     /// Disconnects a socket, wherever it is, as [`Namespace::remote_join`]; with `close` also its
     /// connection.
-    // reference: adapter.remoteDisconnect, 2.x
-    pub fn remote_disconnect(&self, id: &SocketId, close: bool) -> Membership {
+    // Node: adapter.remoteDisconnect, 2.x
+    pub fn remote_disconnect(&self, id: &SocketId, close: bool) -> Completion {
         match (self.connected().get(id), self.cluster()) {
             (Some(socket), _) => {
                 socket.disconnect(close);
-                Membership::done()
+                Completion::done()
             }
-            (None, Some(cluster)) => Membership::until(cluster.disconnect_one(id, close)),
-            (None, None) => Membership::done(),
+            (None, Some(cluster)) => Completion::until(cluster.disconnect_one(id, close)),
+            (None, None) => Completion::done(),
         }
     }
 
@@ -139,10 +139,10 @@ impl Namespace {
         &self,
         rooms: impl IntoRooms,
         tell: impl Fn(&dyn Cluster, &Room) -> AdapterFuture<()>,
-    ) -> Membership {
-        let Some(cluster) = self.cluster() else { return Membership::done() };
+    ) -> Completion {
+        let Some(cluster) = self.cluster() else { return Completion::done() };
         let told: Vec<_> = rooms.into_rooms().iter().map(|room| tell(cluster, room)).collect();
-        Membership::until(Box::pin(async move {
+        Completion::until(Box::pin(async move {
             for told in told {
                 told.await?;
             }
@@ -166,7 +166,7 @@ impl Namespace {
     /// });
     /// # }
     /// ```
-    // reference: namespace.on, for serverSideEmit
+    // Node: namespace.on, for serverSideEmit
     pub fn on_server_event<F, Fut>(&self, event: impl Into<String>, listener: F)
     where
         F: FnOnce(ServerEvent) -> Fut + Clone + Send + Sync + 'static,
@@ -181,12 +181,12 @@ impl Namespace {
     /// An error, when it is awaited, is [`AdapterError::Unsupported`] if the cluster is of the 2.x
     /// line, or an [`EmitError`] in [`AdapterError::Backend`] (a reserved name, arguments that
     /// cannot be encoded).
-    // reference: namespace.serverSideEmit, 4.1 and later
-    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Membership {
+    // Node: namespace.serverSideEmit, 4.1 and later
+    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Completion {
         match (server_args(event, &args), self.cluster()) {
             (Err(error), _) => backend(error).into(),
-            (Ok(args), Some(cluster)) => Membership::until(cluster.server_side_emit(event, args)),
-            (Ok(_), None) => Membership::done(),
+            (Ok(args), Some(cluster)) => Completion::until(cluster.server_side_emit(event, args)),
+            (Ok(_), None) => Completion::done(),
         }
     }
 
@@ -199,7 +199,7 @@ impl Namespace {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, it forgets the answers; the event is sent with the first poll.
-    // reference: namespace.serverSideEmit with an acknowledgement, 4.1 and later
+    // Node: namespace.serverSideEmit with an acknowledgement, 4.1 and later
     pub async fn server_side_emit_with_ack<R: DeserializeOwned>(
         &self,
         event: &str,
@@ -218,7 +218,7 @@ impl Namespace {
 
     /// Says what this server answers to a [`custom_request`](Self::custom_request), replacing the
     /// last; `None`: nothing. Without it the answer is `null`. It must not block.
-    // reference: adapter.customHook, 2.x
+    // Node: adapter.customHook, 2.x
     pub fn on_custom_request<F, Fut>(&self, answer: F)
     where
         F: FnOnce(Value) -> Fut + Clone + Send + Sync + 'static,
@@ -233,7 +233,7 @@ impl Namespace {
     ///
     /// # Errors
     /// [`AdapterError::Unsupported`] in a cluster with nodes of the 4.x line, which it would end.
-    // reference: adapter.customRequest, 2.x
+    // Node: adapter.customRequest, 2.x
     pub async fn custom_request<T: Serialize>(
         &self,
         data: T,
@@ -278,7 +278,7 @@ fn backend(error: EmitError) -> AdapterError {
 
 /// The arguments of an event for servers.
 fn server_args<T: Serialize>(event: &str, args: &T) -> Result<Vec<Value>, EmitError> {
-    // reference: RESERVED_EVENTS of the server's namespaces
+    // Node: RESERVED_EVENTS of the server's namespaces
     if ["connect", "connection", "new_namespace"].contains(&event) {
         return Err(EmitError::Reserved(event.to_owned()));
     }

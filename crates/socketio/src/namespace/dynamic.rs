@@ -147,7 +147,7 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
 }
 
 /// The namespaces of one rule: what is added here concerns all of them.
-// reference: parent namespaces, 2.1 and later
+// Node: parent namespaces, 2.1 and later
 #[derive(Clone)]
 pub struct ParentNamespace {
     hooks: Arc<Hooks>,

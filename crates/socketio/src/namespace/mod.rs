@@ -1,4 +1,4 @@
-//! The seed's `Namespace`: a pool of sockets under a name.
+//! The API's `Namespace`: a pool of sockets under a name.
 
 mod cluster;
 mod connected;
@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use engineio::{Before, HEADROOM, Outgoing, SlowConsumer};
+use engineio::{Before, HEADROOM, Outgoing, OverflowPolicy};
 use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
 use socketio_adapter::{
-    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, IntoRooms, JoinError, Membership,
+    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, Completion, IntoRooms, JoinError,
     Room, SocketId,
 };
 use socketio_parser::{Encoder, EventData, Revision};
@@ -42,7 +42,7 @@ use self::node::ServerListeners;
 pub(crate) use self::node::details;
 
 /// A namespace; a handle, cheap to clone.
-// seed: Class Namespace
+// Node 2.0: Class Namespace
 #[derive(Clone)]
 pub struct Namespace(Arc<Inner>);
 
@@ -56,7 +56,7 @@ struct Inner {
     server_listeners: ServerListeners,
     sockets: Mutex<HashSet<ById>>,
     /// Ids of acknowledgements, shared by all sockets, so that a broadcast can use one.
-    // reference: the counter is the namespace's and starts at 0
+    // Node: the counter is the namespace's and starts at 0
     ack_ids: AtomicU64,
     hooks: Hooks,
     /// What the rule says whose it is, if it is one's.
@@ -143,14 +143,14 @@ impl Namespace {
     }
 
     /// The name, with its leading slash.
-    // seed: namespace.name
+    // Node 2.0: namespace.name
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
     /// The sockets that are connected at this moment, on this node.
-    // seed: namespace.connected
+    // Node 2.0: namespace.connected
     #[must_use]
     pub fn connected(&self) -> Connected<'_> {
         Connected::new(self)
@@ -161,7 +161,7 @@ impl Namespace {
     ///
     /// # Errors
     /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // seed: namespace.clients
+    // Node 2.0: namespace.clients
     pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
         self.operator().clients().await
     }
@@ -171,14 +171,14 @@ impl Namespace {
     /// Adds a listener for new sockets, after the middleware let them in. What it emits arrives
     /// after the client's `connect` event; listeners that it adds before its first `.await` miss
     /// nothing that the client sends.
-    // seed: Event 'connection'
+    // Node 2.0: Event 'connection'
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
         self.listening();
         self.0.hooks.on("connection", handler);
     }
 
     /// Like [`Namespace::on_connection`]; these listeners run before those.
-    // seed: Event 'connect'
+    // Node 2.0: Event 'connect'
     pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
         self.listening();
         self.0.hooks.on("connect", handler);
@@ -230,7 +230,7 @@ impl Namespace {
     /// });
     /// # }
     /// ```
-    // seed: namespace.use
+    // Node 2.0: namespace.use
     pub fn use_fn<F, Fut, E>(&self, middleware: F)
     where
         F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
@@ -247,7 +247,7 @@ impl Namespace {
     ///
     /// # Errors
     /// [`EmitError::Reserved`] and [`EmitError::Encode`].
-    // seed: namespace.emit
+    // Node 2.0: namespace.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         self.operator().emit(event, args)
     }
@@ -261,13 +261,13 @@ impl Namespace {
     }
 
     /// The next emission goes to the members of these rooms.
-    // seed: namespace.to
+    // Node 2.0: namespace.to
     pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.operator().to(rooms)
     }
 
     /// The same as [`Namespace::to`].
-    // seed: namespace.in
+    // Node 2.0: namespace.in
     pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.operator().to(rooms)
     }
@@ -278,13 +278,13 @@ impl Namespace {
     }
 
     /// Receivers to which the next emission cannot leave at once do not get it.
-    // seed: Flag 'volatile'
+    // Node 2.0: Flag 'volatile'
     pub fn volatile(&self) -> BroadcastOperator {
         self.operator().volatile()
     }
 
     /// Only receivers of this node get the next emission.
-    // seed: Flag 'local'
+    // Node 2.0: Flag 'local'
     pub fn local(&self) -> BroadcastOperator {
         self.operator().local()
     }
@@ -295,7 +295,7 @@ impl Namespace {
     }
 
     /// What happens for receivers of the next emission whose queue is full.
-    pub fn when_full(&self, policy: SlowConsumer) -> BroadcastOperator {
+    pub fn when_full(&self, policy: OverflowPolicy) -> BroadcastOperator {
         self.operator().when_full(policy)
     }
 
@@ -317,7 +317,7 @@ impl Namespace {
     }
 
     /// Joins a socket of this node to rooms: the one way in, whoever wants it.
-    pub(crate) fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+    pub(crate) fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         self.0.join(id, rooms)
     }
 
@@ -520,7 +520,7 @@ impl Namespace {
 }
 
 impl Inner {
-    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         guard::assert_no_lock();
         self.allow_rooms(rooms)?;
         let joined = self.adapter.join(id, rooms);

@@ -205,7 +205,7 @@ impl Node for Inner {
 }
 
 /// The first argument of an answer: the others do not travel between nodes.
-// reference: socket.io-adapter, broadcastWithAck
+// Node: socket.io-adapter, broadcastWithAck
 fn first(args: &Args<'_>) -> Value {
     args.clone().into_values().into_iter().next().unwrap_or_default()
 }

@@ -353,7 +353,7 @@ impl fmt::Debug for Registry {
     }
 }
 
-// reference: the words of 2.0 and later
+// Node: the words of 2.0 and later
 fn no_namespace() -> ConnectError {
     ConnectError::new("Invalid namespace")
 }

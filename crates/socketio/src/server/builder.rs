@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engineio::{
-    AllowRequest, Cookie, Cors, Deflate, GenerateId, Options, OptionsError, Origins, SlowConsumer,
-    Subprotocols, TransportKind,
+    AllowRequest, Cookie, Cors, GenerateId, Options, OptionsError, Origins, OverflowPolicy,
+    PerMessageDeflate, Subprotocols, TransportKind,
 };
 use engineio_proto::log;
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
@@ -66,35 +66,35 @@ impl Default for Builder {
 
 impl Builder {
     /// The path whose requests are the server's (`/socket.io`); a trailing slash is dropped.
-    // seed: server.path
+    // Node 2.0: server.path
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.engine.path = path.into();
         self
     }
 
     /// Whether, or which, files of the client are served below the path (release 4.8).
-    // seed: server.serveClient
+    // Node 2.0: server.serveClient
     pub fn serve_client(mut self, files: impl Into<ClientFiles>) -> Self {
         self.files = files.into();
         self
     }
 
     /// What makes the namespaces' adapters (in memory).
-    // seed: server.adapter
+    // Node 2.0: server.adapter
     pub fn adapter(mut self, adapter: impl AdapterFactory) -> Self {
         self.adapter = Some(Arc::new(adapter));
         self
     }
 
     /// How packets are written (JSON). All clients must use the same parser.
-    // seed: parser
+    // Node 2.0: parser
     pub fn parser(mut self, parser: Parser) -> Self {
         self.parser = parser;
         self
     }
 
     /// Which origins may connect (any).
-    // seed: server.origins
+    // Node 2.0: server.origins
     pub fn origins(mut self, origins: Origins) -> Self {
         self.engine.origins = origins;
         self
@@ -116,14 +116,14 @@ impl Builder {
     }
 
     /// Decides about each handshake, instead of `origins` (none).
-    // seed: allowRequest
+    // Node 2.0: allowRequest
     pub fn allow_request<M: 'static>(mut self, allow: impl AllowRequest<M>) -> Self {
         self.engine.set_allow_request(allow);
         self
     }
 
     /// Makes the ids of connections (120 random bits).
-    // seed: server.engine.generateId
+    // Node 2.0: server.engine.generateId
     pub fn generate_id<M: 'static>(mut self, generate: impl GenerateId<M>) -> Self {
         self.engine.set_generate_id(generate);
         self
@@ -143,7 +143,7 @@ impl Builder {
 
     /// The transports that may be used (polling and websocket), and the order in which upgrades are
     /// offered.
-    // seed: transports
+    // Node 2.0: transports
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.engine.transports = transports.into_iter().collect();
         self
@@ -162,14 +162,14 @@ impl Builder {
     }
 
     /// The time between two heartbeats (25 s).
-    // seed: pingInterval
+    // Node 2.0: pingInterval
     pub fn ping_interval(mut self, time: Duration) -> Self {
         self.engine.ping_interval = time;
         self
     }
 
     /// How long a heartbeat may stay unanswered (60 s).
-    // seed: pingTimeout
+    // Node 2.0: pingTimeout
     pub fn ping_timeout(mut self, time: Duration) -> Self {
         self.engine.ping_timeout = time;
         self
@@ -225,7 +225,7 @@ impl Builder {
     /// # let _ = io;
     /// # Ok::<(), socketio::BuildError>(())
     /// ```
-    // reference: the client's option `protocols`
+    // Node: the client's option `protocols`
     pub fn subprotocols(mut self, subprotocols: Subprotocols) -> Self {
         self.engine.subprotocols = subprotocols;
         self
@@ -234,15 +234,15 @@ impl Builder {
     /// How WebSocket messages are compressed with clients that can (`None`: they are not).
     ///
     /// ```
-    /// use socketio::{Deflate, Server};
+    /// use socketio::{PerMessageDeflate, Server};
     ///
-    /// let mut deflate = Deflate::default();
+    /// let mut deflate = PerMessageDeflate::default();
     /// deflate.threshold = 4096;
     /// let io = Server::builder().per_message_deflate(deflate).build();
     /// # assert!(io.is_ok());
     /// ```
-    // seed: perMessageDeflate
-    pub fn per_message_deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+    // Node 2.0: perMessageDeflate
+    pub fn per_message_deflate(mut self, deflate: impl Into<Option<PerMessageDeflate>>) -> Self {
         self.engine.per_message_deflate = deflate.into();
         self
     }
@@ -274,7 +274,7 @@ impl Builder {
     }
 
     /// What happens to a client that does not take what it is sent (it is disconnected).
-    pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
+    pub fn slow_consumer(mut self, policy: OverflowPolicy) -> Self {
         self.engine.slow_consumer = policy;
         self
     }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use engineio::Coding;
+use engineio::ContentCoding;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use socketio_client_files::Bundle;
 
 /// Which files of the client are served: the option `serve_client`.
-// seed: server.serveClient
+// Node 2.0: server.serveClient
 #[derive(Clone, Debug, Default)]
 pub struct ClientFiles(Source);
 
@@ -137,7 +137,7 @@ impl Files {
     }
 
     /// The answer to a request for one of the files.
-    // reference: server.serveClient; exact names, GET and HEAD only
+    // Node: server.serveClient; exact names, GET and HEAD only
     pub(crate) fn answer(&self, request: &Parts, name: &str) -> Option<Response<Bytes>> {
         if request.method != Method::GET && request.method != Method::HEAD {
             return None;
@@ -145,7 +145,7 @@ impl Files {
         let Some(file) = self.files.iter().find(|file| file.name == name) else {
             return (self.is_missing && name == MAIN).then(missing);
         };
-        let gzip = match Coding::Gzip.is_accepted(&request.headers) {
+        let gzip = match ContentCoding::Gzip.is_accepted(&request.headers) {
             true => file.gzip(),
             false => None,
         };
@@ -177,7 +177,7 @@ impl Files {
             let nosniff = HeaderValue::from_static("nosniff");
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
             if gzip.is_some() {
-                let coding = HeaderValue::from_static(Coding::Gzip.as_str());
+                let coding = HeaderValue::from_static(ContentCoding::Gzip.as_str());
                 headers.insert(header::CONTENT_ENCODING, coding);
             }
         }
@@ -189,7 +189,7 @@ impl File {
     /// The compressed form. Other requests for the file wait for it, some milliseconds once.
     fn gzip(&self) -> Option<&Bytes> {
         let compress = || {
-            let gzip = Coding::Gzip.compress(&self.bytes, LEVEL);
+            let gzip = ContentCoding::Gzip.compress(&self.bytes, LEVEL);
             (gzip.len() < self.bytes.len()).then(|| Bytes::from(gzip))
         };
         self.gzip.get_or_init(compress).as_ref()

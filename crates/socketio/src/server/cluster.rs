@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use socketio_adapter::{AdapterError, Answers, IntoRooms, Membership};
+use socketio_adapter::{AdapterError, Answers, Completion, IntoRooms};
 
 use super::Server;
 use crate::cluster::remote_socket::RemoteSocket;
@@ -18,17 +18,17 @@ impl Server {
     }
 
     /// [`Namespace::sockets_join`](crate::Namespace::sockets_join) of `/`.
-    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Membership {
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Completion {
         self.sockets().sockets_join(rooms)
     }
 
     /// [`Namespace::sockets_leave`](crate::Namespace::sockets_leave) of `/`.
-    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Membership {
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Completion {
         self.sockets().sockets_leave(rooms)
     }
 
     /// [`Namespace::disconnect_sockets`](crate::Namespace::disconnect_sockets) of `/`.
-    pub fn disconnect_sockets(&self, close: bool) -> Membership {
+    pub fn disconnect_sockets(&self, close: bool) -> Completion {
         self.sockets().disconnect_sockets(close)
     }
 
@@ -42,7 +42,7 @@ impl Server {
     }
 
     /// [`Namespace::server_side_emit`](crate::Namespace::server_side_emit) of `/`.
-    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Membership {
+    pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Completion {
         self.sockets().server_side_emit(event, args)
     }
 

@@ -1,4 +1,4 @@
-//! The seed's `Server`: the engine and the namespaces.
+//! The API's `Server`: the engine and the namespaces.
 
 pub(crate) mod builder;
 pub(crate) mod client_files;
@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use engineio::{
-    Addresses, Application, Attached, Closing, Connect, Draining, EngineService, Listener,
-    NotFound, Origins, Protocol, SlowConsumer,
+    Application, Attached, Bind, Closing, Draining, EngineService, HttpService, Listener, NotFound,
+    Origins, OverflowPolicy, Protocol,
 };
 use engineio_proto::guard::lock;
 use engineio_proto::log;
@@ -45,7 +45,7 @@ use crate::stats::{Counters, Stats};
 /// A Socket.IO server; a handle, cheap to clone.
 ///
 /// Its methods for sending and listening are those of the namespace `/`, see [`Server::sockets`].
-// seed: Class Server
+// Node 2.0: Class Server
 #[derive(Clone)]
 pub struct Server(Arc<Inner>);
 
@@ -84,7 +84,7 @@ pub(crate) struct Parts {
 
 impl Server {
     /// A server with the default options.
-    // seed: new Server(options)
+    // Node 2.0: new Server(options)
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a server is made on purpose")]
     pub fn new() -> Self {
@@ -147,7 +147,7 @@ impl Server {
     /// # Errors
     /// [`BuildError::DuplicatePath`] if the server has an engine of this path, and
     /// [`BuildError::EngineInUse`] if the engine serves something else.
-    // seed: server.bind
+    // Node 2.0: server.bind
     pub fn bind(&self, engine: &engineio::Server) -> Result<&Self, BuildError> {
         let mut bound = lock(&self.0.bound);
         let path = path_of(engine);
@@ -163,7 +163,7 @@ impl Server {
 
     /// Makes the client of an engine's connection: the application that the connection's task
     /// calls. For advanced use; [`Server::bind`] does it for all connections of an engine.
-    // seed: server.onconnection
+    // Node 2.0: server.onconnection
     #[must_use]
     pub fn onconnection(&self, conn: engineio::Socket) -> Box<dyn Application> {
         let revision = match conn.protocol() {
@@ -211,8 +211,8 @@ impl Server {
     ///
     /// # Errors
     /// What binding says.
-    // seed: server.listen(port)
-    pub async fn listen(&self, addresses: impl Addresses) -> io::Result<Attached> {
+    // Node 2.0: server.listen(port)
+    pub async fn listen(&self, addresses: impl Bind) -> io::Result<Attached> {
         self.attach(addresses.bind().await?)
     }
 
@@ -220,7 +220,7 @@ impl Server {
     ///
     /// # Errors
     /// If the listener does not know its own address.
-    // seed: server.attach
+    // Node 2.0: server.attach
     pub fn attach<L: Listener>(&self, listener: L) -> io::Result<Attached> {
         self.attach_service(listener, self.service())
     }
@@ -230,7 +230,7 @@ impl Server {
     ///
     /// # Errors
     /// If the listener does not know its own address.
-    pub fn attach_service<L: Listener, S: Connect>(
+    pub fn attach_service<L: Listener, S: HttpService>(
         &self,
         listener: L,
         service: S,
@@ -247,19 +247,19 @@ impl Server {
     /// A tower service that answers requests below the path, and passes all others to `inner`.
     #[must_use]
     pub fn fallback<S>(&self, inner: S) -> EngineService<S> {
-        self.0.engine.service(inner).intercept(Arc::new(layer::Ours(self.clone())))
+        self.0.engine.fallback(inner).intercept(Arc::new(layer::Ours(self.clone())))
     }
 
     /// A tower layer that puts [`Server::fallback`] in front of another service, for axum and
     /// others.
-    // seed: new Server(httpServer), server.attach(httpServer)
+    // Node 2.0: new Server(httpServer), server.attach(httpServer)
     #[must_use]
     pub fn layer(&self) -> SocketIoLayer {
         SocketIoLayer::new(self.clone())
     }
 
     /// Serves one connection over any stream until it ends, such as one of a test.
-    pub async fn serve_stream<Io>(&self, io: Io, peer: SocketAddr)
+    pub async fn serve_connection<Io>(&self, io: Io, peer: SocketAddr)
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -282,7 +282,7 @@ impl Server {
     /// io.close().within(Duration::from_secs(20)).await;
     /// # }
     /// ```
-    // seed: server.close
+    // Node 2.0: server.close
     pub fn close(&self) -> Closing {
         let bound = lock(&self.0.bound).clone();
         let server = self.clone();
@@ -360,35 +360,35 @@ impl Server {
     // ---- what it is -------------------------------------------------------------------------
 
     /// The engine below.
-    // seed: server.engine
+    // Node 2.0: server.engine
     #[must_use]
     pub fn engine(&self) -> &engineio::Server {
         &self.0.engine
     }
 
     /// The path whose requests are the server's, without a trailing slash.
-    // seed: server.path
+    // Node 2.0: server.path
     #[must_use]
     pub fn path(&self) -> &str {
         path_of(&self.0.engine)
     }
 
     /// Whether the client's files are served.
-    // seed: server.serveClient
+    // Node 2.0: server.serveClient
     #[must_use]
     pub fn serve_client(&self) -> bool {
         self.0.files.is_some()
     }
 
     /// What makes the namespaces' adapters.
-    // seed: server.adapter
+    // Node 2.0: server.adapter
     #[must_use]
     pub fn adapter(&self) -> &dyn AdapterFactory {
         &*self.0.adapter
     }
 
     /// Which origins may connect.
-    // seed: server.origins
+    // Node 2.0: server.origins
     #[must_use]
     pub fn origins(&self) -> &Origins {
         &self.0.engine.options().origins
@@ -535,7 +535,7 @@ impl Server {
     }
 
     /// [`Namespace::when_full`] of `/`.
-    pub fn when_full(&self, policy: SlowConsumer) -> BroadcastOperator {
+    pub fn when_full(&self, policy: OverflowPolicy) -> BroadcastOperator {
         self.0.root.when_full(policy)
     }
 

@@ -9,7 +9,7 @@ use crate::namespace::registry::Registry;
 
 impl Server {
     /// The namespace `/`.
-    // seed: server.sockets
+    // Node 2.0: server.sockets
     #[must_use]
     pub fn sockets(&self) -> &Namespace {
         &self.0.root
@@ -29,7 +29,7 @@ impl Server {
     ///
     /// # Panics
     /// As the closures of rules do.
-    // seed: server.of
+    // Node 2.0: server.of
     #[must_use]
     pub fn of(&self, name: &str) -> Namespace {
         match name {
@@ -62,7 +62,7 @@ impl Server {
     /// # }
     /// # async fn is_known(name: &str) -> bool { name == "/document-7" }
     /// ```
-    // reference: server.of with a regular expression or a function, 2.1 and later
+    // Node: server.of with a regular expression or a function, 2.1 and later
     pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
         let hooks = self.0.registry.add_rule(rule);
         ParentNamespace::new(hooks, Arc::clone(&self.0.registry))

@@ -68,7 +68,7 @@ impl Credentials {
         }
     }
 
-    // reference: handshake.auth of EIO 3 clients, as 4.8.4
+    // Node: handshake.auth of EIO 3 clients, as 4.8.4
     pub(crate) fn auth(&self) -> Value {
         match &self.sent {
             Sent::Auth(auth) => auth.to_values().pop().unwrap_or_default(),
@@ -102,7 +102,7 @@ impl Drop for Credentials {
 
 /// What is known of a socket's handshake: of the request that opened its connection, and of the
 /// client's wish to join the namespace.
-// reference: socket.handshake
+// Node: socket.handshake
 #[derive(Clone, Copy, Debug)]
 pub struct Handshake<'a> {
     socket: &'a Socket,
@@ -127,7 +127,7 @@ impl<'a> Handshake<'a> {
 
     /// The parameters: those of the request's query, and, for clients 1.x and 2.x, those given
     /// with the namespace, which win. The engine's own (`EIO`, `transport`, ...) are among them.
-    // reference: socket.handshake, as 2.5
+    // Node: socket.handshake, as 2.5
     pub fn query(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
         let own = self.socket.credentials().and_then(Credentials::query).unwrap_or_default();
         let overridden = move |name: &str| pairs(own).any(|(own, _)| own == name);
@@ -204,7 +204,7 @@ impl<'a> Handshake<'a> {
     }
 
     /// All of it, as nodes of a cluster tell each other.
-    // reference: socket.handshake of the servers of JavaScript
+    // Node: socket.handshake of the servers of JavaScript
     pub(crate) fn to_value(self) -> Value {
         let mut headers: IndexMap<String, Value> = IndexMap::new();
         for (name, value) in self.request().headers() {

@@ -11,12 +11,12 @@ use super::{ANY, Socket};
 use crate::error::ConnectError;
 use crate::events::handler::{Handler, erase};
 use crate::events::listeners::{Found, ListenerId};
-use crate::events::middleware::{Event, append, event_middleware};
+use crate::events::middleware::{IncomingEvent, append, event_middleware};
 
 impl Socket {
     /// Adds a listener for an event. Listeners run in order of registration; events that nobody
     /// listens to are dropped.
-    // seed: socket.on
+    // Node 2.0: socket.on
     pub fn on<M: 'static>(
         &self,
         event: impl Into<Cow<'static, str>>,
@@ -29,7 +29,7 @@ impl Socket {
     }
 
     /// Adds a listener that is removed before it runs.
-    // seed: socket.once
+    // Node 2.0: socket.once
     pub fn once<M: 'static>(
         &self,
         event: impl Into<Cow<'static, str>>,
@@ -67,7 +67,7 @@ impl Socket {
 
     /// Adds a listener for all events that the client sends; it runs before those of the event.
     /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
-    // reference: catch-all listeners, as 4.x
+    // Node: catch-all listeners, as 4.x
     pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         let handler = erase(handler);
         let id = lock(&self.extras().any).add(ANY.into(), false, handler);
@@ -85,7 +85,7 @@ impl Socket {
     /// Adds a function that sees the name and the arguments of each event that is emitted to this
     /// socket by itself, on the emitter's thread. Broadcasts pass it by: they are encoded once for
     /// all receivers.
-    // reference: catch-all listeners for outgoing packets, as 4.x
+    // Node: catch-all listeners for outgoing packets, as 4.x
     pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
         let watcher = Arc::new(f);
         lock(&self.extras().outgoing).push(watcher);
@@ -99,27 +99,27 @@ impl Socket {
     }
 
     /// Adds a listener for the disconnection; the rooms are left by then.
-    // seed: Event 'disconnect'
+    // Node 2.0: Event 'disconnect'
     pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         self.on("disconnect", handler)
     }
 
     /// Adds a listener for the disconnection that runs while the rooms are still joined, until its
     /// first `.await`.
-    // seed: Event 'disconnecting'
+    // Node 2.0: Event 'disconnecting'
     pub fn on_disconnecting<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         self.on("disconnecting", handler)
     }
 
     /// Adds a listener for errors: packets that cannot be decoded, events that middleware refused,
     /// arguments of another type than a handler wants, and handlers that returned `Err`.
-    // seed: Event 'error'
+    // Node 2.0: Event 'error'
     pub fn on_error<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         self.on("error", handler)
     }
 
     /// Removes a listener. False: there is none of that id and event.
-    // seed: socket.removeListener
+    // Node 2.0: socket.removeListener
     pub fn remove_listener(&self, event: &str, id: ListenerId) -> bool {
         // dropped after the lock: it may hold anything
         let gone = lock(&self.0.listeners).remove(event, id);
@@ -127,14 +127,14 @@ impl Socket {
     }
 
     /// Removes all listeners, or those of one event.
-    // seed: socket.removeAllListeners
+    // Node 2.0: socket.removeAllListeners
     pub fn remove_all_listeners(&self, event: Option<&str>) {
         let gone = lock(&self.0.listeners).remove_all(event);
         drop(gone);
     }
 
     /// The names that have listeners, in order of first registration.
-    // seed: socket.eventNames
+    // Node 2.0: socket.eventNames
     #[must_use]
     pub fn event_names(&self) -> Vec<String> {
         lock(&self.0.listeners).names()
@@ -154,16 +154,16 @@ impl Socket {
     ///
     /// ```
     /// # fn example(socket: socketio::Socket) {
-    /// socket.use_fn(async |event: socketio::Event| {
+    /// socket.use_fn(async |event: socketio::IncomingEvent| {
     ///     if event.name == "doge" { Ok(event) } else { Err("not a doge error") }
     /// });
     /// # }
     /// ```
-    // seed: socket.use
+    // Node 2.0: socket.use
     pub fn use_fn<F, Fut, E>(&self, middleware: F)
     where
-        F: FnOnce(Event) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<Event, E>> + Send + 'static,
+        F: FnOnce(IncomingEvent) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<IncomingEvent, E>> + Send + 'static,
         E: Into<ConnectError>,
     {
         let middleware = event_middleware(middleware);

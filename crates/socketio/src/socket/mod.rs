@@ -1,4 +1,4 @@
-//! The seed's `Socket`: one client in one namespace. What it listens to is in `listening`.
+//! The API's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
 mod extensions;
 pub(crate) mod handshake;
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use engineio::{Gate, Outgoing, Push, Request, SlowConsumer};
+use engineio::{Gate, Outgoing, OverflowPolicy, Push, Request};
 use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
-    AdapterError, Delivery, IntoRooms, JoinError, Member, Membership, Room, SocketId,
+    AdapterError, Completion, Delivery, IntoRooms, JoinError, Member, Room, SocketId,
 };
 use socketio_parser::{Encoded, Value};
 
@@ -37,7 +37,7 @@ pub(crate) use leaving::Leaving;
 
 /// A client in a namespace; a handle, cheap to clone. It stays valid after the disconnection: what
 /// is sent then goes nowhere.
-// seed: Class Socket
+// Node 2.0: Class Socket
 #[derive(Clone)]
 pub struct Socket(Arc<Inner>);
 
@@ -126,7 +126,7 @@ impl Socket {
     /// # Errors
     /// [`EmitError`]: the socket is disconnected, its queue full, the name reserved, or the
     /// arguments cannot be encoded.
-    // seed: socket.emit
+    // Node 2.0: socket.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.encode(None, event, &args)?;
         self.push(packet, false)
@@ -153,7 +153,7 @@ impl Socket {
     ///
     /// # Errors
     /// Those of [`Socket::emit`].
-    // seed: socket.send
+    // Node 2.0: socket.send
     pub fn send<T: Serialize>(&self, args: T) -> Result<(), EmitError> {
         self.emit("message", args)
     }
@@ -173,7 +173,7 @@ impl Socket {
     /// # Ok(())
     /// # }
     /// ```
-    // seed: socket.emit with ack
+    // Node 2.0: socket.emit with ack
     pub fn emit_with_ack<R>(&self, event: &str, args: impl Serialize) -> EmitWithAck<R>
     where
         R: DeserializeOwned + Send + 'static,
@@ -203,13 +203,13 @@ impl Socket {
     // ---- modifiers --------------------------------------------------------------------------
 
     /// The next emission goes to these rooms of the namespace, without this socket.
-    // seed: socket.to
+    // Node 2.0: socket.to
     pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.broadcast().to(rooms)
     }
 
     /// The same as [`Socket::to`].
-    // seed: socket.in
+    // Node 2.0: socket.in
     pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
         self.to(rooms)
     }
@@ -220,27 +220,27 @@ impl Socket {
     }
 
     /// The next emission goes to all sockets of the namespace but this one.
-    // seed: Flag 'broadcast'
+    // Node 2.0: Flag 'broadcast'
     pub fn broadcast(&self) -> BroadcastOperator {
         BroadcastOperator::new(self.namespace().clone(), Some(self.0.id.clone()))
     }
 
     /// The next emission is dropped unless it can leave at once: nothing else waits for the client,
     /// and on polling its poll is there.
-    // seed: Flag 'volatile'
+    // Node 2.0: Flag 'volatile'
     pub fn volatile(&self) -> SocketOperator {
         SocketOperator::new(self.clone()).volatile()
     }
 
     /// Whether the next emission is compressed, where the transport offers it (it is by default).
-    // seed: socket.compress
+    // Node 2.0: socket.compress
     pub fn compress(&self, compress: bool) -> SocketOperator {
         SocketOperator::new(self.clone()).compress(compress)
     }
 
     /// What happens for the next emission if the client's queue is full, see
     /// [`SocketOperator::when_full`].
-    pub fn when_full(&self, policy: SlowConsumer) -> SocketOperator {
+    pub fn when_full(&self, policy: OverflowPolicy) -> SocketOperator {
         SocketOperator::new(self.clone()).when_full(policy)
     }
 
@@ -249,8 +249,8 @@ impl Socket {
     /// Joins a room or several. The local effect is there at once; awaiting the result waits for
     /// the adapter. What middleware joins takes effect when the socket is let in; a disconnected
     /// socket joins nothing.
-    // seed: socket.join
-    pub fn join(&self, rooms: impl IntoRooms) -> Membership {
+    // Node 2.0: socket.join
+    pub fn join(&self, rooms: impl IntoRooms) -> Completion {
         if !self.is_connected() {
             return self.join_early(rooms.into_rooms());
         }
@@ -260,22 +260,22 @@ impl Socket {
 
     /// Leaves a room or several; those that were not joined do not matter. All rooms are left at
     /// the disconnection.
-    // seed: socket.leave
-    pub fn leave(&self, rooms: impl IntoRooms) -> Membership {
+    // Node 2.0: socket.leave
+    pub fn leave(&self, rooms: impl IntoRooms) -> Completion {
         // the client's next socket may have the same id
         if !self.is_connected() {
             let rooms = rooms.into_rooms();
             if let Some(early) = &mut *lock(&self.0.early_rooms) {
                 early.retain(|room| !rooms.contains(room));
             }
-            return Membership::done();
+            return Completion::done();
         }
-        let mut left: Vec<Membership> =
+        let mut left: Vec<Completion> =
             rooms.into_rooms().iter().map(|room| self.adapter().leave(&self.0.id, room)).collect();
         match left.len() {
-            0 => Membership::done(),
+            0 => Completion::done(),
             1 => left.remove(0),
-            _ => Membership::until(Box::pin(async move {
+            _ => Completion::until(Box::pin(async move {
                 for membership in left {
                     membership.await?;
                 }
@@ -285,7 +285,7 @@ impl Socket {
     }
 
     /// The rooms of this socket, its own (named like its id) first.
-    // seed: socket.rooms
+    // Node 2.0: socket.rooms
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         let has_left = self.0.leaving.load(Ordering::Relaxed) == Leaving::Left as u8;
@@ -297,7 +297,7 @@ impl Socket {
     /// Disconnects the client from this namespace, or, with `close`, from all of them, and closes
     /// its connection. What was emitted before is still delivered; what is emitted after goes
     /// nowhere. A disconnected socket is left alone.
-    // seed: socket.disconnect
+    // Node 2.0: socket.disconnect
     pub fn disconnect(&self, close: bool) {
         if close {
             self.0.client.disconnect_all();
@@ -317,7 +317,7 @@ impl Socket {
 
     /// The id. For clients 3.x and later a public name of its own; for clients 1.x and 2.x the
     /// connection's id, behind the namespace and `#` in other namespaces than `/`.
-    // seed: socket.id
+    // Node 2.0: socket.id
     #[must_use]
     pub fn id(&self) -> &SocketId {
         &self.0.id
@@ -330,21 +330,21 @@ impl Socket {
     }
 
     /// The client, which other sockets may share.
-    // seed: socket.client
+    // Node 2.0: socket.client
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.0.client
     }
 
     /// The connection.
-    // seed: socket.conn
+    // Node 2.0: socket.conn
     #[must_use]
     pub fn conn(&self) -> &engineio::Socket {
         &self.0.conn
     }
 
     /// The request that opened the connection.
-    // seed: socket.request
+    // Node 2.0: socket.request
     #[must_use]
     pub fn request(&self) -> &Request {
         self.0.client.request()
@@ -389,20 +389,20 @@ impl Socket {
     // ---- for the crate ----------------------------------------------------------------------
 
     /// Remembers rooms until the socket is let in.
-    fn join_early(&self, mut rooms: Vec<Room>) -> Membership {
+    fn join_early(&self, mut rooms: Vec<Room>) -> Completion {
         if let Err(error) = self.namespace().allow_rooms(&rooms) {
             return AdapterError::from(error).into();
         }
         let limit = self.namespace().limits().max_rooms;
         let mut early = lock(&self.0.early_rooms);
-        let Some(early) = &mut *early else { return Membership::done() };
+        let Some(early) = &mut *early else { return Completion::done() };
         rooms.retain(|room| !early.contains(room));
         if early.len() + rooms.len() > limit {
             self.namespace().limited(Limit::Rooms);
             return AdapterError::from(JoinError::TooManyRooms { limit }).into();
         }
         early.append(&mut rooms);
-        Membership::done()
+        Completion::done()
     }
 
     /// The rooms that middleware joined; there are no more of them from now on.

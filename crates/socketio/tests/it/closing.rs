@@ -90,7 +90,7 @@ async fn last_words_pass_from_engine_to_engine() {
     let behind_other = Connector::new(move |stream| {
         let engine = engine.clone();
         tokio::spawn(async move {
-            let service = engine.service(engineio::NotFound);
+            let service = engine.fallback(engineio::NotFound);
             engine.serve_connection(stream, ([127, 0, 0, 1], 40_000).into(), service).await;
         });
     });

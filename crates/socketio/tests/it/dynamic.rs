@@ -250,7 +250,7 @@ async fn max_dynamic_namespaces_per_address() {
             testkit::Connector::new(move |stream| {
                 let io = io.clone();
                 let peer = SocketAddr::from((address, 40_000));
-                tokio::spawn(async move { io.serve_stream(stream, peer).await });
+                tokio::spawn(async move { io.serve_connection(stream, peer).await });
             })
         };
         let named = io.of("/dyn-0");

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use serde_json::json;
-use socketio::{Binary, Data, EmitError, Event, EventName, One, Reply, Server, Socket, Value};
+use socketio::{
+    Binary, Data, EmitError, EventName, IncomingEvent, One, Reply, Server, Socket, Value,
+};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
@@ -221,7 +223,7 @@ async fn names_that_are_numbers() {
         let logged = log.clone();
         io.on_connection(move |socket: Socket| {
             let seen = logged.clone();
-            socket.use_fn(async move |event: Event| {
+            socket.use_fn(async move |event: IncomingEvent| {
                 seen.add(format!("middleware {:?}", event.name));
                 Ok::<_, &str>(event)
             });

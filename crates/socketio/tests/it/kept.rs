@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketio::{Args, Auth, ConnectError, Data, Event, Limit, Server, Socket, Value};
+use socketio::{Args, Auth, ConnectError, Data, IncomingEvent, Limit, Server, Socket, Value};
 use testkit::Eio;
 use tokio::sync::Semaphore;
 
@@ -92,12 +92,14 @@ async fn a_packet_waits_as_it_came() {
         let (seen, opened) = (log.clone(), gate.clone());
         io.on_connection(move |socket: Socket| {
             let opened = opened.clone();
-            socket.use_fn(async move |event: Event| -> Result<Event, ConnectError> {
-                let first: u8 = event.data::<(Vec<u8>,)>().unwrap().0[0];
-                assert_eq!(first, 0);
-                opened.acquire().await.unwrap().forget();
-                Ok(event)
-            });
+            socket.use_fn(
+                async move |event: IncomingEvent| -> Result<IncomingEvent, ConnectError> {
+                    let first: u8 = event.data::<(Vec<u8>,)>().unwrap().0[0];
+                    assert_eq!(first, 0);
+                    opened.acquire().await.unwrap().forget();
+                    Ok(event)
+                },
+            );
             let seen = seen.clone();
             socket.on("e", move |Data(list): Data<Vec<u8>>| seen.add(format!("{}", list.len())));
         });

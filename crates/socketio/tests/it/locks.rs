@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 
 use bytes::Bytes;
-use socketio::{Binary, Server, SlowConsumer, Socket};
+use socketio::{Binary, OverflowPolicy, Server, Socket};
 use testkit::{Eio, Polling, TIMEOUT, settle};
 
 use crate::support::{Peer, connector, leave_nothing, nothing_left};
@@ -46,7 +46,7 @@ impl Wake for Emitting {
     }
 }
 
-fn server(policy: SlowConsumer) -> Server {
+fn server(policy: OverflowPolicy) -> Server {
     let io = Server::builder().slow_consumer(policy).max_outbound_packets(8).build().unwrap();
     io.on_connection(async |socket: Socket| socket.join("room").await);
     io
@@ -67,7 +67,9 @@ fn owned(io: &Server, dropped: &Arc<AtomicUsize>) -> Binary {
 /// Whichever way a queue gets rid of what is in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attachment_whose_owner_emits() {
-    for policy in [SlowConsumer::DropOldest, SlowConsumer::DropNewest, SlowConsumer::Disconnect] {
+    for policy in
+        [OverflowPolicy::DropOldest, OverflowPolicy::DropNewest, OverflowPolicy::Disconnect]
+    {
         let io = server(policy);
         let peer = Peer::join(&connector(&io), Eio::V4).await;
         settle().await;
@@ -91,7 +93,7 @@ async fn an_attachment_whose_owner_emits() {
 /// Volatile packets make room for others.
 #[tokio::test(start_paused = true)]
 async fn a_volatile_attachment_whose_owner_emits() {
-    let io = server(SlowConsumer::DropNewest);
+    let io = server(OverflowPolicy::DropNewest);
     let mut polling = Polling::open(&connector(&io), Eio::V4, "").await;
     polling.post(["40"]).await;
     polling.poll().await;
@@ -114,7 +116,7 @@ async fn a_volatile_attachment_whose_owner_emits() {
 /// Who waits for room is woken by an overflow, by a poll that takes all, by the end, and by a writer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waker_that_emits() {
-    for policy in [SlowConsumer::DropOldest, SlowConsumer::Disconnect] {
+    for policy in [OverflowPolicy::DropOldest, OverflowPolicy::Disconnect] {
         let io = server(policy);
         let peer = Peer::join(&connector(&io), Eio::V4).await;
         settle().await;
@@ -134,7 +136,7 @@ async fn a_waker_that_emits() {
                     waiting = Some(writable);
                 }
             }
-            if policy == SlowConsumer::Disconnect {
+            if policy == OverflowPolicy::Disconnect {
                 assert!(emitting.woken.load(Ordering::SeqCst) > 0);
             }
         });
@@ -144,7 +146,7 @@ async fn a_waker_that_emits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_emits_when_a_poll_takes_all() {
-    let io = server(SlowConsumer::DropNewest);
+    let io = server(OverflowPolicy::DropNewest);
     let mut polling = Polling::open(&connector(&io), Eio::V4, "").await;
     polling.post(["40"]).await;
     polling.poll().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio::{AdapterError, Args, BoxError, ConnectError, Event, Reply, Server, Socket};
+use socketio::{AdapterError, Args, BoxError, ConnectError, IncomingEvent, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
@@ -183,12 +183,12 @@ async fn socket_use() {
         let logged = log.clone();
         io.on_connection(move |socket: Socket| {
             let seen = logged.clone();
-            socket.use_fn(async move |event: Event| {
+            socket.use_fn(async move |event: IncomingEvent| {
                 seen.add(format!("1: {} {:?}", event.name, event.args().0));
                 Ok::<_, String>(event)
             });
             let seen = logged.clone();
-            socket.use_fn(async move |mut event: Event| {
+            socket.use_fn(async move |mut event: IncomingEvent| {
                 seen.add("2");
                 event.args_mut().push("added".into());
                 if event.name == "old" {
@@ -235,7 +235,7 @@ async fn socket_use_refuses() {
         let logged = log.clone();
         io.of("/chat").on_connection(move |socket: Socket| {
             logged.watch_errors(&socket);
-            socket.use_fn(async |event: Event| match &*event.name {
+            socket.use_fn(async |event: IncomingEvent| match &*event.name {
                 "doge" => Ok(event),
                 "data" => Err(ConnectError::new("with data").data(&7)),
                 _ => Err(ConnectError::new("not a doge error")),
@@ -272,7 +272,7 @@ async fn a_slow_socket_middleware_is_overtaken() {
         let logged = log.clone();
         io.of("/chat").on_connection(move |socket: Socket| {
             logged.watch(&socket);
-            socket.use_fn(async |event: Event| {
+            socket.use_fn(async |event: IncomingEvent| {
                 if event.name == "slow" {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -309,7 +309,7 @@ async fn middleware_added_later() {
     second.send("40").await;
     second.expect(r#"44{"message":"full"}"#).await;
     socket.on("e", || Reply(1));
-    socket.use_fn(async |_: Event| Err::<Event, _>("no"));
+    socket.use_fn(async |_: IncomingEvent| Err::<IncomingEvent, _>("no"));
     first.send(r#"420["e"]"#).await;
     first.silence().await;
     leave_nothing(&io, [first, second]).await;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use engineio_proto::Outgoing;
 use socketio::{
-    Adapter, AdapterFactory, EmitError, LocalAdapterFactory, Membership, Room, Server, Socket,
+    Adapter, AdapterFactory, Completion, EmitError, LocalAdapterFactory, Room, Server, Socket,
     SocketId,
 };
 use socketio_adapter::{BroadcastOptions, Delivered, DuplicateId, JoinError, Member};
@@ -194,10 +194,10 @@ impl Adapter for Recording {
     fn remove(&self, id: &SocketId) {
         self.0.remove(id);
     }
-    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         self.0.join(id, rooms)
     }
-    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+    fn leave(&self, id: &SocketId, room: &Room) -> Completion {
         self.0.leave(id, room)
     }
     fn socket_rooms(&self, id: &SocketId) -> Vec<Room> {

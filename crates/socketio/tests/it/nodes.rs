@@ -12,7 +12,7 @@ use socketio::{
     Value,
 };
 use socketio_adapter::{
-    AdapterFuture, Bus, Channel, ClusterNode, Dialect, Format, Full, Receiver, RoomChannels,
+    AdapterFuture, Bus, Channel, ClusterNode, Dialect, Format, QueueFull, Receiver, RoomChannels,
 };
 use testkit::{Connector, Eio, Frame, settle};
 
@@ -85,9 +85,9 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Bus for Connection {
-    fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         if self.0.0.is_away.load(Ordering::Relaxed) {
-            return Err(Full);
+            return Err(QueueFull);
         }
         self.0.0.published.lock().unwrap().push(channel.clone());
         self.0.deliver(&channel, &payload);

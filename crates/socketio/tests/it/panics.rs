@@ -10,10 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio_proto::Outgoing;
 use socketio::{
-    Adapter, AdapterFactory, Binary, Data, Event, Reply, Server, Socket, SocketId, Value,
+    Adapter, AdapterFactory, Binary, Data, IncomingEvent, Reply, Server, Socket, SocketId, Value,
 };
 use socketio_adapter::{
-    BroadcastOptions, Delivered, DuplicateId, JoinError, LocalAdapter, Member, Membership, Room,
+    BroadcastOptions, Completion, Delivered, DuplicateId, JoinError, LocalAdapter, Member, Room,
 };
 use testkit::{Connector, Eio, settle};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
@@ -47,7 +47,7 @@ fn panicking() -> (Server, Log) {
         socket.on("ack", |socket: Socket| {
             socket.emit_with_ack::<u32>("q", ()).callback(|_| explode());
         });
-        socket.use_fn(async |event: Event| {
+        socket.use_fn(async |event: IncomingEvent| {
             if event.name == "middleware" {
                 explode();
             }
@@ -372,7 +372,7 @@ async fn an_end_with_panics() {
     };
     let of_middleware: Add = |socket| {
         for bomb in [Bomb, Bomb] {
-            socket.use_fn(async move |event: Event| {
+            socket.use_fn(async move |event: IncomingEvent| {
                 let _captured = &bomb;
                 Ok::<_, String>(event)
             });
@@ -465,7 +465,7 @@ async fn a_future_that_panics_as_it_is_dropped() {
                     std::future::pending::<()>().await;
                 });
             }
-            socket.use_fn(async |event: Event| {
+            socket.use_fn(async |event: IncomingEvent| {
                 let _bomb = Bomb;
                 if event.name == "middleware" {
                     std::future::pending::<()>().await;
@@ -518,11 +518,11 @@ impl Adapter for Careless {
         throw();
     }
 
-    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Membership, JoinError> {
+    fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         self.0.join(id, rooms)
     }
 
-    fn leave(&self, id: &SocketId, room: &Room) -> Membership {
+    fn leave(&self, id: &SocketId, room: &Room) -> Completion {
         self.0.leave(id, room)
     }
 
@@ -607,7 +607,7 @@ async fn a_stream_that_panics() {
         let server = Connector::new(move |stream| {
             let (io, stream) = (server.clone(), Breaking(stream, Arc::clone(&broken)));
             let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
-            tokio::spawn(async move { io.serve_stream(stream, peer).await });
+            tokio::spawn(async move { io.serve_connection(stream, peer).await });
         });
         let mut peer = Peer::join(&server, eio).await;
         peer.enter("/other").await;

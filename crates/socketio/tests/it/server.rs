@@ -107,7 +107,7 @@ fn options_that_make_no_sense_are_refused() {
     assert!(matches!(missing, BuildError::ClientFiles(_)), "{missing}");
 }
 
-/// What the seed does with `io` itself is done with the namespace `/`.
+/// What Node 2.0 does with `io` itself is done with the namespace `/`.
 #[tokio::test(start_paused = true)]
 async fn server_sockets() {
     for eio in BOTH {
@@ -404,7 +404,7 @@ async fn server_onconnection() {
 fn over_engine(engine: &engineio::Server, path: &str) -> Connector {
     let engine = engine.clone();
     let server = Connector::new(move |stream| {
-        let (engine, service) = (engine.clone(), engine.service(socketio::NotFound));
+        let (engine, service) = (engine.clone(), engine.fallback(socketio::NotFound));
         let peer = ([127, 0, 0, 1], 40_000).into();
         tokio::spawn(async move { engine.serve_connection(stream, peer, service).await });
     });

@@ -1,6 +1,6 @@
 //! Clients that do not take what they are sent.
 
-use socketio::{Detail, EmitError, Reason, Server, SlowConsumer, Socket};
+use socketio::{CloseDetail, EmitError, OverflowPolicy, Reason, Server, Socket};
 use testkit::{Connector, Eio, Polling};
 use tokio::sync::mpsc;
 
@@ -40,7 +40,10 @@ async fn a_client_that_stops_reading() {
         }
         let healthy = reading.await.unwrap();
         let why = tokio::time::timeout(testkit::TIMEOUT, ended.recv()).await.unwrap().unwrap();
-        assert_eq!((why.as_str(), why.detail()), ("transport error", Some(Detail::SlowConsumer)));
+        assert_eq!(
+            (why.as_str(), why.detail()),
+            ("transport error", Some(CloseDetail::SlowConsumer))
+        );
         assert!(!slow_socket.is_connected());
         assert!(slow_socket.emit("more", ()).is_err());
         assert_eq!(io.stats().engine.slow_consumers, 1);
@@ -78,7 +81,7 @@ async fn a_queue_that_is_full() {
             testkit::settle().await;
         }
         assert_eq!(sent, 11);
-        assert_eq!(log.take().await, ["transport error, Some(SlowConsumer)"]);
+        assert_eq!(log.take().await, ["transport error, Some(OverflowPolicy)"]);
         assert_eq!(polling.poll_response().await.json()["code"], 1);
         nothing_left(&io).await;
     }
@@ -87,9 +90,10 @@ async fn a_queue_that_is_full() {
 /// With a policy that drops, single emissions say so, and whoever polls again goes on.
 #[tokio::test(start_paused = true)]
 async fn policies_that_drop() {
-    for (policy, kept) in
-        [(SlowConsumer::DropNewest, ["1", "2", "3"]), (SlowConsumer::DropOldest, ["3", "4", "5"])]
-    {
+    for (policy, kept) in [
+        (OverflowPolicy::DropNewest, ["1", "2", "3"]),
+        (OverflowPolicy::DropOldest, ["3", "4", "5"]),
+    ] {
         for eio in BOTH {
             let io =
                 Server::builder().max_outbound_packets(3).slow_consumer(policy).build().unwrap();
@@ -105,7 +109,7 @@ async fn policies_that_drop() {
             }
             let fourth = socket.emit("n", 4);
             match policy {
-                SlowConsumer::DropNewest => assert!(matches!(fourth, Err(EmitError::Full))),
+                OverflowPolicy::DropNewest => assert!(matches!(fourth, Err(EmitError::Full))),
                 _ => fourth.unwrap(),
             }
             io.emit("n", 5).unwrap(); // a broadcast counts it
@@ -170,12 +174,12 @@ async fn an_emission_says_what_happens_when_the_queue_is_full() {
             socket.emit("n", n).unwrap(); // to be kept
         }
         for n in 3..=4 {
-            io.when_full(SlowConsumer::DropOldest).emit("n", n).unwrap();
+            io.when_full(OverflowPolicy::DropOldest).emit("n", n).unwrap();
         }
-        let newest = socket.when_full(SlowConsumer::DropNewest).emit("n", 5);
+        let newest = socket.when_full(OverflowPolicy::DropNewest).emit("n", 5);
         assert!(matches!(newest, Err(EmitError::Full)));
-        io.to(socket.id().as_str()).when_full(SlowConsumer::DropOldest).emit("n", 6).unwrap();
-        socket.when_full(SlowConsumer::DropOldest).emit("n", 7).unwrap();
+        io.to(socket.id().as_str()).when_full(OverflowPolicy::DropOldest).emit("n", 6).unwrap();
+        socket.when_full(OverflowPolicy::DropOldest).emit("n", 7).unwrap();
         let expected = [1, 2, 6, 7].map(|n| format!(r#"42["n",{n}]"#));
         assert_eq!(polling.poll().await, expected.each_ref().map(|packet| packet.as_str()));
         assert!(socket.is_connected());

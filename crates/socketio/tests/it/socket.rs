@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
-use socketio::{Auth, Data, Deflate, Server, Socket, TransportKind, Value};
+use socketio::{Auth, Data, PerMessageDeflate, Server, Socket, TransportKind, Value};
 use testkit::{Connector, Eio, Polling, open_websocket};
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing, nothing_left};
@@ -129,7 +129,7 @@ async fn socket_compress() {
 
 #[tokio::test(start_paused = true)]
 async fn per_message_deflate() {
-    let io = Server::builder().per_message_deflate(Deflate::default()).build().unwrap();
+    let io = Server::builder().per_message_deflate(PerMessageDeflate::default()).build().unwrap();
     let mut sockets = arrivals(io.sockets());
     let server = connector(&io).with_header("Sec-WebSocket-Extensions", "permessage-deflate");
     let (mut websocket, _) = open_websocket(&server, Eio::V3, "").await;

@@ -20,7 +20,7 @@ pub(crate) fn connector(io: &Server) -> Connector {
     Connector::new(move |stream| {
         let io = io.clone();
         let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-        tokio::spawn(async move { io.serve_stream(stream, peer).await });
+        tokio::spawn(async move { io.serve_connection(stream, peer).await });
     })
 }
 

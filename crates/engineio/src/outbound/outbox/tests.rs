@@ -11,7 +11,7 @@ fn outbox() -> Outbox {
         packets: 8,
         packets_per_poll: usize::MAX,
         pongs: 2,
-        policy: SlowConsumer::Disconnect,
+        policy: OverflowPolicy::Disconnect,
         backlog: Box::new(Backlog::new(usize::MAX)),
     };
     Outbox::new(Arc::new(bounds), Protocol::V4)

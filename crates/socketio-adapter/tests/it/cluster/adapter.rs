@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use socketio_adapter::{
-    Adapter, BroadcastOptions, Bus, ClusterNode, Delivered, DuplicateId, Full, JoinError,
+    Adapter, BroadcastOptions, Bus, ClusterNode, Delivered, DuplicateId, JoinError, QueueFull,
     RoomChannels,
 };
 use socketio_parser::Value;
@@ -148,5 +148,5 @@ async fn texts_for_debugging() {
     let text = format!("{:?}", two.a.cluster());
     assert!(text.starts_with("Core { codec: Classic {"), "{text}");
     assert!(text.ends_with("bus: Broker, requests: Requests { open: 0 }, .. }"), "{text}");
-    assert_eq!(Full.to_string(), "the queue of messages for the broker is full");
+    assert_eq!(QueueFull.to_string(), "the queue of messages for the broker is full");
 }

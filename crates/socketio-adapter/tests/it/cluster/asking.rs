@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use socketio_adapter::{AdapterError, BroadcastOptions, ClientAnswers, IntoRooms, SocketDetails};
+use socketio_adapter::{AckCount, AdapterError, BroadcastOptions, IntoRooms, SocketDetails};
 use socketio_parser::Value;
 use tokio::time::Instant;
 
@@ -187,7 +187,7 @@ async fn clients() {
         assert!(!asked.is_finished(), "there is another");
         let client = two.b.above.asked.lock().unwrap().pop().expect("a second was asked");
         client(Value::from("second"));
-        assert_eq!(asked.await.unwrap().unwrap(), ClientAnswers::new(2, 2, Vec::new()));
+        assert_eq!(asked.await.unwrap().unwrap(), AckCount::new(2, 2, Vec::new()));
         assert_eq!(answers.lock().unwrap().len(), 2);
     }
 }
@@ -202,14 +202,14 @@ async fn clients_that_do_not_answer() {
         };
         let (two, start) = (Two::new(format), Instant::now());
         let answers = ask(&two).await.unwrap();
-        assert_eq!(answers, ClientAnswers::new(3, 1, Vec::new()), "{format:?}");
+        assert_eq!(answers, AckCount::new(3, 1, Vec::new()), "{format:?}");
         assert_eq!(start.elapsed(), limit);
 
         let two = Two::new(format);
         two.add_mute(format);
         let answers = ask(&two).await.unwrap();
         let mute = vec!["a node that did not answer in time".to_owned()];
-        assert_eq!(answers, ClientAnswers::new(3, 1, mute), "{format:?}");
+        assert_eq!(answers, AckCount::new(3, 1, mute), "{format:?}");
 
         for (health, why, expected) in [
             (Health::Away, "the other nodes (away)", (3, 1)),
@@ -220,7 +220,7 @@ async fn clients_that_do_not_answer() {
             two.broker.is(health);
             let answers = ask(&two).await.unwrap();
             let (asked, answered) = expected;
-            assert_eq!(answers, ClientAnswers::new(asked, answered, vec![why.to_owned()]));
+            assert_eq!(answers, AckCount::new(asked, answered, vec![why.to_owned()]));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, Full, Receiver};
+use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, QueueFull, Receiver};
 
 /// What the broker does.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -99,11 +99,11 @@ impl fmt::Debug for Broker {
 }
 
 impl Bus for Broker {
-    fn publish(&self, channel: String, payload: Bytes) -> Result<(), Full> {
+    fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
         {
             let mut state = self.0.lock().unwrap();
             if state.health == Health::Full {
-                return Err(Full);
+                return Err(QueueFull);
             }
             state.published.push((channel.clone(), payload.clone()));
         }

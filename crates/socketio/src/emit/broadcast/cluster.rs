@@ -7,7 +7,7 @@ use engineio_proto::guard::lock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::{
-    AdapterError, Answered, Answers, ClientAnswers, IntoRooms, Membership, SocketId,
+    AckCount, AdapterError, Answered, Answers, Completion, IntoRooms, SocketId,
 };
 use socketio_parser::{Args, EventData, Value};
 use tokio::sync::mpsc;
@@ -26,17 +26,17 @@ impl BroadcastOperator {
     /// client, of which only the first argument travels.
     ///
     /// # Errors
-    /// [`EmitError::BroadcastAck`] without a timeout: one silent client would be waited for for
+    /// [`EmitError::NoTimeout`] without a timeout: one silent client would be waited for for
     /// ever. Else those of [`BroadcastOperator::emit`].
     pub async fn emit_with_ack<R>(
         &self,
         event: &str,
         args: impl Serialize + Send,
-    ) -> Result<ClientsAnswered<R>, EmitError>
+    ) -> Result<BroadcastAcks<R>, EmitError>
     where
         R: DeserializeOwned + Send + 'static,
     {
-        let Some(timeout) = self.timeout else { return Err(EmitError::BroadcastAck) };
+        let Some(timeout) = self.timeout else { return Err(EmitError::NoTimeout) };
         // one id and one packet for all
         let id = self.namespace.next_ack_id();
         let packet = self.namespace.encode_event(Some(id), event, &args)?;
@@ -70,17 +70,17 @@ impl BroadcastOperator {
             local.push(answer);
         }
         let (outcome, error) = match others {
-            None => (ClientAnswers::default(), None),
+            None => (AckCount::default(), None),
             Some(others) => match others.await {
                 Ok(outcome) => (outcome, None),
-                Err(error) => (ClientAnswers::default(), Some(error)),
+                Err(error) => (AckCount::default(), Some(error)),
             },
         };
         let from_others = std::mem::take(&mut *lock(&from_others));
         // reading is code of the user's type: the lock is free again
         let remote: Vec<_> = from_others.into_iter().map(read).collect();
         let silent = outcome.asked.saturating_sub(remote.len());
-        Ok(ClientsAnswered { local, remote, silent, missing: outcome.missing, error })
+        Ok(BroadcastAcks { local, remote, silent, missing: outcome.missing, error })
     }
 
     /// The ids of the sockets in the namespace, or in the rooms that were named, on all nodes; each
@@ -88,7 +88,7 @@ impl BroadcastOperator {
     ///
     /// # Errors
     /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // seed: namespace.clients
+    // Node 2.0: namespace.clients
     pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
         let adapter = self.namespace.adapter();
         let mut own = adapter.local_sockets(&self.options.rooms, &self.options.except);
@@ -119,7 +119,7 @@ impl BroadcastOperator {
     /// Joins the sockets meant, on all nodes, to a room or several. This node's have joined when it
     /// returns; the message to the others is on its way, whether or not it is awaited. Awaited, it
     /// is an error if a socket of this node may not be in so many rooms, or in one of such a name.
-    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Membership {
+    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Completion {
         let rooms = rooms.into_rooms();
         if let Err(error) = self.namespace.allow_rooms(&rooms) {
             return AdapterError::from(error).into();
@@ -134,14 +134,14 @@ impl BroadcastOperator {
         let others = cluster.map(|cluster| cluster.join(&self.options, &rooms));
         match (failed, others) {
             (Some(error), _) => error.into(),
-            (None, Some(others)) => Membership::until(others),
-            (None, None) => Membership::done(),
+            (None, Some(others)) => Completion::until(others),
+            (None, None) => Completion::done(),
         }
     }
 
     /// Takes the sockets meant, on all nodes, out of a room or several. This node's have left when
     /// it returns; the message to the others is on its way, whether or not it is awaited.
-    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Membership {
+    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Completion {
         let rooms = rooms.into_rooms();
         let adapter = self.namespace.adapter();
         for socket in self.namespace.local_sockets(&self.options) {
@@ -150,21 +150,21 @@ impl BroadcastOperator {
             }
         }
         match self.namespace.cluster().filter(|_| !self.options.local) {
-            Some(cluster) => Membership::until(cluster.leave(&self.options, &rooms)),
-            None => Membership::done(),
+            Some(cluster) => Completion::until(cluster.leave(&self.options, &rooms)),
+            None => Completion::done(),
         }
     }
 
     /// Disconnects the sockets meant, on all nodes; with `close` also their connections. This node's
     /// are disconnected when it returns; the message to the others is on its way, whether or not it
     /// is awaited.
-    pub fn disconnect_sockets(&self, close: bool) -> Membership {
+    pub fn disconnect_sockets(&self, close: bool) -> Completion {
         for socket in self.namespace.local_sockets(&self.options) {
             socket.disconnect(close);
         }
         match self.namespace.cluster().filter(|_| !self.options.local) {
-            Some(cluster) => Membership::until(cluster.disconnect(&self.options, close)),
-            None => Membership::done(),
+            Some(cluster) => Completion::until(cluster.disconnect(&self.options, close)),
+            None => Completion::done(),
         }
     }
 }
@@ -183,7 +183,7 @@ fn read<R: DeserializeOwned>(answer: Value) -> Result<R, AckError> {
 /// What clients answered to a broadcast, see [`BroadcastOperator::emit_with_ack`].
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct ClientsAnswered<R> {
+pub struct BroadcastAcks<R> {
     /// Of this node: each socket, with its answer or with why there is none.
     pub local: Vec<(SocketId, Result<R, AckError>)>,
     /// Answers of clients of other nodes, which come without saying whose they are.
@@ -197,7 +197,7 @@ pub struct ClientsAnswered<R> {
     pub error: Option<AdapterError>,
 }
 
-impl<R> ClientsAnswered<R> {
+impl<R> BroadcastAcks<R> {
     /// The answers, those of this node first.
     pub fn answers(&self) -> impl Iterator<Item = &R> {
         let local = self.local.iter().filter_map(|(_, answer)| answer.as_ref().ok());
@@ -213,11 +213,11 @@ impl<R> ClientsAnswered<R> {
 
     /// The same with each answer made into something else.
     #[must_use]
-    pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> ClientsAnswered<S> {
+    pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> BroadcastAcks<S> {
         let Self { local, remote, silent, missing, error } = self;
         let local = local.into_iter().map(|(id, answer)| (id, answer.map(&mut f))).collect();
         let remote = remote.into_iter().map(|answer| answer.map(&mut f)).collect();
-        ClientsAnswered { local, remote, silent, missing, error }
+        BroadcastAcks { local, remote, silent, missing, error }
     }
 
     /// Whether all clients were asked and all have answered.
