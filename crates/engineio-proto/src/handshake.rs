@@ -9,8 +9,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use memchr::{memchr, memchr2};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::packet::{Protocol, TransportKind};
 
@@ -62,35 +61,7 @@ impl Query {
 /// The parameters of a query (or a submitted form) in order, decoded: `+` is a space, `%xx` a byte,
 /// and what is not UTF-8 reads as U+FFFD.
 pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    // One look at all of it is cheaper than one at each part, and most have nothing to be decoded.
-    let is_plain = memchr2(b'+', b'%', query.as_bytes()).is_none();
-    let read = move |text| if is_plain { Cow::Borrowed(text) } else { decode(text) };
-    let mut rest = Some(query);
-    let pairs = std::iter::from_fn(move || {
-        let (pair, behind) = split(rest?, b'&');
-        rest = behind;
-        Some(pair)
-    });
-    pairs.filter(|pair| !pair.is_empty()).map(move |pair| {
-        let (key, value) = split(pair, b'=');
-        (read(key), read(value.unwrap_or_default()))
-    })
-}
-
-/// What is before the first `separator`, an ASCII character, and what behind it.
-fn split(text: &str, separator: u8) -> (&str, Option<&str>) {
-    match memchr(separator, text.as_bytes()) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    }
-}
-
-fn decode(text: &str) -> Cow<'_, str> {
-    if text.contains('+') {
-        let text = text.replace('+', " ");
-        return Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned());
-    }
-    percent_decode_str(text).decode_utf8_lossy()
+    form_urlencoded::parse(query.as_bytes())
 }
 
 /// The data of the open packet, the first that a session sends.
