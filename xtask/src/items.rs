@@ -12,7 +12,7 @@ use crate::command::{Result, root};
 
 /// Compares the list of items, the table and the tests.
 pub(crate) fn items() -> Result<()> {
-    let docs = root().join("crates/socketio/src/docs");
+    let docs = root().join("crates/socketio-server/src/docs");
     let (list, table) = (docs.join("items.txt"), docs.join("from-node.md"));
     let items = read(&list)?;
     let items: Vec<&str> =
@@ -83,12 +83,12 @@ fn missing(items: &[&str], rows: &[Row<'_>]) -> Vec<String> {
     wrong
 }
 
-/// Looks for a test: `module::function` of the crate `socketio`, or `crate::module::function`.
+/// Looks for a test: `module::function` of the crate `socketio-server`, or `crate::module::function`.
 /// `Err` says what is wrong with it.
 fn find(crates: &Path, test: &str) -> std::result::Result<(), String> {
     let parts: Vec<&str> = test.split("::").collect();
     let (package, module, function) = match parts[..] {
-        [module, function] => ("socketio", module, function),
+        [module, function] => ("socketio-server", module, function),
         [package, module, function] => (package, module, function),
         _ => return Err("write `module::function`".to_owned()),
     };
@@ -203,7 +203,7 @@ mod tests {
             assert_eq!(find(&root().join("crates"), test).unwrap_err(), problem);
         }
         check("alone", "write `module::function`");
-        check("server::nothing", "no `fn nothing` in a file server.rs of crates/socketio");
+        check("server::nothing", "no `fn nothing` in a file server.rs of crates/socketio-server");
         check("none::x::y", "no `fn y` in a file x.rs of crates/none");
         check("support::arrivals", "the function is no test");
     }

@@ -151,7 +151,7 @@ mod tests {
     fn lines_of_failures() {
         for line in [
             "test wire::polling::answers ... FAILED",
-            "test crates/socketio/src/lib.rs - Server (line 12) ... FAILED",
+            "test crates/socketio-server/src/lib.rs - Server (line 12) ... FAILED",
             "queries/sockets except a room [S+4/sharded from S]: fail (ids: got [], expected [1])",
             "payloads/text: numbers [S+S from S]: fail (never became true: joined: fail (2)) 12 ms",
             "profile default: fail (exit status 1)",

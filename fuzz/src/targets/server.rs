@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use socketio::{
-    Ack, Args, ConnectError, Data, PerMessageDeflate, IncomingEvent, Parser, Server, Socket, Spread, Stats, Value,
+    Ack, Args, ConnectError, Data, IncomingEvent, Parser, PerMessageDeflate, Server, Socket,
+    Spread, Stats, Value,
 };
 use testkit::{Throttled, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};

@@ -59,7 +59,7 @@ pub(super) const PLANS: &[Plan] = &[
         depends_on: &[],
     },
     Plan {
-        name: "socketio",
+        name: "socketio-server",
         circles: &[
             &[
                 "client",
@@ -120,7 +120,7 @@ pub(super) const PLANS: &[Plan] = &[
         name: "socketio-contract",
         circles: &[],
         depends_on: &[
-            "socketio",
+            "socketio-server",
             "socketio-contract-macros",
             "socketio-parser",
             "socketio-testkit",
