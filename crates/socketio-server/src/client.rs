@@ -1,6 +1,6 @@
 //! The API's `Client`: one connection, shared by its sockets of different namespaces.
 //!
-//! The handle is what users see; the work is done by the connection's [`Task`](crate::connection::Task).
+//! The handle is what users see; the work is done in the connection's task, see `connection`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

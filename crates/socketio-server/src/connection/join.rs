@@ -12,7 +12,7 @@ use engineio_proto::log;
 use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Revision};
 
-use super::{Outside, Task};
+use super::{Connection, Unjoined};
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::events::context::{Cause, EventContext};
@@ -27,14 +27,14 @@ use crate::socket::handshake::{Credentials, Wish};
 use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 
-impl Task {
+impl Connection {
     pub(super) fn on_connect(&mut self, nsp: &str, wish: Wish<'_>, cx: &mut Context<'_>) {
         // The server disconnected it, and its client was quicker than the command to us.
         if let Some(gone) = self.client.socket(nsp).filter(|socket| !socket.is_connected()) {
             self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
         }
         let known = self.client.socket(nsp).is_some()
-            || self.outside.as_ref().is_some_and(|outside| outside.is_on_its_way(nsp));
+            || self.unjoined.as_ref().is_some_and(|unjoined| unjoined.is_on_its_way(nsp));
         if known {
             // Node: a second CONNECT closes 4.x connections; never a second socket
             if self.revision() == Revision::V5 {
@@ -53,13 +53,13 @@ impl Task {
             return self.refuse(nsp, &ConnectError::new("Too much auth"));
         }
         // Attempts that the client gave up count too, while their middleware runs.
-        let waiting = self.outside.as_ref().map_or(0, |outside| outside.waiting.len());
+        let waiting = self.unjoined.as_ref().map_or(0, |unjoined| unjoined.waiting.len());
         if self.client.count() + self.joining.len() + waiting >= limits.max_namespaces {
             self.server.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
         if nsp != "/" && self.waits_for_root(nsp) {
-            let Outside { waiting, .. } = &mut **self.outside.get_or_insert_default();
+            let Unjoined { waiting, .. } = &mut **self.unjoined.get_or_insert_default();
             return waiting.push((nsp.into(), wish.keep(&self.client)));
         }
         // Nothing is made of what the client sent before it is known where it leads.
@@ -98,8 +98,8 @@ impl Task {
             Ok(Err(refusal)) => return self.refuse(nsp, &refusal),
             Err(_) => return self.on_joining_panic(),
         };
-        if let Some(outside) = &mut self.outside {
-            outside.left.retain(|left| **left != *nsp);
+        if let Some(unjoined) = &mut self.unjoined {
+            unjoined.left.retain(|left| **left != *nsp);
         }
         // Nothing was made of what the client sent up to here.
         let credentials = credentials(&self.client);
@@ -110,7 +110,7 @@ impl Task {
             }
             found => found,
         };
-        let Outside { attempts, connecting, .. } = &mut **self.outside.get_or_insert_default();
+        let Unjoined { attempts, connecting, .. } = &mut **self.unjoined.get_or_insert_default();
         *attempts += 1;
         connecting.push((*attempts, nsp.into()));
         let (server, client) = (self.server.clone(), self.client.clone());
@@ -121,20 +121,20 @@ impl Task {
 
     /// The client does not want to join any more.
     pub(super) fn give_up(&mut self, nsp: &str) {
-        if let Some(outside) = &mut self.outside {
-            outside.connecting.retain(|(_, name)| **name != *nsp);
-            outside.waiting.retain(|(name, _)| **name != *nsp);
+        if let Some(unjoined) = &mut self.unjoined {
+            unjoined.connecting.retain(|(_, name)| **name != *nsp);
+            unjoined.waiting.retain(|(name, _)| **name != *nsp);
         }
     }
 
     /// The client is in `/`: what waited for that goes on.
     fn join_waiting(&mut self, root: &Socket, cx: &mut Context<'_>) {
-        let Some(outside) = &mut self.outside else { return };
+        let Some(unjoined) = &mut self.unjoined else { return };
         // unless its handlers did not want to keep it
         if !root.is_connected() || self.ended {
             return;
         }
-        for (nsp, credentials) in std::mem::take(&mut outside.waiting) {
+        for (nsp, credentials) in std::mem::take(&mut unjoined.waiting) {
             self.join(&nsp, |_| credentials, cx);
         }
     }
@@ -155,7 +155,7 @@ impl Task {
         let Ok(Joined { attempt, result }) = joined else {
             return self.on_joining_panic();
         };
-        let Some(nsp) = self.outside.as_mut().and_then(|outside| outside.take(attempt)) else {
+        let Some(nsp) = self.unjoined.as_mut().and_then(|unjoined| unjoined.take(attempt)) else {
             // the client gave up meanwhile
             if let Ok(socket) = result {
                 socket.clear();
@@ -224,7 +224,7 @@ impl Task {
     }
 }
 
-impl Outside {
+impl Unjoined {
     /// The namespace of an attempt that came to its end; `None`: it was given up.
     fn take(&mut self, attempt: u64) -> Option<Box<str>> {
         let at = self.connecting.iter().position(|(number, _)| *number == attempt)?;

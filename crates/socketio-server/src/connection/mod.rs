@@ -34,7 +34,7 @@ use crate::client::{Client, Command};
 use crate::error::{BoxError, ConnectError};
 use crate::events::context::{Cause, EventContext};
 use crate::events::handler::{Outcome, Pending, SharedHandler};
-use crate::events::listeners::Found;
+use crate::events::listeners::Handlers;
 use crate::events::middleware::{IncomingEvent, MiddlewareFuture, run_event};
 use crate::limits::Limit;
 use crate::reason::DisconnectReason;
@@ -46,7 +46,7 @@ use crate::stats::Counters;
 use pending::Futures;
 
 /// The Socket.IO part of a connection's task.
-pub(crate) struct Task {
+pub(crate) struct Connection {
     client: Client,
     server: Server,
     /// Taken out while what it decoded, which borrows from it, is handled.
@@ -54,7 +54,7 @@ pub(crate) struct Task {
     /// The socket of the latest packet, most often that of the next.
     latest: Option<Socket>,
     /// From the first that is to be known; most clients join one namespace, at once.
-    outside: Option<Box<Outside>>,
+    unjoined: Option<Box<Unjoined>>,
     joining: Futures<join::Joined>,
     running: Futures<Finished>,
     /// Bytes of the packet that is handled, with its attachments.
@@ -69,7 +69,7 @@ pub(crate) struct Task {
 
 /// The namespaces that the client is not in, but of which something is known.
 #[derive(Default)]
-struct Outside {
+struct Unjoined {
     /// Those whose rule or middleware runs, each with the number of the attempt.
     connecting: Vec<(u64, Box<str>)>,
     attempts: u64,
@@ -91,7 +91,7 @@ enum Ended {
     Middleware(Socket, Option<u64>, Result<IncomingEvent, ConnectError>),
 }
 
-impl Task {
+impl Connection {
     pub(crate) fn new(server: Server, client: Client) -> Self {
         let decoder = server.decoder(client.revision());
         Self {
@@ -99,7 +99,7 @@ impl Task {
             server,
             decoder: Some(decoder),
             latest: None,
-            outside: None,
+            unjoined: None,
             joining: Futures::new(),
             running: Futures::new(),
             packet_bytes: 0,
@@ -166,7 +166,7 @@ impl Task {
     /// A packet for a namespace that is not joined.
     // Node: EIO 3: ignored, EIO 4: closed
     fn on_stray(&mut self, nsp: &str) {
-        let was_left = self.outside.as_ref().is_some_and(|outside| outside.was_left(nsp));
+        let was_left = self.unjoined.as_ref().is_some_and(|unjoined| unjoined.was_left(nsp));
         let crossed = was_left || self.client.socket(nsp).is_some();
         if self.revision() == Revision::V5 && !crossed {
             self.refuse_packet("a packet for a namespace that is not joined");
@@ -271,7 +271,7 @@ impl Task {
         self.call_all(socket.event_listeners(name), &mut context, cx);
     }
 
-    fn call_all(&mut self, found: Found, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
+    fn call_all(&mut self, found: Handlers, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
         for handler in found {
             self.call(handler, context, cx);
         }
@@ -319,7 +319,7 @@ impl Task {
     }
 
     fn run_handler(&mut self, socket: Socket, future: Pending, kept: usize) {
-        let parting = self.outside.as_ref().and_then(|outside| outside.parting.clone());
+        let parting = self.unjoined.as_ref().and_then(|unjoined| unjoined.parting.clone());
         let running = async move {
             let result = future.await;
             drop(parting);
@@ -395,7 +395,7 @@ impl Task {
         self.tell(socket, "disconnect", reason, cx);
         socket.clear();
         if reason == DisconnectReason::SERVER_NAMESPACE {
-            let Outside { left, .. } = &mut **self.outside.get_or_insert_default();
+            let Unjoined { left, .. } = &mut **self.unjoined.get_or_insert_default();
             if left.len() >= self.server.limits().max_namespaces {
                 left.remove(0);
             }
@@ -412,7 +412,7 @@ impl Task {
         let reason = DisconnectReason::engine(CloseReason::ServerShuttingDown, None);
         self.latest = None;
         self.server.counters().disconnected(reason);
-        self.outside.get_or_insert_default().parted.push(socket.clone());
+        self.unjoined.get_or_insert_default().parted.push(socket.clone());
         socket.leave_by_steps(Leaving::Disconnecting);
         self.tell(socket, "disconnecting", reason, cx);
         socket.leave_by_steps(Leaving::Left);
@@ -452,7 +452,7 @@ impl Task {
     }
 }
 
-impl Outside {
+impl Unjoined {
     fn is_connecting(&self, nsp: &str) -> bool {
         self.connecting.iter().any(|(_, name)| **name == *nsp)
     }
@@ -466,7 +466,7 @@ impl Outside {
     }
 }
 
-impl Application for Task {
+impl Application for Connection {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         match self.revision() {
             // Socket.IO v4: every connection joins `/` by itself
@@ -555,12 +555,12 @@ impl Application for Task {
         self.joining = Futures::new();
         // what the server disconnected before the end has its own reason
         self.obey(self.client.take_commands(), cx);
-        self.outside.get_or_insert_default().parting = Some(parting);
+        self.unjoined.get_or_insert_default().parting = Some(parting);
         for socket in self.client.sockets() {
             self.part_with(&socket, cx);
         }
-        if let Some(outside) = &mut self.outside {
-            outside.parting = None;
+        if let Some(unjoined) = &mut self.unjoined {
+            unjoined.parting = None;
         }
     }
 
@@ -574,7 +574,7 @@ impl Application for Task {
             // with it a dynamic namespace may go, and what is of the user in that
             guard::let_go(socket);
         }
-        for socket in self.outside.take().map(|outside| outside.parted).into_iter().flatten() {
+        for socket in self.unjoined.take().map(|unjoined| unjoined.parted).into_iter().flatten() {
             self.forget(&socket);
             guard::let_go(socket);
         }

@@ -27,12 +27,12 @@ struct Listener {
 
 /// The handlers of one event; most events have one.
 #[derive(Default)]
-pub(crate) struct Found {
+pub(crate) struct Handlers {
     first: Option<SharedHandler>,
     rest: Vec<SharedHandler>,
 }
 
-impl Found {
+impl Handlers {
     fn push(&mut self, handler: SharedHandler) {
         match &self.first {
             None => self.first = Some(handler),
@@ -49,7 +49,7 @@ impl Found {
     }
 }
 
-impl IntoIterator for Found {
+impl IntoIterator for Handlers {
     type Item = SharedHandler;
     type IntoIter =
         std::iter::Chain<std::option::IntoIter<SharedHandler>, std::vec::IntoIter<SharedHandler>>;
@@ -160,7 +160,7 @@ impl Listeners {
     }
 
     /// Adds the handlers of an event that happens now; those for once are removed.
-    pub(crate) fn find(&mut self, event: &str, found: &mut Found) {
+    pub(crate) fn find(&mut self, event: &str, found: &mut Handlers) {
         let mut once = false;
         for listener in self.list.iter().filter(|listener| listener.event == event) {
             once |= listener.once;

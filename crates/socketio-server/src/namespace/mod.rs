@@ -29,7 +29,7 @@ use socketio_parser::{Encoder, EventData, Revision};
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
 use crate::events::handler::Handler;
-use crate::events::listeners::Found;
+use crate::events::listeners::Handlers;
 use crate::events::middleware::{Chain, ConnectMiddleware};
 use crate::limits::{Limit, LimitCounters, Limits};
 use crate::namespace::registry::{Maker, Registry};
@@ -345,20 +345,20 @@ impl Namespace {
     }
 
     /// The listeners of `connect` or `connection`.
-    pub(crate) fn listeners(&self, event: &str) -> Found {
-        let mut found = Found::default();
+    pub(crate) fn listeners(&self, event: &str) -> Handlers {
+        let mut found = Handlers::default();
         self.all_hooks().for_each(|hooks| lock(&hooks.listeners).find(event, &mut found));
         found
     }
 
     /// Adds the listeners that all sockets have for an event.
-    pub(crate) fn event_listeners(&self, event: &str, found: &mut Found) {
+    pub(crate) fn event_listeners(&self, event: &str, found: &mut Handlers) {
         let hooks = self.all_hooks().filter(|hooks| hooks.has_events.load(Ordering::Acquire));
         hooks.for_each(|hooks| lock(&hooks.events).find(event, found));
     }
 
     /// Adds the listeners that all sockets have for events without any other.
-    pub(crate) fn unknown_event_listeners(&self, found: &mut Found) {
+    pub(crate) fn unknown_event_listeners(&self, found: &mut Handlers) {
         let hooks = self.all_hooks().filter(|hooks| hooks.has_unknown.load(Ordering::Acquire));
         hooks.for_each(|hooks| lock(&hooks.unknown).find(UNKNOWN, found));
     }

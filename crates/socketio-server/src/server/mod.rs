@@ -28,7 +28,7 @@ use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::Client;
-use crate::connection::Task;
+use crate::connection::Connection;
 use crate::connection::detached::Detached;
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::{ConnectError, EmitError};
@@ -170,7 +170,7 @@ impl Server {
             Protocol::V3 => Revision::V4,
             Protocol::V4 => Revision::V5,
         };
-        Box::new(Task::new(self.clone(), Client::new(conn, revision)))
+        Box::new(Connection::new(self.clone(), Client::new(conn, revision)))
     }
 
     /// Listens to clients that send faster than they may, see [`Options::max_message_rate`] and

@@ -10,7 +10,7 @@ use socketio_parser::Value;
 use super::{ANY, Socket};
 use crate::error::ConnectError;
 use crate::events::handler::{Handler, erase};
-use crate::events::listeners::{Found, ListenerId};
+use crate::events::listeners::{Handlers, ListenerId};
 use crate::events::middleware::{IncomingEvent, append, event_middleware};
 
 impl Socket {
@@ -172,16 +172,16 @@ impl Socket {
     }
 
     /// The handlers of one of the library's own events.
-    pub(crate) fn listeners(&self, event: &str) -> Found {
-        let mut found = Found::default();
+    pub(crate) fn listeners(&self, event: &str) -> Handlers {
+        let mut found = Handlers::default();
         lock(&self.0.listeners).find(event, &mut found);
         found
     }
 
     /// The handlers of an event that the client sent: those of all events, its own, and those that
     /// all sockets of the namespace have; without any of its own, those of such events.
-    pub(crate) fn event_listeners(&self, event: &str) -> Found {
-        let mut found = Found::default();
+    pub(crate) fn event_listeners(&self, event: &str) -> Handlers {
+        let mut found = Handlers::default();
         if let Some(extras) = self.0.extras.get() {
             lock(&extras.any).find(ANY, &mut found);
         }
