@@ -81,7 +81,7 @@ async fn a_queue_that_is_full() {
             testkit::settle().await;
         }
         assert_eq!(sent, 11);
-        assert_eq!(log.take().await, ["transport error, Some(OverflowPolicy)"]);
+        assert_eq!(log.take().await, ["transport error, Some(SlowConsumer)"]);
         assert_eq!(polling.poll_response().await.json()["code"], 1);
         nothing_left(&io).await;
     }
