@@ -2,7 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
+use engineio::OptionsError;
 use engineio_proto::log;
 use socketio_parser::{ArgsError, EncodeError, Value};
 
@@ -169,5 +171,48 @@ impl From<BoxError> for ConnectError {
             Ok(refusal) => *refusal,
             Err(error) => Self::new(error.to_string()),
         }
+    }
+}
+
+/// An option that makes no sense.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An option of the engine.
+    Options(OptionsError),
+    /// The client's files cannot be read.
+    ClientFiles(io::Error),
+    /// Two engines of one server have this path.
+    DuplicatePath(String),
+    /// An engine that is to be bound serves something else already.
+    EngineInUse,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Options(error) => error.fmt(f),
+            Self::ClientFiles(error) => write!(f, "option serve_client: {error}"),
+            Self::DuplicatePath(path) => {
+                write!(f, "the server has an engine under the path {path:?} already")
+            }
+            Self::EngineInUse => f.write_str("the engine serves something else already"),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Options(error) => Some(error),
+            Self::ClientFiles(error) => Some(error),
+            Self::DuplicatePath(_) | Self::EngineInUse => None,
+        }
+    }
+}
+
+impl From<OptionsError> for BuildError {
+    fn from(error: OptionsError) -> Self {
+        Self::Options(error)
     }
 }

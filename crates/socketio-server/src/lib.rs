@@ -55,7 +55,7 @@ pub use engineio::{
     Options, OptionsError, OriginCheck, Origins, OverflowPolicy, PerMessageDeflate, Rate, Refused,
     RemoteAddr, Request, Secure, SubprotocolChoice, Subprotocols, TransportKind,
 };
-pub use error::{AckError, BoxError, ConnectError, EmitError};
+pub use error::{AckError, BoxError, BuildError, ConnectError, EmitError};
 pub use events::context::{Ack, Acknowledge, EventContext};
 pub use events::extract::{
     Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State,
@@ -68,7 +68,7 @@ pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};
 pub use reason::{DisconnectReason, Reason};
 pub use server::Server;
-pub use server::builder::{BuildError, Builder};
+pub use server::builder::Builder;
 pub use server::client_files::ClientFiles;
 pub use server::layer::SocketIoLayer;
 #[cfg(feature = "metrics")]

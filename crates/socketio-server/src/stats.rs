@@ -1,8 +1,7 @@
-//! What the server counts: relaxed atomics, and what is looked up when a snapshot is taken.
+//! What the server counts: relaxed atomics, and what a snapshot of them says.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::namespace::Namespace;
 use crate::reason::DisconnectReason;
 
 /// A snapshot of what the server counts.
@@ -40,19 +39,6 @@ pub struct Stats {
     pub connect_errors: u64,
     /// Connections ended for a packet that could not be read, or that broke a limit.
     pub invalid_packets: u64,
-}
-
-impl Stats {
-    /// Counts what exists now.
-    pub(crate) fn look_at(&mut self, namespaces: &[Namespace]) {
-        self.namespaces = namespaces.len();
-        for namespace in namespaces {
-            let connected = namespace.connected();
-            self.sockets += connected.len();
-            self.pending_acks += connected.iter().map(|s| s.pending_acks()).sum::<usize>();
-            self.rooms += namespace.adapter().room_count();
-        }
-    }
 }
 
 #[derive(Debug, Default)]

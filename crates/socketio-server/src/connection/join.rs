@@ -9,20 +9,18 @@ use std::task::Context;
 use engineio::HEADROOM;
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
-use socketio_adapter::SocketId;
 use socketio_parser::{Args, DecodeError, Revision};
 
-use super::{Connection, Unjoined};
+use super::Connection;
+use super::attempt::{Attempt, Joined, new_id};
+use super::unjoined::Unjoined;
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::events::context::{Cause, EventContext};
-use crate::events::middleware::run_connect;
 use crate::limits::Limit;
 use crate::namespace::Namespace;
-use crate::namespace::dynamic::Candidate;
 use crate::namespace::registry::{Found, Maker};
 use crate::reason::DisconnectReason;
-use crate::server::Server;
 use crate::socket::handshake::{Credentials, Wish};
 use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
@@ -42,20 +40,20 @@ impl Connection {
             }
             return;
         }
-        let limits = self.server.limits();
+        let limits = self.core.limits();
         let max = limits.packet.max_namespace_len;
         if nsp.len() > max {
             // an answer would have to repeat the name
             return self.on_error(&DecodeError::NamespaceTooLong { max }, cx);
         }
         if self.packet_bytes > limits.max_auth_bytes {
-            self.server.limited(Limit::AuthBytes);
+            self.core.limited(Limit::AuthBytes);
             return self.refuse(nsp, &ConnectError::new("Too much auth"));
         }
         // Attempts that the client gave up count too, while their middleware runs.
         let waiting = self.unjoined.as_ref().map_or(0, |unjoined| unjoined.waiting.len());
         if self.client.count() + self.joining.len() + waiting >= limits.max_namespaces {
-            self.server.limited(Limit::Namespaces);
+            self.core.limited(Limit::Namespaces);
             return self.refuse(nsp, &ConnectError::new("Too many namespaces"));
         }
         if nsp != "/" && self.waits_for_root(nsp) {
@@ -72,13 +70,13 @@ impl Connection {
     // Node: 2.0: what comes before `/` is connected waits for it, without an answer for as long
     // as it is refused; an unknown namespace is answered at once
     fn waits_for_root(&self, nsp: &str) -> bool {
-        if self.revision() == Revision::V5 || !self.server.root_first() {
+        if self.revision() == Revision::V5 || !self.core.root_first {
             return false;
         }
         if self.client.socket("/").is_some_and(|root| root.is_connected()) {
             return false;
         }
-        let registry = self.server.registry();
+        let registry = &self.core.registry;
         // if a rule panicked, it panics again where that is told of
         guard::call(|| registry.may_have(nsp)).unwrap_or(false)
     }
@@ -91,8 +89,8 @@ impl Connection {
         cx: &mut Context<'_>,
     ) {
         let address = self.client.conn().remote_addr();
-        let maker = Maker(address.map(|address| self.server.engine().network_of(address.ip())));
-        let found = guard::call(|| self.server.registry().find(nsp, maker));
+        let maker = Maker(address.map(|address| self.core.network_of(address.ip())));
+        let found = guard::call(|| self.core.registry.find(nsp, maker));
         let found = match found {
             Ok(Ok(found)) => found,
             Ok(Err(refusal)) => return self.refuse(nsp, &refusal),
@@ -113,9 +111,9 @@ impl Connection {
         let Unjoined { attempts, connecting, .. } = &mut **self.unjoined.get_or_insert_default();
         *attempts += 1;
         connecting.push((*attempts, nsp.into()));
-        let (server, client) = (self.server.clone(), self.client.clone());
+        let (core, client) = (Arc::clone(&self.core), self.client.clone());
         let attempt =
-            Attempt { number: *attempts, nsp: nsp.to_owned(), found, maker, server, client };
+            Attempt { number: *attempts, nsp: nsp.to_owned(), found, maker, core, client };
         self.joining.push(attempt.join(credentials));
     }
 
@@ -203,7 +201,7 @@ impl Connection {
             return;
         }
         self.connect_by = None;
-        Counters::add(&self.server.counters().connected);
+        Counters::add(&self.core.counters.connected);
         let no_args = Args::from_values(Vec::new());
         for event in ["connect", "connection"] {
             let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
@@ -217,79 +215,9 @@ impl Connection {
     /// Tells the client that it may not join.
     // Node: refusal by middleware
     fn refuse(&mut self, nsp: &str, refusal: &ConnectError) {
-        Counters::add(&self.server.counters().connect_errors);
+        Counters::add(&self.core.counters.connect_errors);
         let (message, data) = (refusal.message(), refusal.value());
-        let packet = self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
+        let packet = self.core.encoder().error(HEADROOM, nsp, self.revision(), message, data);
         let _ = self.client.conn().push(outgoing(packet), false);
-    }
-}
-
-impl Unjoined {
-    /// The namespace of an attempt that came to its end; `None`: it was given up.
-    fn take(&mut self, attempt: u64) -> Option<Box<str>> {
-        let at = self.connecting.iter().position(|(number, _)| *number == attempt)?;
-        Some(self.connecting.swap_remove(at).1)
-    }
-}
-
-/// How an attempt to join a namespace ended.
-pub(super) struct Joined {
-    attempt: u64,
-    result: Result<Socket, ConnectError>,
-}
-
-/// A client on its way into a namespace.
-struct Attempt {
-    number: u64,
-    nsp: String,
-    found: Found,
-    maker: Maker,
-    server: Server,
-    client: Client,
-}
-
-impl Attempt {
-    async fn join(self, credentials: Option<Arc<Credentials>>) -> Joined {
-        let attempt = self.number;
-        Joined { attempt, result: self.result(credentials).await }
-    }
-
-    async fn result(self, credentials: Option<Arc<Credentials>>) -> Result<Socket, ConnectError> {
-        let Self { nsp, found, maker, server, client, .. } = self;
-        let namespace = match found {
-            Found::Namespace(namespace) => namespace,
-            Found::Undecided(undecided) => {
-                let conn = client.conn().clone();
-                let candidate = Candidate { name: nsp, conn, credentials: credentials.clone() };
-                server.registry().ask(undecided, candidate, maker).await?
-            }
-        };
-        let chain = namespace.middleware();
-        let socket = Socket::new(new_id(&client, &namespace), namespace, client, credentials);
-        if let Some(chain) = chain {
-            let unfinished = Unfinished(&socket);
-            run_connect(chain, socket.clone()).await?;
-            std::mem::forget(unfinished);
-        }
-        Ok(socket)
-    }
-}
-
-/// A socket whose middleware runs: if it refuses, panics or is given up, what the socket's
-/// handlers captured is dropped.
-struct Unfinished<'a>(&'a Socket);
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        self.0.clear();
-    }
-}
-
-// Node: socket.id
-fn new_id(client: &Client, namespace: &Namespace) -> SocketId {
-    match (client.revision(), namespace.name()) {
-        (Revision::V5, _) => engineio::random_id().into(),
-        (_, "/") => client.conn().id().into(),
-        (_, name) => format!("{name}#{}", client.conn().id()).into(),
     }
 }

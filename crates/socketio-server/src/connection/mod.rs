@@ -13,9 +13,12 @@
 //!
 //! Code of the user is called with no lock held, and its panic ends this connection only.
 
-pub(crate) mod detached;
+mod attempt;
+pub(crate) mod core;
+mod detached;
 mod join;
 mod pending;
+mod unjoined;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -38,24 +41,25 @@ use crate::events::listeners::Handlers;
 use crate::events::middleware::{IncomingEvent, MiddlewareFuture, run_event};
 use crate::limits::Limit;
 use crate::reason::DisconnectReason;
-use crate::server::Server;
-use crate::socket::handshake::{Credentials, Wish};
+use crate::socket::handshake::Wish;
 use crate::socket::{Leaving, Socket, outgoing};
 use crate::stats::Counters;
 
+use self::core::Core;
 use pending::Futures;
+use unjoined::Unjoined;
 
 /// The Socket.IO part of a connection's task.
 pub(crate) struct Connection {
     client: Client,
-    server: Server,
+    core: Arc<Core>,
     /// Taken out while what it decoded, which borrows from it, is handled.
     decoder: Option<Decoder>,
     /// The socket of the latest packet, most often that of the next.
     latest: Option<Socket>,
     /// From the first that is to be known; most clients join one namespace, at once.
     unjoined: Option<Box<Unjoined>>,
-    joining: Futures<join::Joined>,
+    joining: Futures<attempt::Joined>,
     running: Futures<Finished>,
     /// Bytes of the packet that is handled, with its attachments.
     packet_bytes: usize,
@@ -67,22 +71,6 @@ pub(crate) struct Connection {
     ended: bool,
 }
 
-/// The namespaces that the client is not in, but of which something is known.
-#[derive(Default)]
-struct Unjoined {
-    /// Those whose rule or middleware runs, each with the number of the attempt.
-    connecting: Vec<(u64, Box<str>)>,
-    attempts: u64,
-    /// Those that wait until the client is in `/`, with what it sent.
-    waiting: Vec<(Box<str>, Option<Arc<Credentials>>)>,
-    /// Held while handlers are told that the server closes, and by those that do not finish.
-    parting: Option<Parting>,
-    /// The sockets whose handlers were told, and which others still reach.
-    parted: Vec<Socket>,
-    /// Those that the server ended: what the client sent before it learned of that is dropped.
-    left: Vec<Box<str>>,
-}
-
 /// What a future of the running set was about, and the bytes that it kept.
 type Finished = (Ended, usize);
 
@@ -92,11 +80,11 @@ enum Ended {
 }
 
 impl Connection {
-    pub(crate) fn new(server: Server, client: Client) -> Self {
-        let decoder = server.decoder(client.revision());
+    pub(crate) fn new(core: Arc<Core>, client: Client) -> Self {
+        let decoder = core.decoder(client.revision());
         Self {
             client,
-            server,
+            core,
             decoder: Some(decoder),
             latest: None,
             unjoined: None,
@@ -175,10 +163,10 @@ impl Connection {
 
     /// A packet that is none, or breaks a limit: the sockets learn of it, the connection ends.
     fn on_error(&mut self, error: &DecodeError, cx: &mut Context<'_>) {
-        Counters::add(&self.server.counters().invalid_packets);
+        Counters::add(&self.core.counters.invalid_packets);
         let violation = match Limit::broken_by(error) {
             Some(limit) => {
-                self.server.limited(limit);
+                self.core.limited(limit);
                 limit.violation()
             }
             None => Violation::policy("no Socket.IO packet"),
@@ -195,7 +183,7 @@ impl Connection {
     }
 
     fn close_for_panic(&mut self) {
-        Counters::add(&self.server.counters().handler_panics);
+        Counters::add(&self.core.counters.handler_panics);
         self.close(CloseReason::ForcedServerClose, Violation::internal("internal error"));
     }
 
@@ -251,7 +239,7 @@ impl Connection {
                     let nsp = socket.namespace().name();
                     let (message, data) = (refusal.message(), refusal.value());
                     let packet =
-                        self.server.encoder().error(HEADROOM, nsp, self.revision(), message, data);
+                        self.core.encoder().error(HEADROOM, nsp, self.revision(), message, data);
                     let _ = socket.push(outgoing(packet), false);
                 }
                 self.raise_error(socket, refusal.into(), cx);
@@ -331,15 +319,15 @@ impl Connection {
     /// Keeps a future that is not finished, and `bytes` of a packet with it.
     fn run(&mut self, future: impl Future<Output = Ended> + Send + 'static, bytes: usize) {
         let future = async move { (future.await, bytes) };
-        let limits = self.server.limits();
+        let limits = self.core.limits();
         let was_below = self.pending_bytes < limits.max_pending_bytes;
         self.pending_bytes += bytes;
         if was_below && self.pending_bytes >= limits.max_pending_bytes {
-            self.server.limited(Limit::PendingBytes);
+            self.core.limited(Limit::PendingBytes);
         }
         self.running.push(future);
-        if self.running.len() == self.server.limits().max_pending_handlers {
-            self.server.limited(Limit::PendingHandlers);
+        if self.running.len() == self.core.limits().max_pending_handlers {
+            self.core.limited(Limit::PendingHandlers);
         }
     }
 
@@ -385,7 +373,7 @@ impl Connection {
             return;
         }
         self.latest = None;
-        self.server.counters().disconnected(reason);
+        self.core.counters.disconnected(reason);
         self.client.conn().close_gate(socket.gate(), None);
         self.tell(socket, "disconnecting", reason, cx);
         let namespace = socket.namespace();
@@ -396,7 +384,7 @@ impl Connection {
         socket.clear();
         if reason == DisconnectReason::SERVER_NAMESPACE {
             let Unjoined { left, .. } = &mut **self.unjoined.get_or_insert_default();
-            if left.len() >= self.server.limits().max_namespaces {
+            if left.len() >= self.core.limits().max_namespaces {
                 left.remove(0);
             }
             left.push(namespace.name().into());
@@ -411,7 +399,7 @@ impl Connection {
         }
         let reason = DisconnectReason::engine(CloseReason::ServerShuttingDown, None);
         self.latest = None;
-        self.server.counters().disconnected(reason);
+        self.core.counters.disconnected(reason);
         self.unjoined.get_or_insert_default().parted.push(socket.clone());
         socket.leave_by_steps(Leaving::Disconnecting);
         self.tell(socket, "disconnecting", reason, cx);
@@ -452,20 +440,6 @@ impl Connection {
     }
 }
 
-impl Unjoined {
-    fn is_connecting(&self, nsp: &str) -> bool {
-        self.connecting.iter().any(|(_, name)| **name == *nsp)
-    }
-
-    fn is_on_its_way(&self, nsp: &str) -> bool {
-        self.is_connecting(nsp) || self.waiting.iter().any(|(name, _)| **name == *nsp)
-    }
-
-    fn was_left(&self, nsp: &str) -> bool {
-        self.left.iter().any(|left| **left == *nsp)
-    }
-}
-
 impl Application for Connection {
     fn on_open(&mut self, cx: &mut Context<'_>) {
         match self.revision() {
@@ -473,7 +447,7 @@ impl Application for Connection {
             Revision::V4 => self.on_connect("/", Wish::default(), cx),
             _ => {
                 let now = tokio::time::Instant::now().into_std();
-                self.connect_by = Some(now + self.server.connect_timeout());
+                self.connect_by = Some(now + self.core.connect_timeout);
             }
         }
     }
@@ -512,7 +486,7 @@ impl Application for Connection {
     }
 
     fn is_ready(&self) -> bool {
-        let limits = self.server.limits();
+        let limits = self.core.limits();
         self.running.len() < limits.max_pending_handlers
             && self.pending_bytes < limits.max_pending_bytes
     }
@@ -523,7 +497,7 @@ impl Application for Connection {
     }
 
     fn on_rate_limited(&mut self, limit: EngineLimit, _: &mut Context<'_>) {
-        for listener in self.server.rate_listeners() {
+        for listener in self.core.rate_listeners() {
             listener(&self.client, limit);
         }
     }
@@ -538,7 +512,7 @@ impl Application for Connection {
     fn on_deadline(&mut self, now: Instant, _: &mut Context<'_>) {
         if self.connect_by.is_some_and(|by| by <= now) {
             self.connect_by = None;
-            self.server.limited(Limit::ConnectTimeout);
+            self.core.limited(Limit::ConnectTimeout);
             self.close(CloseReason::ForcedServerClose, Limit::ConnectTimeout.violation());
         }
         self.client.take_ack_deadline();
@@ -580,13 +554,13 @@ impl Application for Connection {
         }
         let running = std::mem::replace(&mut self.running, Futures::new());
         let address = self.client.conn().remote_addr().map(|address| address.ip());
-        let counters = Arc::clone(self.server.counters());
+        let counters = Arc::clone(&self.core.counters);
         let on_panic = move || {
             Counters::add(&counters.handler_panics);
             log!(error: "an async handler of a connection that has ended panicked");
         };
         // their errors have nobody to be told to
-        self.server.detach(address, running.len(), self.pending_bytes, running.finish(on_panic));
+        self.core.detach(address, running.len(), self.pending_bytes, running.finish(on_panic));
     }
 }
 

@@ -1,8 +1,5 @@
 //! The options of a server.
 
-use std::error::Error;
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +11,7 @@ use engineio_proto::log;
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
 
+use crate::error::BuildError;
 use crate::limits::Limits;
 use crate::server::client_files::ClientFiles;
 use crate::server::{Parts, Server};
@@ -61,6 +59,21 @@ impl Default for Builder {
             connect_timeout: Duration::from_secs(45),
             root_first: true,
         }
+    }
+}
+
+impl Server {
+    /// A server with the default options.
+    // Node 2.0: new Server(options)
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a server is made on purpose")]
+    pub fn new() -> Self {
+        Builder::default().build().expect("the default options make sense")
+    }
+
+    /// Begins a server with options of one's own.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }
 
@@ -396,48 +409,5 @@ impl Builder {
             connect_timeout,
             root_first,
         }))
-    }
-}
-
-/// An option that makes no sense.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// An option of the engine.
-    Options(OptionsError),
-    /// The client's files cannot be read.
-    ClientFiles(io::Error),
-    /// Two engines of one server have this path.
-    DuplicatePath(String),
-    /// An engine that is to be bound serves something else already.
-    EngineInUse,
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Options(error) => error.fmt(f),
-            Self::ClientFiles(error) => write!(f, "option serve_client: {error}"),
-            Self::DuplicatePath(path) => {
-                write!(f, "the server has an engine under the path {path:?} already")
-            }
-            Self::EngineInUse => f.write_str("the engine serves something else already"),
-        }
-    }
-}
-
-impl Error for BuildError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Options(error) => Some(error),
-            Self::ClientFiles(error) => Some(error),
-            Self::DuplicatePath(_) | Self::EngineInUse => None,
-        }
-    }
-}
-
-impl From<OptionsError> for BuildError {
-    fn from(error: OptionsError) -> Self {
-        Self::Options(error)
     }
 }

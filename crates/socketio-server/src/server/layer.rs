@@ -1,5 +1,7 @@
 //! The server as a tower layer, and its part of the engine's service: the client's files.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use engineio::{EngineService, Intercept};
 use http::Response;
@@ -24,12 +26,6 @@ use crate::server::Server;
 #[derive(Clone, Debug)]
 pub struct SocketIoLayer(Server);
 
-impl SocketIoLayer {
-    pub(crate) fn new(server: Server) -> Self {
-        Self(server)
-    }
-}
-
 impl<S> Layer<S> for SocketIoLayer {
     type Service = EngineService<S>;
 
@@ -38,8 +34,24 @@ impl<S> Layer<S> for SocketIoLayer {
     }
 }
 
+impl Server {
+    /// A tower service that answers requests below the path, and passes all others to `inner`.
+    #[must_use]
+    pub fn fallback<S>(&self, inner: S) -> EngineService<S> {
+        self.engine().fallback(inner).intercept(Arc::new(Ours(self.clone())))
+    }
+
+    /// A tower layer that puts [`Server::fallback`] in front of another service, for axum and
+    /// others.
+    // Node 2.0: new Server(httpServer), server.attach(httpServer)
+    #[must_use]
+    pub fn layer(&self) -> SocketIoLayer {
+        SocketIoLayer(self.clone())
+    }
+}
+
 /// Looks at requests before the engine. It also keeps the server alive as long as a service does.
-pub(crate) struct Ours(pub(crate) Server);
+struct Ours(Server);
 
 impl Intercept for Ours {
     fn intercept(&self, request: &Parts, rest: &str) -> Option<Response<Bytes>> {

@@ -11,8 +11,7 @@ mod namespaces;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -21,26 +20,23 @@ use engineio::{
     Origins, OverflowPolicy, Protocol,
 };
 use engineio_proto::guard::lock;
-use engineio_proto::log;
 use serde::Serialize;
 use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
-use socketio_parser::{Decoder, Encoder, Parser, Revision};
+use socketio_parser::{Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::Client;
 use crate::connection::Connection;
-use crate::connection::detached::Detached;
+use crate::connection::core::Core;
 use crate::emit::broadcast::BroadcastOperator;
-use crate::error::{ConnectError, EmitError};
+use crate::error::{BuildError, ConnectError, EmitError};
 use crate::events::handler::Handler;
-use crate::limits::{Limit, Limits};
+use crate::limits::Limits;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
-use crate::server::builder::{BuildError, Builder};
 use crate::server::client_files::Files;
-use crate::server::layer::SocketIoLayer;
 use crate::socket::Socket;
-use crate::stats::{Counters, Stats};
+use crate::stats::Stats;
 
 /// A Socket.IO server; a handle, cheap to clone.
 ///
@@ -54,21 +50,11 @@ struct Inner {
     /// Further engines, closed with the server.
     bound: Mutex<Vec<engineio::Server>>,
     root: Namespace,
-    registry: Arc<Registry>,
     adapter: Arc<dyn AdapterFactory>,
     files: Option<Arc<Files>>,
-    shared: Shared,
-    parser: Parser,
-    packet_limits: Arc<socketio_parser::Limits>,
-    connect_timeout: Duration,
-    root_first: bool,
-    counters: Arc<Counters>,
-    detached: Arc<Detached>,
-    rate_listeners: Mutex<Vec<RateListener>>,
+    /// What its connections keep of it.
+    core: Arc<Core>,
 }
-
-/// Is told of clients that are too fast.
-pub(crate) type RateListener = Arc<dyn Fn(&Client, engineio::Limit) + Send + Sync>;
 
 /// What the builder decided.
 pub(crate) struct Parts {
@@ -83,24 +69,9 @@ pub(crate) struct Parts {
 }
 
 impl Server {
-    /// A server with the default options.
-    // Node 2.0: new Server(options)
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "a server is made on purpose")]
-    pub fn new() -> Self {
-        Builder::default().build().expect("the default options make sense")
-    }
-
-    /// Begins a server with options of one's own.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     pub(crate) fn from_parts(parts: Parts) -> Self {
         let Parts { engine, adapter, files, parser, limits, state, connect_timeout, root_first } =
             parts;
-        let packet_limits = Arc::new(limits.packet.clone());
-        let detached = Arc::new(Detached::new(&limits));
         let shared = Shared {
             encoder: parser.encoder(),
             limits: Arc::new(limits),
@@ -109,21 +80,15 @@ impl Server {
             state: Arc::new(state),
         };
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
+        let root = registry.get_or_make("/");
+        let core = Core::new(engine.clone(), registry, shared, parser, connect_timeout, root_first);
         let server = Self(Arc::new(Inner {
             bound: Mutex::default(),
             engine,
-            root: registry.get_or_make("/"),
-            registry,
+            root,
             adapter,
             files: files.map(Arc::new),
-            shared,
-            parser,
-            packet_limits,
-            connect_timeout,
-            root_first,
-            counters: Arc::default(),
-            detached,
-            rate_listeners: Mutex::default(),
+            core: Arc::new(core),
         }));
         server.serve_engine(&server.0.engine);
         server
@@ -170,7 +135,7 @@ impl Server {
             Protocol::V3 => Revision::V4,
             Protocol::V4 => Revision::V5,
         };
-        Box::new(Connection::new(self.clone(), Client::new(conn, revision)))
+        Box::new(Connection::new(Arc::clone(&self.0.core), Client::new(conn, revision)))
     }
 
     /// Listens to clients that send faster than they may, see [`Options::max_message_rate`] and
@@ -197,11 +162,7 @@ impl Server {
         &self,
         listener: impl Fn(&Client, engineio::Limit) + Send + Sync + 'static,
     ) {
-        lock(&self.0.rate_listeners).push(Arc::new(listener));
-    }
-
-    pub(crate) fn rate_listeners(&self) -> Vec<RateListener> {
-        lock(&self.0.rate_listeners).clone()
+        lock(&self.0.core.rate_listeners).push(Arc::new(listener));
     }
 
     // ---- ways in ----------------------------------------------------------------------------
@@ -244,20 +205,6 @@ impl Server {
         self.fallback(NotFound)
     }
 
-    /// A tower service that answers requests below the path, and passes all others to `inner`.
-    #[must_use]
-    pub fn fallback<S>(&self, inner: S) -> EngineService<S> {
-        self.0.engine.fallback(inner).intercept(Arc::new(layer::Ours(self.clone())))
-    }
-
-    /// A tower layer that puts [`Server::fallback`] in front of another service, for axum and
-    /// others.
-    // Node 2.0: new Server(httpServer), server.attach(httpServer)
-    #[must_use]
-    pub fn layer(&self) -> SocketIoLayer {
-        SocketIoLayer::new(self.clone())
-    }
-
     /// Serves one connection over any stream until it ends, such as one of a test.
     pub async fn serve_connection<Io>(&self, io: Io, peer: SocketAddr)
     where
@@ -288,7 +235,13 @@ impl Server {
         let server = self.clone();
         engineio::Server::close_together(std::iter::once(&self.0.engine).chain(&bound), move || {
             // what is beyond this node ends without being waited for
-            server.0.registry.all().iter().for_each(|namespace| drop(namespace.adapter().close()));
+            server
+                .0
+                .core
+                .registry
+                .all()
+                .iter()
+                .for_each(|namespace| drop(namespace.adapter().close()));
         })
     }
 
@@ -402,11 +355,19 @@ impl Server {
         let mut engine = self.0.engine.stats();
         let bound = lock(&self.0.bound).clone();
         bound.iter().for_each(|bound| engine += bound.stats());
-        let mut stats = self.0.counters.snapshot(engine);
-        (stats.detached_handlers, stats.detached_bytes) = self.0.detached.counts();
+        let core = &self.0.core;
+        let mut stats = core.counters.snapshot(engine);
+        (stats.detached_handlers, stats.detached_bytes) = core.detached.counts();
         stats.limits = stats.engine.limits.clone();
-        stats.limits.extend(self.0.shared.counters.counts());
-        stats.look_at(&self.0.registry.all());
+        stats.limits.extend(core.shared.counters.counts());
+        let namespaces = core.registry.all();
+        stats.namespaces = namespaces.len();
+        for namespace in &namespaces {
+            let connected = namespace.connected();
+            stats.sockets += connected.len();
+            stats.pending_acks += connected.iter().map(|s| s.pending_acks()).sum::<usize>();
+            stats.rooms += namespace.adapter().room_count();
+        }
         stats
     }
 
@@ -414,55 +375,6 @@ impl Server {
 
     pub(crate) fn files(&self) -> Option<&Files> {
         self.0.files.as_deref()
-    }
-
-    pub(crate) fn encoder(&self) -> &Encoder {
-        &self.0.shared.encoder
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.0.shared.limits
-    }
-
-    pub(crate) fn decoder(&self, revision: Revision) -> Decoder {
-        self.0.parser.decoder(revision, Arc::clone(&self.0.packet_limits))
-    }
-
-    pub(crate) fn root_first(&self) -> bool {
-        self.0.root_first
-    }
-
-    pub(crate) fn connect_timeout(&self) -> Duration {
-        self.0.connect_timeout
-    }
-
-    pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.0.counters
-    }
-
-    /// A limit acted.
-    pub(crate) fn limited(&self, limit: Limit) {
-        self.0.shared.counters.add(limit, 1);
-    }
-
-    /// Lets the unfinished handlers of a connection that ended go on, in a task of their own; so many
-    /// of them, which keep so many bytes.
-    pub(crate) fn detach(
-        &self,
-        address: Option<IpAddr>,
-        handlers: usize,
-        bytes: usize,
-        running: impl Future<Output = ()> + Send + 'static,
-    ) {
-        if handlers == 0 {
-            return;
-        }
-        let network = address.map(|address| self.engine().network_of(address));
-        for (limit, count) in self.0.detached.add(network, handlers, bytes, running) {
-            self.0.counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);
-            self.0.shared.counters.add(limit, count as u64);
-            log!(warn: count, limit = limit.option(), "handlers of ended connections dropped");
-        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::Server;
 use crate::namespace::Namespace;
 use crate::namespace::dynamic::{NamespaceRule, ParentNamespace};
-use crate::namespace::registry::Registry;
 
 impl Server {
     /// The namespace `/`.
@@ -34,8 +33,8 @@ impl Server {
     pub fn of(&self, name: &str) -> Namespace {
         match name {
             "" | "/" => self.0.root.clone(),
-            name if name.starts_with('/') => self.0.registry.get_or_make(name),
-            name => self.0.registry.get_or_make(&format!("/{name}")),
+            name if name.starts_with('/') => self.0.core.registry.get_or_make(name),
+            name => self.0.core.registry.get_or_make(&format!("/{name}")),
         }
     }
 
@@ -64,11 +63,7 @@ impl Server {
     /// ```
     // Node: server.of with a regular expression or a function, 2.1 and later
     pub fn of_matching<M: 'static>(&self, rule: impl NamespaceRule<M>) -> ParentNamespace {
-        let hooks = self.0.registry.add_rule(rule);
-        ParentNamespace::new(hooks, Arc::clone(&self.0.registry))
-    }
-
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.0.registry
+        let hooks = self.0.core.registry.add_rule(rule);
+        ParentNamespace::new(hooks, Arc::clone(&self.0.core.registry))
     }
 }
