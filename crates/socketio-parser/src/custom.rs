@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::args::Repr;
+use crate::args::repr::Repr;
 use crate::check::{First, Payload, Shape, is_within};
 use crate::{Args, DecodeError, Encoded, Limits, PacketType, Revision, Value, number_to_text};
 

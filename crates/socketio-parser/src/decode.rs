@@ -16,23 +16,22 @@
 //! is released; but for the name of the latest namespace that could not be borrowed from a message.
 //! After an error the connection is expected to be closed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::check::{Payload, Rules, Unchecked};
 use crate::custom::{Packet, Reading};
+use crate::form::Form;
 use crate::json::reassembly::Pending;
 use crate::json::scan::Json;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::packet::Header;
-use crate::parser;
-use crate::{Args, DecodeError, Limits, PacketType, Parser, Revision};
+use crate::{DecodeError, Decoded, Limits, PacketType, Revision};
 
 /// Turns the text and binary messages of one connection into packets. Made by
-/// [`Parser::decoder`].
+/// [`Parser::decoder`](crate::Parser::decoder).
 #[derive(Debug)]
 pub struct Decoder {
     limits: Arc<Limits>,
@@ -53,66 +52,16 @@ enum Kind {
     Custom(Box<Reading>),
 }
 
-/// A packet of the client.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a new kind of packet must be handled")]
-pub enum Decoded<'a> {
-    /// The client wants to join a namespace.
-    Connect {
-        /// The namespace; as long as the client made it, see [`Limits::max_namespace_len`].
-        nsp: &'a str,
-        /// What followed `?` in protocol 4.
-        query: Option<&'a str>,
-        /// One argument, an object. Protocol 4 has none.
-        auth: Option<Args<'a>>,
-    },
-    /// The client leaves a namespace.
-    Disconnect {
-        /// The namespace.
-        nsp: &'a str,
-    },
-    /// An event.
-    Event {
-        /// The namespace.
-        nsp: &'a str,
-        /// Given if the client asks for an acknowledgement.
-        id: Option<u64>,
-        /// The event's name, none of [`RESERVED_EVENTS`](crate::RESERVED_EVENTS) and not `error`.
-        name: Cow<'a, str>,
-        /// What follows the name.
-        args: Args<'a>,
-    },
-    /// The answer to an event of the server.
-    Ack {
-        /// The namespace.
-        nsp: &'a str,
-        /// The id that the server gave.
-        id: u64,
-        /// The answer.
-        args: Args<'a>,
-    },
-    /// A packet of type 4, which only servers send. The reference raises `error` on the socket
-    /// for clients of protocol 4 and closes the connection of others.
-    Error {
-        /// The namespace.
-        nsp: &'a str,
-        /// One argument, any value.
-        data: Option<Args<'a>>,
-    },
-    /// Nothing to do: what the reference ignores in protocol 4, and events named `error`.
-    Ignored,
-}
-
 impl Decoder {
-    pub(crate) fn new(parser: &Parser, revision: Revision, mut limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(form: &Form, revision: Revision, mut limits: Arc<Limits>) -> Self {
         if limits.max_depth > Limits::MAX_DEPTH {
             Arc::make_mut(&mut limits).max_depth = Limits::MAX_DEPTH;
         }
-        let kind = match &parser.kind {
-            parser::Kind::Json => Kind::Json(None),
+        let kind = match form {
+            Form::Json => Kind::Json(None),
             #[cfg(feature = "msgpack")]
-            parser::Kind::Msgpack => Kind::Msgpack,
-            parser::Kind::Custom(custom) => {
+            Form::Msgpack => Kind::Msgpack,
+            Form::Custom(custom) => {
                 Kind::Custom(Box::new(Reading::new(custom.0.decoder(revision))))
             }
         };

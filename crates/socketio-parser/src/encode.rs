@@ -1,39 +1,21 @@
 //! Packets to messages, by whichever parser the server has.
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use crate::check::is_within;
-use crate::json::ser::MAX_DEPTH;
+use crate::form::Form;
 use crate::json::writer::Draft;
+use crate::limits::MAX_SENT_DEPTH;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::parser::Kind;
-use crate::{EncodeError, PacketType, Parser, Revision, Value};
+use crate::{EncodeError, Encoded, PacketType, Revision, Value};
 
-/// An encoded packet: one message, or a text message and its attachments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "plain parts, taken apart by the caller")]
-pub enum Encoded {
-    /// A text message, and binary messages that follow it.
-    Text {
-        /// Holds the text.
-        buffer: Vec<u8>,
-        /// Where the text begins, which is UTF-8 and goes to the end of the buffer. At least the
-        /// headroom asked for lies before it.
-        start: usize,
-        /// The binary messages that follow the text.
-        attachments: Vec<Bytes>,
-    },
-    /// A binary message.
-    Binary(Bytes),
-}
-
-/// Turns packets into messages. Made by [`Parser::encoder`].
+/// Turns packets into messages. Made by
+/// [`Parser::encoder`](crate::Parser::encoder).
 ///
 /// Every method takes the headroom: how many bytes must be free in front of a text message.
 #[derive(Clone, Debug)]
-pub struct Encoder(pub(crate) Parser);
+pub struct Encoder(pub(crate) Form);
 
 impl Encoder {
     /// An event; with an id it asks for an acknowledgement. It may go to clients of both
@@ -51,14 +33,14 @@ impl Encoder {
         name: &str,
         args: &T,
     ) -> Result<Encoded, EncodeError> {
-        match &self.0.kind {
-            Kind::Json => {
+        match &self.0 {
+            Form::Json => {
                 let draft = Draft::event(headroom, nsp, name, args)?;
                 Ok(draft.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
             }
             #[cfg(feature = "msgpack")]
-            Kind::Msgpack => msgpack::event(nsp, id, name, args),
-            Kind::Custom(custom) => {
+            Form::Msgpack => msgpack::event(nsp, id, name, args),
+            Form::Custom(custom) => {
                 let data = Draft::event(0, nsp, name, args)?.into_value()?;
                 Ok(custom.encode(headroom, PacketType::Event, nsp, id, Some(data)))
             }
@@ -76,14 +58,14 @@ impl Encoder {
         id: u64,
         args: &T,
     ) -> Result<Encoded, EncodeError> {
-        match &self.0.kind {
-            Kind::Json => {
+        match &self.0 {
+            Form::Json => {
                 let draft = Draft::ack(headroom, nsp, args)?;
                 Ok(draft.finish([PacketType::Ack, PacketType::BinaryAck], nsp, Some(id)))
             }
             #[cfg(feature = "msgpack")]
-            Kind::Msgpack => msgpack::ack(nsp, id, args),
-            Kind::Custom(custom) => {
+            Form::Msgpack => msgpack::ack(nsp, id, args),
+            Form::Custom(custom) => {
                 let data = Draft::ack(0, nsp, args)?.into_value()?;
                 Ok(custom.encode(headroom, PacketType::Ack, nsp, Some(id), Some(data)))
             }
@@ -123,7 +105,7 @@ impl Encoder {
         message: &str,
         data: Option<&Value>,
     ) -> Encoded {
-        let data = data.filter(|data| is_within(data, MAX_DEPTH - 1));
+        let data = data.filter(|data| is_within(data, MAX_SENT_DEPTH - 1));
         let content = match (revision, data) {
             (Revision::V4, None) => Content::Text(message),
             (Revision::V4, Some(data)) => Content::Value(data),
@@ -142,17 +124,17 @@ impl Encoder {
         revision: Revision,
         content: Option<Content<'_>>,
     ) -> Encoded {
-        match &self.0.kind {
-            Kind::Json => {
+        match &self.0 {
+            Form::Json => {
                 Draft::control(headroom, nsp, content.as_ref()).finish([kind; 2], nsp, None)
             }
             #[cfg(feature = "msgpack")]
-            Kind::Msgpack => match revision {
+            Form::Msgpack => match revision {
                 Revision::V4 => msgpack::text_control(headroom, kind, nsp, content.as_ref()),
                 Revision::V5 => msgpack::control(kind, nsp, content.as_ref())
                     .expect("texts are shorter than 4 GiB, and the depth of data was checked"),
             },
-            Kind::Custom(custom) => {
+            Form::Custom(custom) => {
                 let data = content.and_then(|content| crate::to_value(&content).ok());
                 custom.encode(headroom, kind, nsp, None, data)
             }

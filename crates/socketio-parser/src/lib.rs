@@ -29,9 +29,12 @@ mod check;
 mod custom;
 mod date;
 mod decode;
+mod decoded;
 mod encode;
+mod encoded;
 mod error;
 mod exchange;
+mod form;
 mod json;
 mod limits;
 #[cfg(feature = "msgpack")]
@@ -49,8 +52,10 @@ mod tests;
 pub use args::{Args, One, Spread};
 pub use binary::Binary;
 pub use custom::{CustomDecoder, CustomParser, Messages, Packet};
-pub use decode::{Decoded, Decoder};
-pub use encode::{Encoded, Encoder};
+pub use decode::Decoder;
+pub use decoded::Decoded;
+pub use encode::Encoder;
+pub use encoded::Encoded;
 pub use error::{ArgsError, DecodeError, EncodeError};
 pub use exchange::{DataForm, EventData, date_to_text, value_from_json, value_to_json};
 #[cfg(feature = "msgpack")]

@@ -43,3 +43,7 @@ impl Default for Limits {
         }
     }
 }
+
+/// Arrays and objects inside each other in what is sent: twice what is let in by default, so that
+/// whatever was received can be sent on with something around it.
+pub(crate) const MAX_SENT_DEPTH: usize = 1_024;

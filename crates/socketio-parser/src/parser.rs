@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::custom::{CustomParser, Shared};
+use crate::form::Form;
 use crate::{Decoder, Encoder, Limits, Revision};
 
 /// How packets are written: the protocols' own format, msgpack, or a format of one's own.
@@ -12,23 +13,14 @@ use crate::{Decoder, Encoder, Limits, Revision};
 // Node 2.0: parser
 #[derive(Clone, Default)]
 pub struct Parser {
-    pub(crate) kind: Kind,
-}
-
-#[derive(Clone, Default)]
-pub(crate) enum Kind {
-    #[default]
-    Json,
-    #[cfg(feature = "msgpack")]
-    Msgpack,
-    Custom(Shared),
+    form: Form,
 }
 
 impl Parser {
     /// The protocols' own format (the default): JSON text, and binary messages for bytes.
     #[must_use]
     pub const fn json() -> Self {
-        Self { kind: Kind::Json }
+        Self { form: Form::Json }
     }
 
     /// The format of the npm package socket.io-msgpack-parser, releases 2.x (for clients 2.x) and
@@ -41,35 +33,30 @@ impl Parser {
     #[cfg(feature = "msgpack")]
     #[must_use]
     pub const fn msgpack() -> Self {
-        Self { kind: Kind::Msgpack }
+        Self { form: Form::Msgpack }
     }
 
     /// A format of one's own, which the clients must know too.
     #[must_use]
     pub fn custom(parser: impl CustomParser) -> Self {
-        Self { kind: Kind::Custom(Shared(Arc::new(parser))) }
+        Self { form: Form::Custom(Shared(Arc::new(parser))) }
     }
 
     /// What turns packets into messages.
     #[must_use]
     pub fn encoder(&self) -> Encoder {
-        Encoder(self.clone())
+        Encoder(self.form.clone())
     }
 
     /// What turns the messages of one connection into packets.
     #[must_use]
     pub fn decoder(&self, revision: Revision, limits: Arc<Limits>) -> Decoder {
-        Decoder::new(self, revision, limits)
+        Decoder::new(&self.form, revision, limits)
     }
 }
 
 impl fmt::Debug for Parser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Json => "Parser::json",
-            #[cfg(feature = "msgpack")]
-            Kind::Msgpack => "Parser::msgpack",
-            Kind::Custom(_) => "Parser::custom",
-        })
+        self.form.fmt(f)
     }
 }

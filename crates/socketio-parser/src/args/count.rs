@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::ser::{self, Serialize};
 
 use crate::EncodeError;
-use crate::args::ONE;
+use crate::args::spread::ONE;
 
 /// A serializer that writes arguments one behind the other.
 pub(crate) trait Separate {

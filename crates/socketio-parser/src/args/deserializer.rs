@@ -8,12 +8,14 @@ use bytes::Bytes;
 use memchr::memchr2;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
-use crate::args::{Elements, ONE, Repr, SPREAD, lone_attachment, value};
+use crate::args::elements::{Elements, lone_attachment, value};
+use crate::args::repr::Repr;
+use crate::args::spread::{ONE, SPREAD};
 use crate::json::strict::Strict;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::value::deserializer::Attachment;
-use crate::{Args, ArgsError, Value};
+use crate::{ArgsError, Value};
 
 /// Reads one type from all the arguments.
 #[derive(Debug)]
@@ -36,8 +38,8 @@ enum Source<'a> {
 }
 
 impl<'a> ArgsDeserializer<'a> {
-    pub(crate) fn new(args: &'a Args<'_>) -> Self {
-        let source = match &args.0 {
+    pub(crate) fn new(args: &'a Repr<'_>) -> Self {
+        let source = match args {
             Repr::Json { text, attachments, .. } => {
                 Source::Json { elements: Elements::new(text), attachments }
             }

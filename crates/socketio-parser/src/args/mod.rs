@@ -1,26 +1,28 @@
 //! The arguments of an event or acknowledgement, read when somebody asks for types.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeTuple, Serializer};
+use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, Serializer};
 
 use crate::args::deserializer::ArgsDeserializer;
-use crate::json::scan::{element_end, plain_placeholder};
+use crate::args::elements::{Elements, value};
+use crate::args::repr::Repr;
+use crate::args::spread::serialize_spread;
 use crate::json::text::repair;
-use crate::json::tokens::Tokens;
-use crate::json::writer::Draft;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::value::build::build;
-use crate::{ArgsError, EncodeError, Value};
+use crate::{ArgsError, Value};
 
 pub(crate) mod count;
-pub(crate) mod deserializer;
+mod deserializer;
+mod elements;
+pub(crate) mod repr;
+mod spread;
 mod weight;
+
+pub use spread::{One, Spread};
 
 /// The arguments of one packet.
 ///
@@ -29,39 +31,11 @@ mod weight;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Args<'a>(pub(crate) Repr<'a>);
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Repr<'a> {
-    /// The elements of an array without its brackets.
-    Json {
-        text: Cow<'a, str>,
-        len: usize,
-        attachments: Vec<Bytes>,
-    },
-    /// The elements of an array without its head.
-    #[cfg(feature = "msgpack")]
-    Msgpack {
-        bytes: Bytes,
-        len: usize,
-    },
-    Values(Vec<Value>),
-}
-
 impl<'a> Args<'a> {
     /// Arguments that were made or changed by the program.
     #[must_use]
     pub const fn from_values(values: Vec<Value>) -> Self {
         Self(Repr::Values(values))
-    }
-
-    /// What a client would receive if these arguments were sent to it.
-    ///
-    /// # Errors
-    /// What the arguments' `Serialize` says, or that they are nested too deep.
-    pub fn from_serialize<T: Serialize + ?Sized>(args: &T) -> Result<Self, EncodeError> {
-        match Draft::ack(0, "/", args)?.into_value()? {
-            Value::Array(values) => Ok(Self::from_values(*values)),
-            _ => Ok(Self::from_values(Vec::new())),
-        }
     }
 
     /// `len` elements in the validated text `json`, from offset `start` to `end`.
@@ -102,12 +76,7 @@ impl<'a> Args<'a> {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Repr::Json { len, .. } => *len,
-            #[cfg(feature = "msgpack")]
-            Repr::Msgpack { len, .. } => *len,
-            Repr::Values(values) => values.len(),
-        }
+        self.0.len()
     }
 
     /// Whether there are none.
@@ -167,7 +136,7 @@ impl<'a> Args<'a> {
     /// Reads the arguments as `T`.
     ///
     /// A tuple, fixed-size array or tuple struct takes as many arguments as it has elements,
-    /// missing ones as `null`, further ones ignored; `()` takes none; [`One`] and every other type
+    /// missing ones as `null`, further ones ignored; `()` takes none; [`One`](crate::One) and every other type
     /// take the first argument.
     ///
     /// # Errors
@@ -182,7 +151,7 @@ impl<'a> Args<'a> {
     /// # Ok::<(), socketio_parser::ArgsError>(())
     /// ```
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        T::deserialize(ArgsDeserializer::new(self))
+        T::deserialize(ArgsDeserializer::new(&self.0))
     }
 }
 
@@ -194,141 +163,3 @@ impl Serialize for Args<'_> {
         }
     }
 }
-
-/// One value of validated text.
-pub(crate) fn value(json: &str, attachments: &[Bytes]) -> Value {
-    if let Some(bytes) = lone_attachment(json, attachments) {
-        return Value::from(bytes.clone());
-    }
-    let value = build(&mut Tokens::of_valid(json), attachments);
-    debug_assert!(value.is_ok(), "text that passed the validating pass: {value:?}");
-    value.unwrap_or_default()
-}
-
-/// The attachment, if the text begins with its placeholder as all clients write it. Then no object
-/// is built only to find that it is one; any other spelling is for [`build`].
-pub(crate) fn lone_attachment<'b>(json: &str, attachments: &'b [Bytes]) -> Option<&'b Bytes> {
-    let (num, _) = plain_placeholder(json)?;
-    attachments.get(num)
-}
-
-/// The elements of validated text, one slice each.
-#[derive(Clone, Debug)]
-pub(crate) struct Elements<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Elements<'a> {
-    pub(crate) const fn new(text: &'a str) -> Self {
-        Self { rest: text }
-    }
-
-    /// All that is left, which begins with the next element: enough for a reader that stops at
-    /// its end, and spares the search for it.
-    pub(crate) const fn rest(&self) -> &'a str {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let rest = self.rest.trim_ascii_start();
-        if rest.is_empty() {
-            return None;
-        }
-        let (element, after) = rest.split_at_checked(element_end(rest).ok()?)?;
-        let after = after.trim_ascii_start();
-        self.rest = after.strip_prefix(',').unwrap_or(after);
-        Some(element)
-    }
-}
-
-/// Exactly one argument, whatever the type.
-///
-/// Without it a fixed-size array, tuple or tuple struct is spread over several arguments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "a plain wrapper")]
-pub struct One<T>(pub T);
-
-impl<T: Serialize> Serialize for One<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(ONE, &self.0)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for One<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(ONE, OneVisitor(PhantomData))
-    }
-}
-
-struct OneVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OneVisitor<T> {
-    type Value = One<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("one argument")
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<One<T>, D::Error> {
-        T::deserialize(inner).map(One)
-    }
-}
-
-/// As many arguments as there are elements.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "a plain wrapper")]
-pub struct Spread<T>(pub Vec<T>);
-
-impl<T: Serialize> Serialize for Spread<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_spread(&self.0, serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spread<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(SPREAD, SpreadVisitor(PhantomData))
-    }
-}
-
-struct SpreadVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for SpreadVisitor<T> {
-    type Value = Spread<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("arguments")
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Spread<T>, D::Error> {
-        Vec::deserialize(inner).map(Spread)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Spread<T>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Spread(items))
-    }
-}
-
-fn serialize_spread<T: Serialize, S: Serializer>(
-    items: &[T],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut tuple = serializer.serialize_tuple(items.len())?;
-    for item in items {
-        tuple.serialize_element(item)?;
-    }
-    tuple.end()
-}
-
-/// Names of newtype structs that tell our serializer and deserializer apart what is meant; to
-/// every other one they are transparent.
-pub(crate) const ONE: &str = "$socketio_parser::One";
-pub(crate) const SPREAD: &str = "$socketio_parser::Spread";

@@ -7,7 +7,7 @@
 use indexmap::IndexMap;
 
 use crate::Value;
-use crate::args::Repr;
+use crate::args::repr::Repr;
 use crate::json::tokens::{Token, Tokens};
 #[cfg(feature = "msgpack")]
 use crate::msgpack;

@@ -3,6 +3,7 @@
 //! `tokens` is what JSON is, `scan` validates a packet, `reassembly` waits for its attachments; `ser`
 //! and `writer` are the way out.
 
+pub(crate) mod placeholder;
 pub(crate) mod reassembly;
 pub(crate) mod scan;
 pub(crate) mod ser;

@@ -8,7 +8,7 @@ use std::mem;
 
 use bytes::Bytes;
 
-use crate::args::Repr;
+use crate::args::repr::Repr;
 use crate::binary::push;
 use crate::{Args, DecodeError, Decoded, Limits};
 

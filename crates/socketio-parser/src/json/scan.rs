@@ -8,13 +8,12 @@
 //! limit of their own. Objects are looked at only where they can be placeholders.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use crate::check::{First, Payload, Shape};
+use crate::json::placeholder::{Placeholders, plain_placeholder};
 use crate::json::text::{Text, plain_len};
-use crate::json::tokens::{JsonError, Token, Tokens};
+use crate::json::tokens::{Token, Tokens};
 use crate::number::number_to_text;
-use crate::packet::split_digits;
 use crate::{Args, DecodeError, Limits};
 
 /// What the pass found.
@@ -234,128 +233,5 @@ fn plain_string(text: &str) -> Option<&str> {
     contents.get(..len).filter(|_| contents.as_bytes().get(len) == Some(&b'"'))
 }
 
-/// The number of the placeholder that `text` begins with, and its length in bytes, if it is spelled
-/// as all clients do.
-pub(crate) fn plain_placeholder(text: &str) -> Option<(usize, usize)> {
-    let number = text.strip_prefix(r#"{"_placeholder":true,"num":"#)?;
-    let (digits, rest) = split_digits(number);
-    // RFC 8259 6
-    let has_leading_zero = digits.len() > 1 && digits.starts_with('0');
-    if has_leading_zero || !rest.starts_with('}') {
-        return None;
-    }
-    Some((digits.parse().ok()?, text.len() - rest.len() + 1))
-}
-
-/// Checks every `{"_placeholder":true,"num":N}` of a binary packet.
-///
-/// As the reference does, an object counts as a placeholder by the value `true` of that key alone,
-/// whatever else it holds; of a key given twice the last one counts. No attachment is named twice,
-/// which no client does: whoever passes the arguments on would send it that often.
-// Socket.IO v5: binary packets
-#[derive(Debug)]
-struct Placeholders {
-    attachments: usize,
-    named: Named,
-    /// The open objects.
-    open: Vec<Mark>,
-    /// What the value that follows belongs to.
-    member: Member,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    flag: bool,
-    num: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Member {
-    Flag,
-    Num,
-    Other,
-}
-
-impl Placeholders {
-    const fn new(attachments: usize) -> Self {
-        let named = Named { first: 0, rest: BTreeSet::new() };
-        Self { attachments, named, open: Vec::new(), member: Member::Other }
-    }
-
-    /// A placeholder points to this attachment.
-    #[inline]
-    fn name(&mut self, num: usize) -> Result<(), DecodeError> {
-        if num >= self.attachments {
-            return Err(DecodeError::InvalidPlaceholder);
-        }
-        if !self.named.insert(num) {
-            return Err(DecodeError::RepeatedPlaceholder);
-        }
-        Ok(())
-    }
-
-    fn on_token(&mut self, token: Token<'_>) -> Result<(), DecodeError> {
-        match (self.member, self.open.last_mut()) {
-            (Member::Flag, Some(mark)) => mark.flag = token == Token::Bool(true),
-            (Member::Num, Some(mark)) => {
-                mark.num = match token {
-                    Token::Number(digits) => digits.parse().ok(),
-                    _ => None,
-                };
-            }
-            _ => {}
-        }
-        self.member = Member::Other;
-        match token {
-            Token::Key(key) => {
-                self.member = match &*key.unescape() {
-                    PLACEHOLDER => Member::Flag,
-                    NUM => Member::Num,
-                    _ => Member::Other,
-                };
-            }
-            Token::BeginObject => self.open.push(Mark { flag: false, num: None }),
-            Token::EndObject => {
-                if let Some(Mark { flag: true, num }) = self.open.pop() {
-                    return self.name(num.unwrap_or(usize::MAX));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// The attachments that were named; a packet seldom has more than a few.
-#[derive(Debug)]
-struct Named {
-    /// A bit each.
-    first: u64,
-    rest: BTreeSet<usize>,
-}
-
-impl Named {
-    /// False: it was named before.
-    fn insert(&mut self, num: usize) -> bool {
-        if num >= u64::BITS as usize {
-            return self.rest.insert(num);
-        }
-        let bit = 1 << num;
-        let is_new = self.first & bit == 0;
-        self.first |= bit;
-        is_new
-    }
-}
-
-/// Where the element at the beginning of `text` ends. The text has passed the validating pass.
-pub(crate) fn element_end(text: &str) -> Result<usize, JsonError> {
-    let mut tokens = Tokens::of_valid(text);
-    tokens.skip()?;
-    Ok(tokens.position())
-}
-
 /// How deep a placeholder lies at least: in the array of the arguments.
 const PLACEHOLDER_DEPTH: usize = 2;
-
-pub(crate) const PLACEHOLDER: &str = "_placeholder";
-pub(crate) const NUM: &str = "num";

@@ -13,10 +13,7 @@ use crate::EncodeError;
 use crate::args::count::Separate;
 use crate::binary::{attachment, push};
 use crate::json::text::{write_escaped, write_string};
-
-/// Arrays and objects inside each other: twice what the decoder lets in by default, so that
-/// whatever was received can be sent on with something around it.
-pub(crate) const MAX_DEPTH: usize = 1_024;
+use crate::limits::MAX_SENT_DEPTH;
 
 /// Appends values to `out` and `attachments`.
 #[derive(Debug)]
@@ -54,7 +51,7 @@ impl<'a> Serializer<'a> {
     }
 
     fn open(&mut self, bracket: &str) -> Result<(), EncodeError> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_SENT_DEPTH {
             return Err(EncodeError::TooDeep);
         }
         self.depth += 1;

@@ -16,7 +16,7 @@ use crate::args::count::Arguments;
 use crate::json::ser::Serializer;
 use crate::json::text::write_string;
 use crate::value::build::read_back;
-use crate::{EncodeError, Encoded, PacketType, Value};
+use crate::{Args, EncodeError, Encoded, PacketType, Value};
 
 /// A packet whose head is not written yet.
 #[derive(Debug)]
@@ -118,6 +118,19 @@ impl Draft {
     /// The payload as a value, for parsers that write none themselves.
     pub(crate) fn into_value(mut self) -> Result<Value, EncodeError> {
         read_back(self.buffer.split_off(self.json), &self.attachments)
+    }
+}
+
+impl Args<'_> {
+    /// What a client would receive if these arguments were sent to it.
+    ///
+    /// # Errors
+    /// What the arguments' `Serialize` says, or that they are nested too deep.
+    pub fn from_serialize<T: Serialize + ?Sized>(args: &T) -> Result<Self, EncodeError> {
+        match Draft::ack(0, "/", args)?.into_value()? {
+            Value::Array(values) => Ok(Self::from_values(*values)),
+            _ => Ok(Self::from_values(Vec::new())),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::args::Repr;
+use crate::args::repr::Repr;
 use crate::check::{First, Payload, Shape};
 use crate::json::scan::Json;
 use crate::json::tokens;

@@ -8,8 +8,9 @@ use rmp::encode::{
 use serde::ser::{self, Serialize};
 
 use crate::args::count::Separate;
-use crate::json::ser::{MAX_DEPTH, is_raw};
+use crate::json::ser::is_raw;
 use crate::json::tokens;
+use crate::limits::MAX_SENT_DEPTH;
 use crate::msgpack::tokens::{Token, Tokens};
 use crate::value::build::build;
 use crate::{EncodeError, Value};
@@ -59,7 +60,7 @@ impl<'a> Serializer<'a> {
     }
 
     fn enter(&mut self) -> Result<(), EncodeError> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_SENT_DEPTH {
             return Err(EncodeError::TooDeep);
         }
         self.depth += 1;
@@ -420,7 +421,7 @@ impl ser::SerializeMap for Compound<'_, '_> {
 /// The value of JSON text that serde_json hands out as it is.
 fn from_json<T: Serialize + ?Sized>(text: &T) -> Result<Value, EncodeError> {
     let text = crate::to_value(text)?;
-    let mut tokens = tokens::Tokens::new(text.as_str().unwrap_or_default(), MAX_DEPTH);
+    let mut tokens = tokens::Tokens::new(text.as_str().unwrap_or_default(), MAX_SENT_DEPTH);
     build(&mut tokens, &[]).map_err(|_| ser::Error::custom("JSON text is not JSON"))
 }
 

@@ -5,9 +5,10 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::json::scan::{NUM, PLACEHOLDER};
+use crate::json::placeholder::{NUM, PLACEHOLDER};
 use crate::json::ser::Serializer;
 use crate::json::tokens::{JsonError, Token, Tokens};
+use crate::limits::MAX_SENT_DEPTH;
 use crate::{ArgsError, EncodeError, Value};
 
 /// Makes a [`Value`] of anything that can be sent.
@@ -25,7 +26,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, EncodeError> 
 pub(crate) fn read_back(json: Vec<u8>, attachments: &[Bytes]) -> Result<Value, EncodeError> {
     // Only text written by a foreign `RawValue` can be unacceptable here.
     let json = String::from_utf8(json).map_err(|error| unwritable(&error))?;
-    let mut tokens = Tokens::new(&json, crate::json::ser::MAX_DEPTH + 1);
+    let mut tokens = Tokens::new(&json, MAX_SENT_DEPTH + 1);
     build(&mut tokens, attachments).map_err(|error| match error {
         JsonError::TooDeep { .. } => EncodeError::TooDeep,
         JsonError::Syntax { reason, .. } => unwritable(&reason),
