@@ -14,7 +14,7 @@
 //! pointer to it; nothing is copied per receiver until it is written. A compressed form is made when
 //! the first receiver with the extension is written to, see [`Deflated`].
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -25,11 +25,13 @@ use crate::websocket::frame::{self, Opcode};
 
 mod backlog;
 mod deflated;
+mod forms;
 
 pub use backlog::Backlog;
-pub use deflated::Deflated;
+pub use forms::Deflated;
 
-use deflated::Forms;
+use backlog::Counted;
+use forms::Forms;
 
 /// Bytes that must be free in front of the text given to [`Outgoing::message`]: the longest
 /// WebSocket header of a server and the packet type.
@@ -48,8 +50,7 @@ struct Inner {
     compress: bool,
     /// The compressed forms.
     deflated: Forms,
-    /// Where the packet is counted, if it is.
-    backlog: OnceLock<Backlog>,
+    backlog: Counted,
 }
 
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         guard::assert_no_lock();
-        self.leave_backlog();
+        self.backlog.leave(|| self.size());
         // Bytes may have an owner (`Bytes::from_owner`), whose destructor is code of the user.
         if !self.attachments.is_empty() {
             guard::let_go_each(std::mem::take(&mut self.attachments));
@@ -173,7 +174,7 @@ impl Outgoing {
             when_full: None,
             compress: true,
             deflated: Forms::default(),
-            backlog: OnceLock::new(),
+            backlog: Counted::default(),
         }))
     }
 
@@ -240,6 +241,13 @@ impl Outgoing {
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.size()
+    }
+
+    /// Counts the packet in a backlog, unless it is counted already. True: it was not.
+    ///
+    /// Packets that are written at once need not be counted; so most touch nothing shared.
+    pub fn count_in(&self, backlog: &Backlog) -> bool {
+        self.0.backlog.enter(backlog, || self.size())
     }
 
     /// The Engine.IO packets, in order: the head, then the attachments.

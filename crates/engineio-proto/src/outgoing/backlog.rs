@@ -1,14 +1,12 @@
 //! How much memory the packets take that wait somewhere, each counted once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-use super::{Inner, Outgoing};
+use std::sync::{Arc, OnceLock};
 
 /// The bytes of packets that wait, each counted once in however many queues it is: what the queues
 /// of a server keep in memory. A handle, cheap to clone.
 ///
-/// A packet is counted from [`Outgoing::count_in`] until its last queue lets go of it.
+/// A packet is counted from [`Outgoing::count_in`](crate::Outgoing::count_in) until its last queue lets go of it.
 #[derive(Clone, Debug, Default)]
 pub struct Backlog(Arc<AtomicUsize>);
 
@@ -20,26 +18,26 @@ impl Backlog {
     }
 }
 
-impl Outgoing {
-    /// Counts the packet in a backlog, unless it is counted already. True: it was not.
-    ///
-    /// Packets that are written at once need not be counted; so most touch nothing shared.
-    pub fn count_in(&self, backlog: &Backlog) -> bool {
+/// Where a packet is counted, if it is.
+#[derive(Debug, Default)]
+pub(super) struct Counted(OnceLock<Backlog>);
+
+impl Counted {
+    /// Counts a packet of this size, unless it is counted already. True: it was not.
+    pub(super) fn enter(&self, backlog: &Backlog, size: impl Fn() -> usize) -> bool {
         let mut is_new = false;
-        self.0.backlog.get_or_init(|| {
+        self.0.get_or_init(|| {
             is_new = true;
-            backlog.0.fetch_add(self.size(), Relaxed);
+            backlog.0.fetch_add(size(), Relaxed);
             backlog.clone()
         });
         is_new
     }
-}
 
-impl Inner {
-    /// It is counted no more.
-    pub(super) fn leave_backlog(&self) {
-        if let Some(backlog) = self.backlog.get() {
-            backlog.0.fetch_sub(self.size(), Relaxed);
+    /// The packet, of the same size as before, is counted no more.
+    pub(super) fn leave(&self, size: impl Fn() -> usize) {
+        if let Some(backlog) = self.0.get() {
+            backlog.0.fetch_sub(size(), Relaxed);
         }
     }
 }
@@ -47,7 +45,7 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PacketType;
+    use crate::{Outgoing, PacketType};
 
     #[test]
     fn a_packet_counts_once_and_until_its_last_queue_lets_go() {

@@ -1,61 +1,14 @@
-//! The compressed wire form of a packet.
+//! How the compressed wire forms of a packet are made.
 //!
 //! Where messages are compressed each by itself, one form serves all receivers with the same window: it
 //! is made by the first of them that is written to, and kept with the packet. Where a connection has
 //! a context of its own, its form of the packet is another packet, of frames only.
 
-use std::sync::OnceLock;
-
+use super::forms::Deflated;
 use super::{Head, Outgoing, Part};
 use crate::packet::{PacketType, Protocol};
 use crate::websocket::deflate::{self, Deflater, Deflation, WindowBits};
 use crate::websocket::frame::{self, Opcode};
-
-/// The WebSocket frames of a packet, of which one at least is compressed.
-#[derive(Debug)]
-pub struct Deflated {
-    /// By part; one that does not get smaller, or is small, goes as it is.
-    frames: Box<[Option<Vec<u8>>]>,
-    len: usize,
-}
-
-/// The compressed forms of a packet that were asked for, in a chain: nearly always one. There are at
-/// most as many as protocols times windows (14), each smaller than the packet.
-#[derive(Debug, Default)]
-pub(super) struct Forms(OnceLock<Box<Form>>);
-
-#[derive(Debug)]
-struct Form {
-    protocol: Protocol,
-    window: WindowBits,
-    /// `None`: it does not get smaller.
-    deflated: Option<Deflated>,
-    next: OnceLock<Box<Self>>,
-}
-
-impl Deflated {
-    /// The number of bytes of all frames.
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a packet is never empty")]
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The frame of a part, if it is compressed; by its place in [`Outgoing::parts`].
-    #[must_use]
-    pub fn frame(&self, part: usize) -> Option<&[u8]> {
-        self.frames.get(part)?.as_deref()
-    }
-
-    /// The whole if it is one frame.
-    #[must_use]
-    pub fn ready_frame(&self) -> Option<&[u8]> {
-        match &*self.frames {
-            [Some(frame)] => Some(frame),
-            _ => None,
-        }
-    }
-}
 
 impl Outgoing {
     /// Whether some of the packet is to be compressed.
@@ -82,19 +35,7 @@ impl Outgoing {
         let is_text = matches!(self.0.head, Head::Text { .. }) && self.0.attachments.is_empty();
         // a text alone is the same in both protocols
         let protocol = if is_text { Protocol::V4 } else { protocol };
-        let mut slot = &self.0.deflated.0;
-        loop {
-            // Who comes second for a place waits, and goes on if it became that of another form: so
-            // no form is made twice.
-            let form = slot.get_or_init(|| {
-                let deflated = self.deflate(protocol, deflation, window);
-                Box::new(Form { protocol, window, deflated, next: OnceLock::new() })
-            });
-            if form.protocol == protocol && form.window == window {
-                return form.deflated.as_ref();
-            }
-            slot = &form.next;
-        }
+        self.0.deflated.get_or_make(protocol, window, || self.deflate(protocol, deflation, window))
     }
 
     fn deflate(
