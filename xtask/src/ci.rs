@@ -6,6 +6,7 @@ use crate::checks;
 use crate::command::{Result, cargo, program, root, run};
 use crate::fuzz;
 use crate::items::items;
+use crate::publish;
 use crate::report::Report;
 use crate::setup::Browser;
 use crate::structure::structure;
@@ -38,6 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     });
     report.check("features", checks::features);
     report.check("dependencies", dependencies);
+    report.check("publish", || publish::check().map(drop));
     report.check("fuzz", fuzz::quick);
     test(&mut report, browser);
     Ok(report.finish())

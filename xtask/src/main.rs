@@ -27,6 +27,7 @@ mod instructions;
 mod items;
 mod mutants;
 mod proxies;
+mod publish;
 mod report;
 mod setup;
 mod soak;
@@ -68,6 +69,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "cluster" => cluster::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
+        "publish" => publish::command(rest),
         "fuzz" => fuzz::command(rest),
         "circles" => structure::command(rest),
         "test" => test::command(rest),
@@ -114,6 +116,8 @@ cargo xtask COMMAND [ARGUMENTS]
                            fuzzer makes up; --quick: ten seconds each, --secs N, --replay: the
                            seeds only
   circles [CRATE..]        the files of each library that import each other in a loop
+  publish --dry-run        packs the libraries, looks into them, and builds a fresh application against
+                           them; without --dry-run they are published
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later

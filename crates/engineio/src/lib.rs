@@ -35,6 +35,8 @@
 //! `service` → `driver`, with `transport` → [`Application`]; and back: [`Socket`] → `outbox` →
 //! socket or parked poll. The rules of the protocol are in the crate `engineio-proto`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod application;
 mod close;
 mod driver;

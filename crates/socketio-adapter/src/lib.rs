@@ -10,6 +10,8 @@
 //! - [`SocketId`], [`Room`]: names, cheap to clone; [`IntoRooms`] is what takes one or several.
 //! - [`Completion`]: what a join or a leave returns.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod adapter;
 mod answers;
 mod cluster;

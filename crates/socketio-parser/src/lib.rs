@@ -23,6 +23,8 @@
 //! many arguments as they have elements, `()` and a unit struct are none, everything else is one.
 //! [`One`] makes exactly one argument of anything, [`Spread`] as many as a `Vec` has elements.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod args;
 mod binary;
 mod check;

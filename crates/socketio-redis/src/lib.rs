@@ -45,7 +45,7 @@
 //! # At the end
 //!
 //! `Server::close` gives the subscriptions back, so that the other nodes do not wait for this one. What
-//! handlers still had to tell them is in the queue: await [`RedisAdapter::flush`] after it, within a
+//! handlers still had to tell them is in the queue: await [`RedisAdapter::flushed`] after it, within a
 //! bound, as Redis may be away.
 //!
 //! # Redis Cluster
@@ -78,6 +78,8 @@
 //! TLS: `rediss://`, with the feature `tls`. The certificates of the operating system are trusted, or
 //! those of `Builder::certificates`. What is published goes out a little later then, in the turn of
 //! a task of its own. It is tested with one server, not with a cluster or sentinels.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapter;
 mod bus;

@@ -29,6 +29,8 @@
 //! [`all_limits`] is the table of what is bounded, and what happens then. [`from_node`] lists the
 //! API of Socket.IO for Node with its counterparts here.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client;
 mod cluster;
 mod connection;
@@ -93,3 +95,8 @@ pub mod all_limits {}
 
 #[doc = include_str!("docs/from-node.md")]
 pub mod from_node {}
+
+/// The program of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
