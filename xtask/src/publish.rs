@@ -247,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    fn package(name: &str, dependencies: Value) -> Package {
+    fn package(name: &str, dependencies: &Value) -> Package {
         Package {
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
@@ -263,7 +263,7 @@ mod tests {
     fn needing(name: &str, others: &[&str]) -> Package {
         let dependencies =
             others.iter().map(|other| json!({ "name": other, "path": "/", "kind": null }));
-        package(name, dependencies.collect())
+        package(name, &dependencies.collect())
     }
 
     #[test]
@@ -279,8 +279,8 @@ mod tests {
 
     #[test]
     fn a_manifest_that_lacks_something() {
-        assert_eq!(package("a", json!([])).complaints(), [] as [&str; 0]);
-        let mut bare = package("a", json!([]));
+        assert_eq!(package("a", &json!([])).complaints(), [] as [&str; 0]);
+        let mut bare = package("a", &json!([]));
         bare.manifest["keywords"] = json!([]);
         bare.manifest["description"] = Value::Null;
         assert_eq!(
@@ -288,9 +288,9 @@ mod tests {
             ["a: the manifest has no `description`", "a: the manifest needs one to five keywords"]
         );
         let dev = |req: &str| json!([{ "name": "b", "path": "/", "kind": "dev", "req": req }]);
-        assert_eq!(package("a", dev("*")).complaints(), [] as [&str; 0]);
+        assert_eq!(package("a", &dev("*")).complaints(), [] as [&str; 0]);
         assert_eq!(
-            package("a", dev("^1.0")).complaints(),
+            package("a", &dev("^1.0")).complaints(),
             ["a: the dependency for tests `b` names a version: give its path alone"]
         );
     }

@@ -13,7 +13,7 @@ use socketio_parser::Parser;
 
 use crate::error::BuildError;
 use crate::limits::Limits;
-use crate::server::client_files::ClientFiles;
+use crate::server::client_files::{ClientFiles, Files};
 use crate::server::{Parts, Server};
 
 /// The options of a [`Server`], each with its default; errors are found by [`Builder::build`].
@@ -394,6 +394,12 @@ impl Builder {
             );
         }
         let files = files.load().map_err(BuildError::ClientFiles)?;
+        if files.as_ref().is_some_and(Files::is_missing) {
+            log!(warn:
+                "the client's files are not in this build: pages get no script from here; give a \
+                 directory (`ClientFiles::dir`) or turn them off (`serve_client(false)`)"
+            );
+        }
         let local = || -> Arc<dyn AdapterFactory> {
             Arc::new(LocalAdapterFactory::default().max_rooms_per_socket(limits.max_rooms))
         };

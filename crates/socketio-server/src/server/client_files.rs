@@ -136,6 +136,11 @@ impl Files {
         Self { etag: etag(version), etag_gzip, files, is_missing: false }
     }
 
+    /// Whether they were not there when the crate that embeds them was built.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.is_missing
+    }
+
     /// The answer to a request for one of the files.
     // Node: server.serveClient; exact names, GET and HEAD only
     pub(crate) fn answer(&self, request: &Parts, name: &str) -> Option<Response<Bytes>> {

@@ -18,6 +18,7 @@ mod hosts;
 mod hyper;
 mod kept;
 mod limits;
+mod lines;
 mod locks;
 #[cfg(feature = "metrics")]
 mod metrics;
