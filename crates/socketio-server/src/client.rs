@@ -22,8 +22,9 @@ struct Inner {
     conn: engineio::Socket,
     revision: Revision,
     state: Mutex<State>,
-    /// There are commands: for the task, which asks each turn. Set under the lock.
-    has_commands: AtomicBool,
+    /// The server disconnected a socket: the task, which asks each turn, ends those whose gate is
+    /// closed. Set after the gate was closed, and never missed, as the task is woken after that.
+    has_gone: AtomicBool,
     /// There is a deadline: for the task, which asks each turn. Set under the lock.
     has_ack_deadline: AtomicBool,
     /// Bytes of what it wanted to join its namespaces with.
@@ -33,17 +34,8 @@ struct Inner {
 struct State {
     /// The connected sockets, in order of joining: one per namespace.
     sockets: Vec<Socket>,
-    /// What the connection's task is to do. Bounded by its senders: once per socket. `None`: it
-    /// ended, and would not do it any more.
-    commands: Option<Vec<Command>>,
     /// The nearest time at which an acknowledgement is given up.
     ack_deadline: Option<Instant>,
-}
-
-/// An order to the connection's task.
-pub(crate) enum Command {
-    /// The server disconnected the socket; its listeners are to be told.
-    Disconnected(Socket),
 }
 
 impl Client {
@@ -51,12 +43,8 @@ impl Client {
         Self(Arc::new(Inner {
             conn,
             revision,
-            state: Mutex::new(State {
-                sockets: Vec::new(),
-                commands: Some(Vec::new()),
-                ack_deadline: None,
-            }),
-            has_commands: AtomicBool::new(false),
+            state: Mutex::new(State { sockets: Vec::new(), ack_deadline: None }),
+            has_gone: AtomicBool::new(false),
             has_ack_deadline: AtomicBool::new(false),
             kept_bytes: AtomicUsize::new(0),
         }))
@@ -129,31 +117,21 @@ impl Client {
         gone.is_some()
     }
 
-    pub(crate) fn command(&self, command: Command) {
-        match &mut self.state().commands {
-            Some(commands) => {
-                commands.push(command);
-                self.0.has_commands.store(true, Ordering::Release);
-            }
-            None => return,
-        }
+    /// A socket's gate was closed by the server: the task is to end the socket.
+    pub(crate) fn socket_has_gone(&self) {
+        self.0.has_gone.store(true, Ordering::Release);
         self.0.conn.wake();
     }
 
-    /// Whether there is something to do. Who commands after this look wakes the task after that.
-    pub(crate) fn has_commands(&self) -> bool {
-        self.0.has_commands.load(Ordering::Acquire)
+    /// Whether there may be sockets that the server disconnected, once for each time.
+    pub(crate) fn take_has_gone(&self) -> bool {
+        // most often not, which is to cost a look
+        self.0.has_gone.load(Ordering::Relaxed) && self.0.has_gone.swap(false, Ordering::Acquire)
     }
 
-    pub(crate) fn take_commands(&self) -> Vec<Command> {
-        let mut state = self.state();
-        self.0.has_commands.store(false, Ordering::Relaxed);
-        state.commands.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// The last commands; there will be no more.
-    pub(crate) fn last_commands(&self) -> Vec<Command> {
-        self.state().commands.take().unwrap_or_default()
+    /// The sockets that the server disconnected and that are still to be ended.
+    pub(crate) fn gone(&self) -> Vec<Socket> {
+        self.state().sockets.iter().filter(|socket| !socket.gate().is_open()).cloned().collect()
     }
 
     /// Has the task look at the acknowledgements at this time.

@@ -20,17 +20,14 @@ use crate::events::context::{Cause, EventContext};
 use crate::limits::Limit;
 use crate::namespace::Namespace;
 use crate::namespace::registry::{Found, Maker};
-use crate::reason::DisconnectReason;
 use crate::socket::handshake::{Credentials, Wish};
 use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 
 impl Connection {
     pub(super) fn on_connect(&mut self, nsp: &str, wish: Wish<'_>, cx: &mut Context<'_>) {
-        // The server disconnected it, and its client was quicker than the command to us.
-        if let Some(gone) = self.client.socket(nsp).filter(|socket| !socket.is_connected()) {
-            self.end_socket(&gone, DisconnectReason::SERVER_NAMESPACE, cx);
-        }
+        // the client may be quicker than the mark that the server has disconnected it
+        self.end_gone(cx);
         let known = self.client.socket(nsp).is_some()
             || self.unjoined.as_ref().is_some_and(|unjoined| unjoined.is_on_its_way(nsp));
         if known {

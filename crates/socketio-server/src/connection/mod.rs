@@ -33,7 +33,7 @@ use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
 use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
 
-use crate::client::{Client, Command};
+use crate::client::Client;
 use crate::error::{BoxError, ConnectError};
 use crate::events::context::{Cause, EventContext};
 use crate::events::handler::{Outcome, Pending, SharedHandler};
@@ -428,14 +428,11 @@ impl Connection {
         self.call_all(socket.listeners(event), &mut context, cx);
     }
 
-    fn obey(&mut self, commands: Vec<Command>, cx: &mut Context<'_>) {
-        for command in commands {
-            match command {
-                Command::Disconnected(socket) => {
-                    self.end_socket(&socket, DisconnectReason::SERVER_NAMESPACE, cx);
-                    guard::let_go(socket);
-                }
-            }
+    /// Ends the sockets that the server disconnected, whose gates are closed.
+    fn end_gone(&mut self, cx: &mut Context<'_>) {
+        for socket in self.client.gone() {
+            self.end_socket(&socket, DisconnectReason::SERVER_NAMESPACE, cx);
+            guard::let_go(socket);
         }
     }
 }
@@ -476,8 +473,8 @@ impl Application for Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {
-        if self.client.has_commands() {
-            self.obey(self.client.take_commands(), cx);
+        if self.client.take_has_gone() {
+            self.end_gone(cx);
         }
         self.poll_joining(cx);
         while let Some(finished) = self.running.poll_next(cx) {
@@ -528,7 +525,7 @@ impl Application for Connection {
         self.connect_by = None;
         self.joining = Futures::new();
         // what the server disconnected before the end has its own reason
-        self.obey(self.client.take_commands(), cx);
+        self.end_gone(cx);
         self.unjoined.get_or_insert_default().parting = Some(parting);
         for socket in self.client.sockets() {
             self.part_with(&socket, cx);
@@ -541,7 +538,7 @@ impl Application for Connection {
     fn on_close(&mut self, reason: CloseReason, detail: Option<CloseDetail>, cx: &mut Context<'_>) {
         self.ended = true;
         // what the server disconnected before the end has its own reason
-        self.obey(self.client.last_commands(), cx);
+        self.end_gone(cx);
         let reason = DisconnectReason::engine(reason, detail);
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);

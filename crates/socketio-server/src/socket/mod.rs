@@ -20,7 +20,7 @@ use socketio_adapter::{
 };
 use socketio_parser::{Encoded, Value};
 
-use crate::client::{Client, Command};
+use crate::client::Client;
 use crate::emit::broadcast::{BroadcastOperator, SocketOperator};
 use crate::emit::with_ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::error::{BoxError, EmitError};
@@ -309,7 +309,7 @@ impl Socket {
     pub(crate) fn disconnect_namespace(&self) {
         let packet = self.namespace().encode_disconnect(self.0.client.revision());
         if self.conn().close_gate(&self.0.gate, Some(&packet)) {
-            self.0.client.command(Command::Disconnected(self.clone()));
+            self.0.client.socket_has_gone();
         }
     }
 
