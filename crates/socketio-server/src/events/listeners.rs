@@ -16,6 +16,8 @@ pub struct ListenerId(u32);
 pub(crate) struct Listeners {
     list: Vec<Listener>,
     last_id: u32,
+    /// Their emitter is over: nothing is added any more.
+    closed: bool,
 }
 
 struct Listener {
@@ -23,6 +25,13 @@ struct Listener {
     id: ListenerId,
     once: bool,
     handler: SharedHandler,
+}
+
+/// What became of a listener that was to be added.
+pub(crate) struct Added {
+    pub(crate) id: ListenerId,
+    /// The handler, if the list is closed: to be dropped outside of its lock.
+    pub(crate) rejected: Option<SharedHandler>,
 }
 
 /// The handlers of one event; most events have one.
@@ -64,18 +73,18 @@ impl Listeners {
         self.list.is_empty()
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     // Node 2.0: socket.on, socket.once
     pub(crate) fn add(
         &mut self,
         event: Cow<'static, str>,
         once: bool,
         handler: SharedHandler,
-    ) -> ListenerId {
-        let listener = self.listener(event, once, handler);
-        let id = listener.id;
-        self.make_room();
-        self.list.push(listener);
-        id
+    ) -> Added {
+        self.add_at(self.list.len(), event, once, handler)
     }
 
     /// Adds a listener in front of all others.
@@ -84,21 +93,24 @@ impl Listeners {
         event: Cow<'static, str>,
         once: bool,
         handler: SharedHandler,
-    ) -> ListenerId {
-        let listener = self.listener(event, once, handler);
-        let id = listener.id;
-        self.make_room();
-        self.list.insert(0, listener);
-        id
+    ) -> Added {
+        self.add_at(0, event, once, handler)
     }
 
-    fn listener(
+    fn add_at(
         &mut self,
+        at: usize,
         event: Cow<'static, str>,
         once: bool,
         handler: SharedHandler,
-    ) -> Listener {
-        Listener { event, id: self.new_id(), once, handler }
+    ) -> Added {
+        let id = self.new_id();
+        if self.closed {
+            return Added { id, rejected: Some(handler) };
+        }
+        self.make_room();
+        self.list.insert(at, Listener { event, id, once, handler });
+        Added { id, rejected: None }
     }
 
     /// An id that no listener of the list has; those of the first four billion are all new.
@@ -143,6 +155,12 @@ impl Listeners {
         gone.into_iter().map(|listener| listener.handler).collect()
     }
 
+    /// Takes all, and no more after them.
+    pub(crate) fn close(&mut self) -> Vec<SharedHandler> {
+        self.closed = true;
+        self.remove_all(None)
+    }
+
     /// The names that have listeners, in order of first registration.
     // Node 2.0: socket.eventNames
     pub(crate) fn names(&self) -> Vec<String> {
@@ -182,7 +200,7 @@ mod tests {
         let mut listeners = Listeners::default();
         let mut add = |last_id| {
             listeners.last_id = last_id;
-            listeners.add("event".into(), false, erase(|| {}))
+            listeners.add("event".into(), false, erase(|| {})).id
         };
         assert_eq!([0, 1].map(&mut add), [ListenerId(1), ListenerId(2)]);
         assert_eq!([u32::MAX - 1, u32::MAX].map(&mut add), [ListenerId(u32::MAX), ListenerId(0)]);

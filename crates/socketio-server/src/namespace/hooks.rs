@@ -35,18 +35,18 @@ impl Hooks {
 
     pub(crate) fn on<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
         let handler = erase(handler);
-        lock(&self.listeners).add(event.into(), false, handler);
+        let _ = lock(&self.listeners).add(event.into(), false, handler);
     }
 
     pub(crate) fn on_event<M: 'static>(&self, event: Cow<'static, str>, handler: impl Handler<M>) {
         let handler = erase(handler);
-        lock(&self.events).add(event, false, handler);
+        let _ = lock(&self.events).add(event, false, handler);
         self.has_events.store(true, Ordering::Release);
     }
 
     pub(crate) fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
         let handler = erase(handler);
-        lock(&self.unknown).add(UNKNOWN.into(), false, handler);
+        let _ = lock(&self.unknown).add(UNKNOWN.into(), false, handler);
         self.has_unknown.store(true, Ordering::Release);
     }
 

@@ -23,22 +23,28 @@ impl<'a> Extensions<'a> {
     /// Puts a value in; the one of this type that was there is given back.
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
         let value = Arc::new(value);
-        let old = lock(&self.0.extras().extensions).insert(TypeId::of::<T>(), value);
-        self.0.captured();
+        let old = {
+            let mut extras = lock(self.0.extras_or_new());
+            if extras.is_closed() {
+                None
+            } else {
+                extras.extensions.insert(TypeId::of::<T>(), Arc::clone(&value) as _)
+            }
+        };
+        drop(value); // the last, if the socket is over
         value_of(old?)
     }
 
     /// A clone of the value of this type.
     #[must_use]
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let extras = self.0.0.extras.get()?;
-        let shared = lock(&extras.extensions).get(&TypeId::of::<T>()).cloned();
+        let shared = lock(self.0.extras()?).extensions.get(&TypeId::of::<T>()).cloned();
         value_of(shared?)
     }
 
     /// Takes the value of this type out.
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let taken = lock(&self.0.0.extras.get()?.extensions).remove(&TypeId::of::<T>());
+        let taken = lock(self.0.extras()?).extensions.remove(&TypeId::of::<T>());
         value_of(taken?)
     }
 }

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
-use engineio_proto::guard::lock;
+use engineio_proto::guard::{self, lock};
 use socketio_parser::Value;
 
-use super::{ANY, Socket};
+use super::Socket;
+use super::extras::{ANY, Watcher};
 use crate::error::ConnectError;
 use crate::events::handler::{Handler, erase};
-use crate::events::listeners::{Handlers, ListenerId};
+use crate::events::listeners::{Added, Handlers, ListenerId};
 use crate::events::middleware::{IncomingEvent, append, event_middleware};
 
 impl Socket {
@@ -23,9 +24,8 @@ impl Socket {
         handler: impl Handler<M>,
     ) -> ListenerId {
         let (event, handler) = (event.into(), erase(handler));
-        let id = lock(&self.0.listeners).add(event, false, handler);
-        self.captured();
-        id
+        let added = lock(&self.0.listeners).add(event, false, handler);
+        id_of(added)
     }
 
     /// Adds a listener that is removed before it runs.
@@ -36,9 +36,8 @@ impl Socket {
         handler: impl Handler<M>,
     ) -> ListenerId {
         let (event, handler) = (event.into(), erase(handler));
-        let id = lock(&self.0.listeners).add(event, true, handler);
-        self.captured();
-        id
+        let added = lock(&self.0.listeners).add(event, true, handler);
+        id_of(added)
     }
 
     /// Adds a listener in front of those that are there.
@@ -48,9 +47,8 @@ impl Socket {
         handler: impl Handler<M>,
     ) -> ListenerId {
         let (event, handler) = (event.into(), erase(handler));
-        let id = lock(&self.0.listeners).prepend(event, false, handler);
-        self.captured();
-        id
+        let added = lock(&self.0.listeners).prepend(event, false, handler);
+        id_of(added)
     }
 
     /// Adds a listener in front of those that are there; it is removed before it runs.
@@ -60,9 +58,8 @@ impl Socket {
         handler: impl Handler<M>,
     ) -> ListenerId {
         let (event, handler) = (event.into(), erase(handler));
-        let id = lock(&self.0.listeners).prepend(event, true, handler);
-        self.captured();
-        id
+        let added = lock(&self.0.listeners).prepend(event, true, handler);
+        id_of(added)
     }
 
     /// Adds a listener for all events that the client sends; it runs before those of the event.
@@ -70,15 +67,13 @@ impl Socket {
     // Node: catch-all listeners, as 4.x
     pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         let handler = erase(handler);
-        let id = lock(&self.extras().any).add(ANY.into(), false, handler);
-        self.captured();
-        id
+        let added = lock(self.extras_or_new()).any.add(ANY.into(), false, handler);
+        id_of(added)
     }
 
     /// Removes a listener that [`Socket::on_any`] added. False: there is none of that id.
     pub fn off_any(&self, id: ListenerId) -> bool {
-        let Some(extras) = self.0.extras.get() else { return false };
-        let gone = lock(&extras.any).remove(ANY, id);
+        let gone = self.extras().and_then(|extras| lock(extras).any.remove(ANY, id));
         gone.is_some()
     }
 
@@ -87,14 +82,16 @@ impl Socket {
     /// all receivers.
     // Node: catch-all listeners for outgoing packets, as 4.x
     pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
-        let watcher = Arc::new(f);
-        lock(&self.extras().outgoing).push(watcher);
-        self.captured();
+        let watcher: Watcher = Arc::new(f);
+        let mut extras = lock(self.extras_or_new());
+        if !extras.is_closed() {
+            extras.outgoing.push(Arc::clone(&watcher));
+        }
     }
 
     /// Removes all functions that [`Socket::on_any_outgoing`] added.
     pub fn remove_all_outgoing(&self) {
-        let gone = self.0.extras.get().map(|extras| std::mem::take(&mut *lock(&extras.outgoing)));
+        let gone = self.extras().map(|extras| std::mem::take(&mut lock(extras).outgoing));
         drop(gone);
     }
 
@@ -167,8 +164,10 @@ impl Socket {
         E: Into<ConnectError>,
     {
         let middleware = event_middleware(middleware);
-        append(&mut *lock(&self.extras().middleware), middleware);
-        self.captured();
+        let mut extras = lock(self.extras_or_new());
+        if !extras.is_closed() {
+            append(&mut extras.middleware, Arc::clone(&middleware));
+        }
     }
 
     /// The handlers of one of the library's own events.
@@ -182,8 +181,8 @@ impl Socket {
     /// all sockets of the namespace have; without any of its own, those of such events.
     pub(crate) fn event_listeners(&self, event: &str) -> Handlers {
         let mut found = Handlers::default();
-        if let Some(extras) = self.0.extras.get() {
-            lock(&extras.any).find(ANY, &mut found);
+        if let Some(extras) = self.extras() {
+            lock(extras).any.find(ANY, &mut found);
         }
         let catch_all = found.len();
         lock(&self.0.listeners).find(event, &mut found);
@@ -193,4 +192,12 @@ impl Socket {
         }
         found
     }
+}
+
+/// The id of a listener; a handler that came too late is let go of.
+fn id_of(Added { id, rejected }: Added) -> ListenerId {
+    if rejected.is_some() {
+        guard::let_go(rejected);
+    }
+    id
 }

@@ -1,12 +1,13 @@
 //! The API's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
 mod extensions;
+mod extras;
 pub(crate) mod handshake;
 mod leaving;
 mod listening;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use crate::limits::Limit;
 use crate::namespace::Namespace;
 use crate::socket::handshake::{Credentials, Handshake};
 
-use extensions::Values;
+use extras::Extras;
 
 pub use extensions::Extensions;
 pub(crate) use leaving::Leaving;
@@ -54,32 +55,13 @@ struct Inner {
     /// On the heap: most clients have none.
     credentials: Option<Arc<Credentials>>,
     listeners: Mutex<Listeners>,
-    /// What handlers captured was dropped: nothing is captured any more.
-    cleared: AtomicBool,
     /// How far the socket has left while the others still reach it, see [`Leaving`].
     leaving: AtomicU8,
     acks: Mutex<Acks>,
     /// The rooms to be joined when the socket is let in; `None` from then on.
     early_rooms: Mutex<Option<Vec<Room>>>,
-    extras: OnceLock<Box<Extras>>,
+    extras: OnceLock<Box<Mutex<Extras>>>,
 }
-
-/// What few sockets have: made when the first of it is used.
-#[derive(Default)]
-struct Extras {
-    /// Catch-all listeners.
-    any: Mutex<Listeners>,
-    outgoing: Mutex<Vec<Watcher>>,
-    middleware: Mutex<Option<Chain<EventMiddleware>>>,
-    data: Mutex<Option<Box<Value>>>,
-    extensions: Mutex<Values>,
-}
-
-/// Sees what is emitted to a socket.
-type Watcher = Arc<dyn Fn(&str, &[Value]) + Send + Sync>;
-
-/// The name under which catch-all listeners are kept.
-const ANY: &str = "*";
 
 impl Socket {
     pub(crate) fn new(
@@ -96,7 +78,6 @@ impl Socket {
             gate: Gate::new(),
             credentials,
             listeners: Mutex::default(),
-            cleared: AtomicBool::new(false),
             leaving: AtomicU8::new(0),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
@@ -140,8 +121,8 @@ impl Socket {
         args: &T,
     ) -> Result<Outgoing, EmitError> {
         let packet = self.namespace().encode_event(id, event, args)?;
-        let Some(extras) = self.0.extras.get() else { return Ok(packet) };
-        let watchers = lock(&extras.outgoing).clone();
+        let Some(extras) = self.extras() else { return Ok(packet) };
+        let watchers = lock(extras).outgoing.clone();
         if !watchers.is_empty() {
             let values = values_of(args)?;
             watchers.iter().for_each(|watcher| watcher(event, &values));
@@ -368,7 +349,7 @@ impl Socket {
     /// If it cannot be serialised.
     pub fn set_data<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), BoxError> {
         let data = Box::new(socketio_parser::to_value(data)?);
-        let old = lock(&self.extras().data).replace(data);
+        let old = lock(self.extras_or_new()).data.replace(data);
         drop(old);
         Ok(())
     }
@@ -376,7 +357,7 @@ impl Socket {
     /// The socket's data as a type; `None` if none was set or it is of another type.
     #[must_use]
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
-        let data = lock(&self.0.extras.get()?.data).clone()?;
+        let data = lock(self.extras()?).data.clone()?;
         socketio_parser::from_value(*data).ok()
     }
 
@@ -427,11 +408,7 @@ impl Socket {
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {
-        lock(&self.0.extras.get()?.middleware).clone()
-    }
-
-    fn extras(&self) -> &Extras {
-        self.0.extras.get_or_init(Box::default)
+        lock(self.extras()?).middleware.clone()
     }
 
     pub(crate) fn push(&self, packet: Outgoing, volatile: bool) -> Result<(), EmitError> {
@@ -502,36 +479,6 @@ impl Socket {
         for waiter in waiters {
             answer(waiter, Err(crate::AckError::Disconnected));
         }
-    }
-
-    /// Something was put where [`Socket::clear`] looks. Who does so after it, as a handler that
-    /// goes on may, would make a circle that nobody opens.
-    fn captured(&self) {
-        fence(Ordering::SeqCst);
-        if self.0.cleared.load(Ordering::SeqCst) {
-            self.clear();
-        }
-    }
-
-    /// Drops what its handlers captured, which may be the socket itself.
-    pub(crate) fn clear(&self) {
-        // before the locks: who puts something in after we looked sees it
-        self.0.cleared.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        let listeners = lock(&self.0.listeners).remove_all(None);
-        guard::let_go_each(listeners);
-        let Some(extras) = self.0.extras.get() else { return };
-        let any = lock(&extras.any).remove_all(None);
-        guard::let_go_each(any);
-        let outgoing = std::mem::take(&mut *lock(&extras.outgoing));
-        guard::let_go_each(outgoing);
-        let extensions = std::mem::take(&mut *lock(&extras.extensions));
-        guard::let_go_each(extensions.into_values());
-        let middleware = lock(&extras.middleware).take();
-        // each by itself, and the list when nothing is left to go with it
-        let each: Vec<_> = middleware.iter().flat_map(|chain| chain.iter().cloned()).collect();
-        drop(middleware);
-        guard::let_go_each(each);
     }
 
     /// Whether the handle is of the same socket as another.

@@ -1,5 +1,7 @@
 //! Events in both directions, and the listeners of a socket.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::json;
 use socketio::{
@@ -393,6 +395,37 @@ async fn socket_event_names() {
     assert_eq!(socket.event_names(), [""; 0], "listeners end with the socket");
     socket.on("late", || ());
     assert_eq!(socket.event_names(), [""; 0]);
+}
+
+/// A socket that is over keeps nothing that could hold it, whether or not it had any of it before;
+/// its data may be set for ever.
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_the_end_is_let_go_of() {
+    for had_some in [false, true] {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let peer = Peer::join(&connector(&io), Eio::V4).await;
+        let socket = sockets.next().await;
+        if had_some {
+            socket.extensions().insert(1_u8);
+        }
+        leave_nothing(&io, [peer]).await;
+        let probe = Arc::new(());
+        let [on, prepended, any, outgoing, middleware] = [(); 5].map(|()| Arc::clone(&probe));
+        socket.on("e", move || drop(on.clone()));
+        socket.prepend_listener("e", move || drop(prepended.clone()));
+        socket.on_any(move || drop(any.clone()));
+        socket.on_any_outgoing(move |_, _| drop(outgoing.clone()));
+        socket.use_fn(async move |event: IncomingEvent| {
+            drop(middleware);
+            Ok::<_, &str>(event)
+        });
+        socket.extensions().insert(Arc::clone(&probe));
+        assert_eq!(Arc::strong_count(&probe), 1);
+        assert_eq!(socket.extensions().get::<u8>(), None);
+        socket.set_data("kept").unwrap();
+        assert_eq!(socket.data::<String>().unwrap(), "kept");
+    }
 }
 
 /// Numbers keep their digits, and members their order.
