@@ -73,6 +73,7 @@ pub(super) const PLANS: &[Plan] = &[
             "namespace/registry",
             "socket",
             "socket/extensions",
+            "socket/extras",
             "socket/handshake",
             "socket/leaving",
         ]],
