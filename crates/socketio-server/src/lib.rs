@@ -37,6 +37,7 @@ mod connection;
 mod emit;
 mod error;
 mod events;
+mod forward;
 mod limits;
 mod namespace;
 mod reason;

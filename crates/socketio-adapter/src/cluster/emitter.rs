@@ -14,6 +14,8 @@ use crate::{BroadcastOptions, IntoRooms};
 /// Sends events to the clients of a cluster's servers, and tells the servers what to do with them,
 /// from a program that is none of them. Modifiers give another emitter and leave this one as it is.
 ///
+/// Node servers of the 2.x line know ids of sockets in [`except`](Self::except) only.
+///
 /// Nothing waits: what is sent is in the back end's queue when a method returns.
 // Node: socket.io-emitter 3.x, @socket.io/redis-emitter 5.x
 #[derive(Clone)]
@@ -29,43 +31,7 @@ impl Emitter {
         Self { codec, bus, options: BroadcastOptions::default() }
     }
 
-    /// Adds rooms: who is in at least one is meant.
-    pub fn to(&self, rooms: impl IntoRooms) -> Self {
-        let mut next = self.clone();
-        for room in rooms.into_rooms() {
-            if !next.options.rooms.contains(&room) {
-                next.options.rooms.push(room);
-            }
-        }
-        next
-    }
-
-    /// The same as [`Emitter::to`].
-    pub fn in_room(&self, rooms: impl IntoRooms) -> Self {
-        self.to(rooms)
-    }
-
-    /// Leaves out the members of these rooms. Node servers of the 2.x line know ids of sockets here
-    /// only.
-    pub fn except(&self, rooms: impl IntoRooms) -> Self {
-        let mut next = self.clone();
-        next.options.except.extend(rooms.into_rooms());
-        next
-    }
-
-    /// Receivers to which the event cannot leave at once do not get it.
-    pub fn volatile(&self) -> Self {
-        let mut next = self.clone();
-        next.options.volatile = true;
-        next
-    }
-
-    /// Whether the event is compressed, where a receiver's transport offers it (it is by default).
-    pub fn compress(&self, compress: bool) -> Self {
-        let mut next = self.clone();
-        next.options.uncompressed = !compress;
-        next
-    }
+    crate::modifiers!((&self) => self.clone());
 
     /// Sends an event. Arguments as for `Namespace::emit`.
     ///

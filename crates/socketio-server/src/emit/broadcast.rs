@@ -21,7 +21,6 @@ pub use self::cluster::BroadcastAcks;
 pub struct BroadcastOperator {
     namespace: Namespace,
     options: BroadcastOptions,
-    compress: bool,
     when_full: Option<OverflowPolicy>,
     timeout: Option<Duration>,
 }
@@ -29,56 +28,15 @@ pub struct BroadcastOperator {
 impl BroadcastOperator {
     pub(crate) fn new(namespace: Namespace, sender: Option<SocketId>) -> Self {
         let options = BroadcastOptions { sender, ..BroadcastOptions::default() };
-        Self { namespace, options, compress: true, when_full: None, timeout: None }
+        Self { namespace, options, when_full: None, timeout: None }
     }
 
-    /// Adds rooms: who is in at least one gets the emission, once.
-    // Node 2.0: namespace.to, socket.to
-    pub fn to(mut self, rooms: impl IntoRooms) -> Self {
-        let rooms = rooms.into_rooms();
-        if self.options.rooms.is_empty() && rooms.len() == 1 {
-            self.options.rooms = rooms; // the usual case costs no second list
-            return self;
-        }
-        for room in rooms {
-            if !self.options.rooms.contains(&room) {
-                self.options.rooms.push(room);
-            }
-        }
-        self
-    }
-
-    /// The same as [`BroadcastOperator::to`].
-    // Node 2.0: namespace.in, socket.in
-    pub fn in_room(self, rooms: impl IntoRooms) -> Self {
-        self.to(rooms)
-    }
-
-    /// Leaves out the members of these rooms.
-    pub fn except(mut self, rooms: impl IntoRooms) -> Self {
-        self.options.except.extend(rooms.into_rooms());
-        self
-    }
-
-    /// Receivers to which it cannot leave at once do not get it.
-    // Node 2.0: Flag 'volatile'
-    pub fn volatile(mut self) -> Self {
-        self.options.volatile = true;
-        self
-    }
+    socketio_adapter::modifiers!((self) => self);
 
     /// Only receivers of this node get it.
     // Node 2.0: Flag 'local'
     pub fn local(mut self) -> Self {
         self.options.local = true;
-        self
-    }
-
-    /// Whether it is compressed, where a receiver's transport offers it (it is by default).
-    // Node 2.0: socket.compress
-    pub fn compress(mut self, compress: bool) -> Self {
-        self.compress = compress;
-        self.options.uncompressed = !compress;
         self
     }
 
@@ -107,7 +65,7 @@ impl BroadcastOperator {
     // Node 2.0: namespace.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.namespace.encode_event(None, event, &args)?;
-        let packet = packet.compress(self.compress).when_full(self.when_full);
+        let packet = packet.compress(!self.options.uncompressed).when_full(self.when_full);
         // first, so that it is on its way while the clients of this node are written to
         self.namespace.publish(event, &args, &self.options)?;
         self.namespace.broadcast(&packet, &self.options);

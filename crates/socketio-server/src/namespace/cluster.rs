@@ -18,6 +18,7 @@ use super::Namespace;
 use crate::cluster::remote_socket::RemoteSocket;
 use crate::cluster::server_event::ServerEvent;
 use crate::error::EmitError;
+use crate::forward::forward;
 
 impl Namespace {
     pub(crate) fn cluster(&self) -> Option<&dyn Cluster> {
@@ -30,38 +31,32 @@ impl Namespace {
         self.0.adapter.attach(inner);
     }
 
-    /// All sockets of the namespace, on all nodes, with their rooms, data and handshake.
-    ///
-    /// It costs a request to each node and an answer that grows with its sockets, of a kilobyte or
-    /// so each: ask for [`clients`](Self::clients) where the ids are enough, and for rooms
-    /// (`namespace.in_room(..).fetch_sockets()`) where not all are meant.
-    ///
-    /// # Errors
-    /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // Node: namespace.fetchSockets, 4.0 and later
-    pub async fn fetch_sockets(&self) -> Result<Answers<RemoteSocket>, AdapterError> {
-        self.operator().fetch_sockets().await
-    }
+    forward! { operator:
+        /// All sockets of the namespace, on all nodes, with their rooms, data and handshake.
+        ///
+        /// It costs a request to each node and an answer that grows with its sockets, of a kilobyte or
+        /// so each: ask for [`clients`](Self::clients) where the ids are enough, and for rooms
+        /// (`namespace.in_room(..).fetch_sockets()`) where not all are meant.
+        ///
+        /// # Errors
+        /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
+        // Node: namespace.fetchSockets, 4.0 and later
+        async fn fetch_sockets() -> Result<Answers<RemoteSocket>, AdapterError>;
 
-    /// Joins all sockets of the namespace, on all nodes, to a room or several. One message to each
-    /// node; this one's sockets have joined when it returns.
-    // Node: namespace.socketsJoin, 4.0 and later
-    pub fn sockets_join(&self, rooms: impl IntoRooms) -> Completion {
-        self.operator().sockets_join(rooms)
-    }
+        /// Joins all sockets of the namespace, on all nodes, to a room or several. One message to each
+        /// node; this one's sockets have joined when it returns.
+        // Node: namespace.socketsJoin, 4.0 and later
+        fn sockets_join(rooms: impl IntoRooms) -> Completion;
 
-    /// Takes all sockets of the namespace, on all nodes, out of a room or several. One message to
-    /// each node; this one's sockets have left when it returns.
-    // Node: namespace.socketsLeave, 4.0 and later
-    pub fn sockets_leave(&self, rooms: impl IntoRooms) -> Completion {
-        self.operator().sockets_leave(rooms)
-    }
+        /// Takes all sockets of the namespace, on all nodes, out of a room or several. One message to
+        /// each node; this one's sockets have left when it returns.
+        // Node: namespace.socketsLeave, 4.0 and later
+        fn sockets_leave(rooms: impl IntoRooms) -> Completion;
 
-    /// Disconnects all sockets of the namespace, on all nodes; with `close` also their connections.
-    /// One message to each node; this one's sockets are disconnected when it returns.
-    // Node: namespace.disconnectSockets, 4.0 and later
-    pub fn disconnect_sockets(&self, close: bool) -> Completion {
-        self.operator().disconnect_sockets(close)
+        /// Disconnects all sockets of the namespace, on all nodes; with `close` also their connections.
+        /// One message to each node; this one's sockets are disconnected when it returns.
+        // Node: namespace.disconnectSockets, 4.0 and later
+        fn disconnect_sockets(close: bool) -> Completion;
     }
 
     /// The names of all rooms of the namespace, on all nodes, each once, in no order; also those

@@ -31,6 +31,7 @@ use crate::error::{ConnectError, EmitError};
 use crate::events::handler::Handler;
 use crate::events::listeners::Handlers;
 use crate::events::middleware::{Chain, ConnectMiddleware};
+use crate::forward::forward;
 use crate::limits::{Limit, LimitCounters, Limits};
 use crate::namespace::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
@@ -156,14 +157,14 @@ impl Namespace {
         Connected::new(self)
     }
 
-    /// The ids of all sockets of the namespace, on all nodes. A request to each node, and an answer
-    /// back.
-    ///
-    /// # Errors
-    /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
-    // Node 2.0: namespace.clients
-    pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
-        self.operator().clients().await
+    forward! { operator:
+        /// The ids of all sockets of the namespace, on all nodes. A request to each node, and an
+        /// answer back.
+        ///
+        /// # Errors
+        /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
+        // Node 2.0: namespace.clients
+        async fn clients() -> Result<Answers<SocketId>, AdapterError>;
     }
 
     // ---- listening --------------------------------------------------------------------------
@@ -260,48 +261,34 @@ impl Namespace {
         self.emit("message", args)
     }
 
-    /// The next emission goes to the members of these rooms.
-    // Node 2.0: namespace.to
-    pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.operator().to(rooms)
-    }
+    forward! { operator:
+        /// The next emission goes to the members of these rooms.
+        // Node 2.0: namespace.to
+        fn to(rooms: impl IntoRooms) -> BroadcastOperator;
 
-    /// The same as [`Namespace::to`].
-    // Node 2.0: namespace.in
-    pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.operator().to(rooms)
-    }
+        /// The same as [`Namespace::to`].
+        // Node 2.0: namespace.in
+        fn in_room(rooms: impl IntoRooms) -> BroadcastOperator;
 
-    /// The next emission leaves out the members of these rooms.
-    pub fn except(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.operator().except(rooms)
-    }
+        /// The next emission leaves out the members of these rooms.
+        fn except(rooms: impl IntoRooms) -> BroadcastOperator;
 
-    /// Receivers to which the next emission cannot leave at once do not get it.
-    // Node 2.0: Flag 'volatile'
-    pub fn volatile(&self) -> BroadcastOperator {
-        self.operator().volatile()
-    }
+        /// Receivers to which the next emission cannot leave at once do not get it.
+        // Node 2.0: Flag 'volatile'
+        fn volatile() -> BroadcastOperator;
 
-    /// Only receivers of this node get the next emission.
-    // Node 2.0: Flag 'local'
-    pub fn local(&self) -> BroadcastOperator {
-        self.operator().local()
-    }
+        /// Only receivers of this node get the next emission.
+        // Node 2.0: Flag 'local'
+        fn local() -> BroadcastOperator;
 
-    /// Whether the next emission is compressed, where a receiver's transport offers it.
-    pub fn compress(&self, compress: bool) -> BroadcastOperator {
-        self.operator().compress(compress)
-    }
+        /// Whether the next emission is compressed, where a receiver's transport offers it.
+        fn compress(compress: bool) -> BroadcastOperator;
 
-    /// What happens for receivers of the next emission whose queue is full.
-    pub fn when_full(&self, policy: OverflowPolicy) -> BroadcastOperator {
-        self.operator().when_full(policy)
-    }
+        /// What happens for receivers of the next emission whose queue is full.
+        fn when_full(policy: OverflowPolicy) -> BroadcastOperator;
 
-    /// How long the next emission waits for acknowledgements.
-    pub fn timeout(&self, timeout: Duration) -> BroadcastOperator {
-        self.operator().timeout(timeout)
+        /// How long the next emission waits for acknowledgements.
+        fn timeout(timeout: Duration) -> BroadcastOperator;
     }
 
     fn operator(&self) -> BroadcastOperator {

@@ -2,11 +2,11 @@
 
 pub(crate) mod builder;
 pub(crate) mod client_files;
-mod cluster;
 pub(crate) mod layer;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 mod namespaces;
+mod root;
 
 use std::fmt;
 use std::future::Future;
@@ -17,25 +17,21 @@ use std::time::Duration;
 
 use engineio::{
     Application, Attached, Bind, Closing, Draining, EngineService, HttpService, Listener, NotFound,
-    Origins, OverflowPolicy, Protocol,
+    Origins, Protocol,
 };
 use engineio_proto::guard::lock;
-use serde::Serialize;
-use socketio_adapter::{AdapterError, AdapterFactory, Answers, IntoRooms, SocketId};
+use socketio_adapter::AdapterFactory;
 use socketio_parser::{Parser, Revision};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::connection::core::Core;
-use crate::emit::broadcast::BroadcastOperator;
-use crate::error::{BuildError, ConnectError, EmitError};
-use crate::events::handler::Handler;
+use crate::error::BuildError;
 use crate::limits::Limits;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
 use crate::server::client_files::Files;
-use crate::socket::Socket;
 use crate::stats::Stats;
 
 /// A Socket.IO server; a handle, cheap to clone.
@@ -375,93 +371,6 @@ impl Server {
 
     pub(crate) fn files(&self) -> Option<&Files> {
         self.0.files.as_deref()
-    }
-}
-
-/// The methods of the namespace `/`.
-impl Server {
-    /// [`Namespace::on_connection`] of `/`.
-    pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
-        self.0.root.on_connection(handler);
-    }
-
-    /// [`Namespace::on_connect`] of `/`.
-    pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
-        self.0.root.on_connect(handler);
-    }
-
-    /// [`Namespace::use_fn`] of `/`.
-    pub fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        self.0.root.use_fn(middleware);
-    }
-
-    /// [`Namespace::emit`] to `/`.
-    ///
-    /// # Errors
-    /// Those of [`Namespace::emit`].
-    pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
-        self.0.root.emit(event, args)
-    }
-
-    /// [`Namespace::send`] to `/`.
-    ///
-    /// # Errors
-    /// Those of [`Namespace::emit`].
-    pub fn send<T: Serialize>(&self, args: T) -> Result<(), EmitError> {
-        self.0.root.send(args)
-    }
-
-    /// [`Namespace::to`] of `/`.
-    pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.0.root.to(rooms)
-    }
-
-    /// [`Namespace::in_room`] of `/`.
-    pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.0.root.in_room(rooms)
-    }
-
-    /// [`Namespace::except`] of `/`.
-    pub fn except(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.0.root.except(rooms)
-    }
-
-    /// [`Namespace::volatile`] of `/`.
-    pub fn volatile(&self) -> BroadcastOperator {
-        self.0.root.volatile()
-    }
-
-    /// [`Namespace::local`] of `/`.
-    pub fn local(&self) -> BroadcastOperator {
-        self.0.root.local()
-    }
-
-    /// [`Namespace::compress`] of `/`.
-    pub fn compress(&self, compress: bool) -> BroadcastOperator {
-        self.0.root.compress(compress)
-    }
-
-    /// [`Namespace::when_full`] of `/`.
-    pub fn when_full(&self, policy: OverflowPolicy) -> BroadcastOperator {
-        self.0.root.when_full(policy)
-    }
-
-    /// [`Namespace::timeout`] of `/`.
-    pub fn timeout(&self, timeout: Duration) -> BroadcastOperator {
-        self.0.root.timeout(timeout)
-    }
-
-    /// [`Namespace::clients`] of `/`.
-    ///
-    /// # Errors
-    /// Those of [`Namespace::clients`].
-    pub async fn clients(&self) -> Result<Answers<SocketId>, AdapterError> {
-        self.0.root.clients().await
     }
 }
 

@@ -27,6 +27,7 @@ use crate::emit::with_ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::error::{BoxError, EmitError};
 use crate::events::listeners::Listeners;
 use crate::events::middleware::{Chain, EventMiddleware};
+use crate::forward::forward;
 use crate::limits::Limit;
 use crate::namespace::Namespace;
 use crate::socket::handshake::{Credentials, Handshake};
@@ -183,21 +184,18 @@ impl Socket {
 
     // ---- modifiers --------------------------------------------------------------------------
 
-    /// The next emission goes to these rooms of the namespace, without this socket.
-    // Node 2.0: socket.to
-    pub fn to(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.broadcast().to(rooms)
-    }
+    forward! { broadcast:
+        /// The next emission goes to these rooms of the namespace, without this socket.
+        // Node 2.0: socket.to
+        fn to(rooms: impl IntoRooms) -> BroadcastOperator;
 
-    /// The same as [`Socket::to`].
-    // Node 2.0: socket.in
-    pub fn in_room(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.to(rooms)
-    }
+        /// The same as [`Socket::to`].
+        // Node 2.0: socket.in
+        fn in_room(rooms: impl IntoRooms) -> BroadcastOperator;
 
-    /// The next emission goes to the namespace but for the members of these rooms and this socket.
-    pub fn except(&self, rooms: impl IntoRooms) -> BroadcastOperator {
-        self.broadcast().except(rooms)
+        /// The next emission goes to the namespace but for the members of these rooms and this
+        /// socket.
+        fn except(rooms: impl IntoRooms) -> BroadcastOperator;
     }
 
     /// The next emission goes to all sockets of the namespace but this one.
@@ -206,23 +204,23 @@ impl Socket {
         BroadcastOperator::new(self.namespace().clone(), Some(self.0.id.clone()))
     }
 
-    /// The next emission is dropped unless it can leave at once: nothing else waits for the client,
-    /// and on polling its poll is there.
-    // Node 2.0: Flag 'volatile'
-    pub fn volatile(&self) -> SocketOperator {
-        SocketOperator::new(self.clone()).volatile()
+    forward! { operator:
+        /// The next emission is dropped unless it can leave at once: nothing else waits for the
+        /// client, and on polling its poll is there.
+        // Node 2.0: Flag 'volatile'
+        fn volatile() -> SocketOperator;
+
+        /// Whether the next emission is compressed, where the transport offers it (it is by default).
+        // Node 2.0: socket.compress
+        fn compress(compress: bool) -> SocketOperator;
+
+        /// What happens for the next emission if the client's queue is full, see
+        /// [`SocketOperator::when_full`].
+        fn when_full(policy: OverflowPolicy) -> SocketOperator;
     }
 
-    /// Whether the next emission is compressed, where the transport offers it (it is by default).
-    // Node 2.0: socket.compress
-    pub fn compress(&self, compress: bool) -> SocketOperator {
-        SocketOperator::new(self.clone()).compress(compress)
-    }
-
-    /// What happens for the next emission if the client's queue is full, see
-    /// [`SocketOperator::when_full`].
-    pub fn when_full(&self, policy: OverflowPolicy) -> SocketOperator {
-        SocketOperator::new(self.clone()).when_full(policy)
+    fn operator(&self) -> SocketOperator {
+        SocketOperator::new(self.clone())
     }
 
     // ---- rooms ------------------------------------------------------------------------------
