@@ -67,19 +67,22 @@ pub use http::body::Body;
 pub use http::content_coding::ContentCoding;
 pub use http::layer::EngineLayer;
 pub use http::service::{EngineService, Intercept};
-pub use limits::bucket::Rate;
 pub use limits::fair::whom_to_cut;
 pub use limits::{Limit, LimitCounts};
 pub use listen::{Attached, Bind, HttpService, Listener, NotFound};
+pub use options::Options;
+pub use options::cookie::Cookie;
 pub use options::cors::Cors;
 pub use options::deflate::PerMessageDeflate;
+pub use options::error::OptionsError;
 pub use options::functions::{
     AllowRequest, AsyncForm, GenerateId, ObjectForm, OriginCheck, SessionId, SubprotocolChoice,
     SyncForm,
 };
-pub use options::origins::{Origins, Refused};
+pub use options::origins::Origins;
+pub use options::rate::Rate;
+pub use options::refused::Refused;
 pub use options::subprotocols::Subprotocols;
-pub use options::{Cookie, Options, OptionsError};
 pub use outbound::batch::{Before, fan_out};
 pub use outbound::gate::Gate;
 pub use outbound::outbox::Push;

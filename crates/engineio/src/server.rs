@@ -13,7 +13,8 @@ use crate::engine::Engine;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
 use crate::listen::{self, Attached, Bind, HttpService, Listener, NotFound, Peer};
-use crate::options::{Options, OptionsError};
+use crate::options::Options;
+use crate::options::error::OptionsError;
 use crate::session::socket::Socket;
 use crate::stats::Stats;
 

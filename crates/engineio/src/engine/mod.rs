@@ -19,7 +19,8 @@ use crate::engine::crossings::Crossings;
 use crate::engine::inbound::Inbound;
 use crate::limits::addresses::AddressTable;
 use crate::limits::connections::Connections;
-use crate::options::{Options, OptionsError};
+use crate::options::Options;
+use crate::options::error::OptionsError;
 use crate::outbound::outbox::Bounds;
 use crate::request::proxies::TrustedProxies;
 use crate::session::socket::Socket;
@@ -81,7 +82,7 @@ pub(crate) enum NotInserted {
 impl Engine {
     pub(crate) fn new(options: Options) -> Result<Self, OptionsError> {
         options.check()?;
-        let proxies = TrustedProxies::parse(&options.trusted_proxies)?;
+        let proxies = options.proxies()?;
         Ok(Self {
             bounds: Arc::new(Bounds::new(&options)),
             inbound: Inbound::new(options.max_total_inbound_bytes),

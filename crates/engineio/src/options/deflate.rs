@@ -3,7 +3,7 @@
 use engineio_proto::websocket::deflate::Deflation;
 use engineio_proto::websocket::extensions::Takeover;
 
-use crate::options::OptionsError;
+use crate::options::error::OptionsError;
 
 /// How WebSocket messages are compressed: the extension permessage-deflate (RFC 7692).
 ///

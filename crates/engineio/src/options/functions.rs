@@ -17,7 +17,7 @@ use std::sync::Arc;
 use engineio_proto::log;
 use futures_util::FutureExt as _;
 
-use crate::options::origins::Refused;
+use crate::options::refused::Refused;
 use crate::request::Request;
 
 /// A future of a function among the options.

@@ -1,23 +1,28 @@
 //! Every option of the engine, with its default and its unit.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engineio_proto::{Limits, OverflowPolicy, Times, TransportKind};
 
-use crate::limits::bucket::Rate;
+use crate::options::cookie::Cookie;
 use crate::options::cors::Cors;
 use crate::options::deflate::PerMessageDeflate;
+use crate::options::error::OptionsError;
 use crate::options::functions::{AllowRequest, GenerateId};
 use crate::options::origins::Origins;
+use crate::options::rate::Rate;
 use crate::options::subprotocols::Subprotocols;
-use crate::request::proxies::TrustedProxies;
+use crate::request::proxies::{NoNetwork, TrustedProxies};
 
+pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod deflate;
+pub(crate) mod error;
 pub(crate) mod functions;
 pub(crate) mod origins;
+pub(crate) mod rate;
+pub(crate) mod refused;
 pub(crate) mod subprotocols;
 
 /// The options of a [`crate::Server`]. Start from the default and change fields.
@@ -313,8 +318,14 @@ impl Options {
         if let Some(deflate) = &self.per_message_deflate {
             deflate.check()?;
         }
-        TrustedProxies::parse(&self.trusted_proxies)?;
+        self.proxies()?;
         Ok(())
+    }
+
+    /// The proxies whose word counts.
+    pub(crate) fn proxies(&self) -> Result<TrustedProxies, OptionsError> {
+        let proxies = TrustedProxies::parse(&self.trusted_proxies);
+        proxies.map_err(|NoNetwork(text)| OptionsError::TrustedProxies(text))
     }
 
     /// The path without a trailing slash: a request is ours if it goes on with a slash.
@@ -329,106 +340,6 @@ impl Options {
         times.ping_timeout = self.ping_timeout;
         times.upgrade_timeout = self.upgrade_timeout;
         times
-    }
-}
-
-/// The cookie that the first answer of a session sets: its id, for load balancers that keep a
-/// client on one node. It has no meaning for the protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Cookie {
-    /// The name (`io`).
-    pub name: String,
-    /// The path (`/`); `None` leaves it out.
-    pub path: Option<String>,
-    /// Whether scripts are kept from reading it (true).
-    pub http_only: bool,
-    /// The `SameSite` attribute (`Lax`); `None` leaves it out.
-    pub same_site: Option<String>,
-    /// Whether it is for HTTPS only (false).
-    pub secure: bool,
-}
-
-impl Default for Cookie {
-    fn default() -> Self {
-        Self {
-            name: "io".to_owned(),
-            path: Some("/".to_owned()),
-            http_only: true,
-            same_site: Some("Lax".to_owned()),
-            secure: false,
-        }
-    }
-}
-
-impl Cookie {
-    /// The default cookie under another name.
-    #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
-    }
-
-    fn check(&self) -> Result<(), OptionsError> {
-        let token = |text: &str| {
-            !text.is_empty()
-                && text.bytes().all(|b| b.is_ascii_graphic() && !b"=;,\"\\".contains(&b))
-        };
-        let attribute = |text: &Option<String>| {
-            text.as_deref()
-                .is_none_or(|text| text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b';'))
-        };
-        if !(token(&self.name) && attribute(&self.path) && attribute(&self.same_site)) {
-            return Err(OptionsError::Cookie(self.name.clone()));
-        }
-        // what browsers ignore, or refuse
-        let unusable = |value: &str, why| {
-            Err(OptionsError::Unusable { option: "cookie", value: value.to_owned(), why })
-        };
-        let path = self.path.as_deref();
-        if let Some(path) = path.filter(|path| !path.starts_with('/')) {
-            return unusable(path, "a cookie's path begins with a slash");
-        }
-        let is =
-            |value: &str| self.same_site.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(value));
-        match self.same_site.as_deref() {
-            Some(other) if !(is("Strict") || is("Lax") || is("None")) => {
-                return unusable(other, "SameSite is Strict, Lax or None");
-            }
-            Some(none) if is("None") && !self.secure => {
-                return unusable(none, "SameSite=None is for `secure` cookies only");
-            }
-            _ => {}
-        }
-        let name = self.name.to_ascii_lowercase();
-        if name.starts_with("__secure-") && !self.secure {
-            return unusable(&self.name, "such a name is for `secure` cookies only");
-        }
-        if name.starts_with("__host-") && !(self.secure && path == Some("/")) {
-            return unusable(&self.name, "such a name is for `secure` cookies of the path / only");
-        }
-        Ok(())
-    }
-
-    pub(crate) fn header(&self, sid: &str) -> String {
-        let mut value =
-            format!("{}={}", self.name, engineio_proto::handshake::encode_cookie_value(sid));
-        let mut attribute = |name: &str, text: &str| {
-            value.push_str(name);
-            value.push_str(text);
-        };
-        if let Some(path) = &self.path {
-            attribute("; Path=", path);
-        }
-        if self.http_only {
-            attribute("; HttpOnly", "");
-        }
-        if let Some(same_site) = &self.same_site {
-            attribute("; SameSite=", same_site);
-        }
-        if self.secure {
-            attribute("; Secure", "");
-        }
-        value
     }
 }
 
@@ -449,71 +360,3 @@ fn check_path(path: &str) -> Result<(), OptionsError> {
     };
     Err(OptionsError::Unusable { option: "path", value: path.to_owned(), why })
 }
-
-/// An option that makes no sense.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OptionsError {
-    /// A path that is none.
-    Path(String),
-    /// An origin pattern that is none.
-    Origin(String),
-    /// A subprotocol that is no token.
-    Subprotocol(String),
-    /// A cookie whose name or attributes cannot stand in a header.
-    Cookie(String),
-    /// A trusted proxy that is neither an address nor a network.
-    TrustedProxies(String),
-    /// A value that is well formed, but that no client will ever match or keep.
-    Unusable {
-        /// The option.
-        option: &'static str,
-        /// What is said there.
-        value: String,
-        /// Why it is of no use.
-        why: &'static str,
-    },
-    /// A level of compression that is not 1 to 9.
-    DeflateLevel(u8),
-    /// A length of networks that is more than 128.
-    Ipv6Prefix(u8),
-    /// An option that must not be zero or empty.
-    Zero(&'static str),
-    /// A time of more than a year.
-    TooLong(&'static str),
-}
-
-impl fmt::Display for OptionsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => {
-                write!(f, "option path: {path:?} must begin with a slash and have no query")
-            }
-            Self::Origin(pattern) => write!(
-                f,
-                "option origins: {pattern:?} is no pattern; host:port, host:*, *:port and *:* are, \
-                 with or without http:// or https:// in front"
-            ),
-            Self::Cookie(name) => write!(f, "option cookie: {name:?} cannot be set as a cookie"),
-            Self::Subprotocol(name) => {
-                write!(f, "option subprotocols: {name:?} cannot be the name of a subprotocol")
-            }
-            Self::TrustedProxies(text) => write!(
-                f,
-                "option trusted_proxies: {text:?} is neither an address nor a network such as \
-                 10.0.0.0/8"
-            ),
-            Self::Unusable { option, value, why } => write!(f, "option {option}: {value:?}: {why}"),
-            Self::DeflateLevel(level) => {
-                write!(f, "option per_message_deflate: level {level} is not one of 1 to 9")
-            }
-            Self::Ipv6Prefix(bits) => {
-                write!(f, "option ipv6_prefix: {bits} is more than the 128 bits of an address")
-            }
-            Self::Zero(name) => write!(f, "option {name} must not be zero or empty"),
-            Self::TooLong(name) => write!(f, "option {name} must be at most a year"),
-        }
-    }
-}
-
-impl std::error::Error for OptionsError {}

@@ -1,14 +1,12 @@
 //! Which origins may open a session: the option `origins`, in its list and its function form.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use engineio_proto::HandshakeError;
-
-use crate::options::OptionsError;
+use crate::options::error::OptionsError;
 use crate::options::functions::OriginCheck;
+use crate::options::refused::Refused;
 use crate::request::Request;
 
 /// Which origins may open a session. Checked at each handshake, on both transports.
@@ -33,50 +31,6 @@ struct Entry {
     scheme: Option<Box<str>>,
     host: Option<Box<str>>,
     port: Option<u16>,
-}
-
-/// Why a handshake is refused by the application: told to the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused(HandshakeError);
-
-impl Refused {
-    /// Refused without words: HTTP 403, code 4, `Forbidden`.
-    #[must_use]
-    pub fn forbidden() -> Self {
-        Self(HandshakeError::Forbidden(None))
-    }
-
-    /// Refused with a message: HTTP 403, code 4. An empty one counts as none.
-    #[must_use]
-    pub fn with(message: impl Into<String>) -> Self {
-        let message = Some(message.into()).filter(|message| !message.is_empty());
-        Self(HandshakeError::Forbidden(message.map(Cow::Owned)))
-    }
-
-    /// Refused with a code of the protocol's table, 0 to 4: its status and message. Other numbers
-    /// are told as the message, as the reference does.
-    // Node: allowRequest
-    #[must_use]
-    pub fn code(code: u32) -> Self {
-        Self(match code {
-            0 => HandshakeError::TransportUnknown,
-            1 => HandshakeError::UnknownSession,
-            2 => HandshakeError::BadMethod,
-            3 => HandshakeError::BadRequest,
-            4 => HandshakeError::Forbidden(None),
-            other => HandshakeError::Forbidden(Some(Cow::Owned(other.to_string()))),
-        })
-    }
-
-    pub(crate) fn into_error(self) -> HandshakeError {
-        self.0
-    }
-}
-
-impl<T: Into<String>> From<T> for Refused {
-    fn from(message: T) -> Self {
-        Self::with(message)
-    }
 }
 
 impl Origins {

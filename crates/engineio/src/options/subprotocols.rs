@@ -9,7 +9,7 @@ use std::sync::Arc;
 use engineio_proto::log;
 use engineio_proto::websocket::handshake;
 
-use crate::options::OptionsError;
+use crate::options::error::OptionsError;
 use crate::options::functions::{self, Panicked, SubprotocolChoice};
 use crate::request::Request;
 

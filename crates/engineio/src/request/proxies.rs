@@ -10,11 +10,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use http::HeaderMap;
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::options::OptionsError;
-
 /// The proxies whose word counts.
 #[derive(Debug)]
 pub(crate) struct TrustedProxies(Box<[IpNet]>);
+
+/// What is neither an address nor a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NoNetwork(pub(crate) String);
 
 /// What the proxies say of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +35,8 @@ struct Hop {
 }
 
 impl TrustedProxies {
-    pub(crate) fn parse(list: &[String]) -> Result<Self, OptionsError> {
-        let network = |text: &String| {
-            network(text).ok_or_else(|| OptionsError::TrustedProxies(text.to_owned()))
-        };
+    pub(crate) fn parse(list: &[String]) -> Result<Self, NoNetwork> {
+        let network = |text: &String| network(text).ok_or_else(|| NoNetwork(text.to_owned()));
         list.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
 
@@ -154,7 +154,7 @@ fn network(text: &str) -> Option<IpNet> {
 mod tests {
     use super::*;
 
-    fn proxies(list: &[&str]) -> Result<TrustedProxies, OptionsError> {
+    fn proxies(list: &[&str]) -> Result<TrustedProxies, NoNetwork> {
         TrustedProxies::parse(&list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>())
     }
 
@@ -305,7 +305,7 @@ mod tests {
             ["", "localhost", "10.0.0.0/33", "10.0.0", "10.0.0.0/", "::/129", "10.0.0.1:80"]
         {
             let error = proxies(&["127.0.0.1", wrong]).unwrap_err();
-            assert_eq!(error, OptionsError::TrustedProxies(wrong.to_owned()));
+            assert_eq!(error, NoNetwork(wrong.to_owned()));
         }
         assert!(!proxies(&[]).unwrap().trusts(IpAddr::from([127, 0, 0, 1])));
     }
