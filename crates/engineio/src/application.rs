@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use engineio_proto::{CloseReason, Message};
 
-use crate::close::Parting;
 use crate::limits::Limit;
-use crate::session::socket::{CloseDetail, Socket};
+use crate::reason::CloseDetail;
+use crate::session::parting::Parting;
+use crate::session::socket::Socket;
 
 /// The layer above one session.
 ///

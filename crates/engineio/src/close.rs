@@ -7,20 +7,16 @@
 //! reaches the others: all are told, each in its own task, and the last one that has come back
 //! ([`Parting`]), or the first one that has waited for `leave_timeout`, closes all of them.
 
-use std::fmt;
 use std::future::{Future, IntoFuture, pending};
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use engineio_proto::CloseReason;
-use engineio_proto::guard::{self, lock};
-use engineio_proto::log;
+use engineio_proto::{CloseReason, guard, log};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::engine::{Engine, Phase};
-use crate::limits::Limit;
+use crate::engine::Engine;
+use crate::session::parting::{Parting, Told};
 use crate::session::socket::{Shared, Socket};
 
 /// The end of a server, see [`Server::close`]. Await it for the end of all sessions and of all
@@ -41,9 +37,14 @@ impl Closing {
     pub(crate) fn begin(engines: Vec<Arc<Engine>>, then: impl FnOnce() + Send + 'static) -> Self {
         let by = engines.iter().map(|engine| engine.options.leave_timeout).max();
         let by = Instant::now().into_std() + by.unwrap_or_default();
-        let then: Box<dyn FnOnce() + Send> = Box::new(then);
-        let told = Arc::new(Told { by, rest: Mutex::new(Some((engines.clone(), then))) });
-        let parting = Parting(Arc::new(Guard(Arc::clone(&told))));
+        let all = engines.clone();
+        let told = Arc::new(Told::new(by, move || {
+            all.iter().for_each(|engine| engine.close_sessions());
+            if guard::call(then).is_err() {
+                log!(error: "what follows the end of the sessions panicked");
+            }
+        }));
+        let parting = Parting::new(&told);
         for engine in &engines {
             for session in engine.begin_closing(&told) {
                 session.part(parting.clone());
@@ -106,111 +107,6 @@ impl IntoFuture for Closing {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.until(pending()))
-    }
-}
-
-/// Held by what a closing server waits for before it closes the first connection; see
-/// [`Application::on_server_close`](crate::Application::on_server_close).
-#[derive(Clone)]
-pub struct Parting(#[expect(dead_code, reason = "held for its end")] Arc<Guard>);
-
-/// The end of it is that of all who were told.
-struct Guard(Arc<Told>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
-impl fmt::Debug for Parting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parting").finish_non_exhaustive()
-    }
-}
-
-/// The state between the two steps.
-pub(crate) struct Told {
-    /// The second step comes at this time, whether all came back or not.
-    by: std::time::Instant,
-    /// `None`: it was taken.
-    rest: Mutex<Option<Rest>>,
-}
-
-/// The engines whose sessions are to be closed, and what follows.
-type Rest = (Vec<Arc<Engine>>, Box<dyn FnOnce() + Send>);
-
-impl Told {
-    /// Whether the second step is still to come.
-    fn is_waiting(&self) -> bool {
-        lock(&self.rest).is_some()
-    }
-
-    /// The second step: closes all sessions. False: that was done before.
-    fn close(&self) -> bool {
-        let rest = lock(&self.rest).take();
-        let Some((engines, then)) = rest else { return false };
-        engines.iter().for_each(|engine| engine.close_sessions());
-        if guard::call(then).is_err() {
-            log!(error: "what follows the end of the sessions panicked");
-        }
-        true
-    }
-}
-
-impl Engine {
-    /// Takes no new sessions and connections; the sessions that are to be told. None, if it was
-    /// closed before.
-    fn begin_closing(&self, told: &Arc<Told>) -> Vec<Socket> {
-        if self.told.set(Arc::clone(told)).is_err() {
-            return Vec::new();
-        }
-        self.closing.store(true, Ordering::Release);
-        self.advance(Phase::Linger);
-        let listeners = std::mem::take(&mut *lock(&self.listeners));
-        listeners.into_iter().for_each(|stop| stop());
-        // The mark was set before: who is not in the table now will not come into it.
-        let sessions = self.open_sessions();
-        if sessions.is_empty() {
-            self.advance(Phase::Finish);
-        }
-        self.ended.notify_waiters();
-        sessions
-    }
-
-    fn close_sessions(&self) {
-        for session in self.open_sessions() {
-            session.close_with(CloseReason::ServerShuttingDown);
-        }
-    }
-
-    /// When all sessions are closed, if they were told of it and are not yet.
-    pub(crate) fn parts_by(&self) -> Option<std::time::Instant> {
-        self.told.get().filter(|told| told.is_waiting()).map(|told| told.by)
-    }
-
-    /// Closes all sessions if the time of those that were told is over.
-    pub(crate) fn part_in_time(&self, now: std::time::Instant) {
-        if !self.is_closing() {
-            return;
-        }
-        let late = self.told.get().filter(|told| told.by <= now);
-        if late.is_some_and(|told| told.close()) {
-            self.counters.limited(Limit::LeaveTimeout);
-        }
-    }
-
-    fn stop_draining(&self) {
-        self.draining.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    /// Ends what is left of sessions and of our own connections at once.
-    fn cut_off(&self) {
-        self.advance(Phase::Abort);
-        if let Some(told) = self.told.get() {
-            told.close();
-        }
-        self.all_sessions().iter().for_each(Socket::cut_off);
     }
 }
 

@@ -47,6 +47,7 @@ mod listen;
 mod options;
 mod outbound;
 mod patience;
+mod reason;
 mod request;
 mod scratch;
 mod server;
@@ -58,7 +59,7 @@ mod stats;
 mod transport;
 
 pub use application::{Application, Context, IntoApplication};
-pub use close::{Closing, Draining, Parting};
+pub use close::{Closing, Draining};
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
     CloseReason, HEADROOM, Message, Outgoing, OverflowPolicy, Protocol, TransportKind, Violation,
@@ -86,10 +87,12 @@ pub use options::subprotocols::Subprotocols;
 pub use outbound::batch::{Before, fan_out};
 pub use outbound::gate::Gate;
 pub use outbound::outbox::Push;
+pub use reason::CloseDetail;
 pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use session::id::random as random_id;
-pub use session::socket::{CloseDetail, Closed, Socket};
+pub use session::parting::Parting;
+pub use session::socket::{Closed, Socket};
 #[cfg(feature = "signal")]
 pub use signals::Signals;
 #[doc(hidden)]

@@ -87,7 +87,7 @@ impl Server {
     /// A tower layer that puts [`Server::fallback`] in front of another service.
     #[must_use]
     pub fn layer(&self) -> EngineLayer {
-        EngineLayer::new(self.clone())
+        EngineLayer::new(Arc::clone(&self.0))
     }
 
     /// A live session by its id.
@@ -108,14 +108,7 @@ impl Server {
     /// [`Server::session_count`] by itself costs nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let mut stats = self.0.counters.snapshot();
-        stats.outbound_bytes = self.0.bounds.backlog.bytes();
-        stats.inbound_bytes = self.0.inbound.bytes();
-        stats.connections = self.0.connections.served();
-        // handles first: not all queues are to be waited for while nobody can connect
-        stats.look_at(&self.0.all_sessions());
-        stats.draining = self.is_draining();
-        stats
+        self.0.stats()
     }
 
     /// The options.

@@ -21,8 +21,8 @@ use super::{Driver, Stage, Transport};
 use crate::application::Application;
 use crate::limits::Limit;
 use crate::outbound::outbox::Link;
+use crate::reason::CloseDetail;
 use crate::scratch;
-use crate::session::socket::CloseDetail;
 use crate::transport::websocket::WebSocket;
 
 /// How the peer of an ended session learns of it.
@@ -198,7 +198,7 @@ impl Driver {
         }
         // The client of a request that is still being read or taken gets its answer now.
         if let Some(post) = self.post.take() {
-            post.finish_all(&self.socket);
+            post.finish_all(&self.socket.shared().mailbox);
         }
         self.socket.shared().mailbox.post_answered();
         if reason == CloseReason::TransportClose {

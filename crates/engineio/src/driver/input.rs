@@ -18,8 +18,8 @@ use engineio_proto::{
 
 use super::{Driver, Stage, Transport};
 use crate::limits::Limit;
+use crate::reason::CloseDetail;
 use crate::scratch;
-use crate::session::socket::CloseDetail;
 use crate::span;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
@@ -161,7 +161,7 @@ impl Driver {
                     }
                     self.end(now, CloseReason::ParseError, None, cx);
                 }
-                None => match post.finish(&self.socket) {
+                None => match post.finish(&self.socket.shared().mailbox) {
                     Some(next) => post = next,
                     None => return,
                 },
@@ -169,10 +169,10 @@ impl Driver {
         }
         if self.unread_since.is_none() || self.stage != Stage::Open {
             // Node: the answer is `ok` whatever was in it
-            return post.finish_all(&self.socket);
+            return post.finish_all(&self.socket.shared().mailbox);
         }
         if self.socket.shared().outbox.poll_writable(cx).is_pending() {
-            post.answer(&self.socket);
+            post.answer(&self.socket.shared().mailbox);
         }
         self.post = Some(post);
     }

@@ -36,8 +36,9 @@ use crate::limits::addresses::Place;
 use crate::outbound::batch::{self, Batch};
 use crate::outbound::outbox::Link;
 use crate::patience;
+use crate::reason::CloseDetail;
 use crate::session::mailbox::{Mail, Post};
-use crate::session::socket::{CloseDetail, Socket};
+use crate::session::socket::Socket;
 use crate::span::{InSpan, Span};
 use crate::stats::Counters;
 use crate::transport::polling::Polling;
@@ -274,7 +275,7 @@ impl Driver {
                 Some(before) => before.follow(post),
                 None => self.post = Some(post),
             },
-            Mail::Post(post) => post.finish_all(&self.socket),
+            Mail::Post(post) => post.finish_all(&self.socket.shared().mailbox),
             Mail::Probe(probe) => {
                 if self.may_upgrade() && self.session.on_probe_open(now) {
                     self.probe = Some(probe);

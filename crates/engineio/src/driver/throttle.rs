@@ -14,7 +14,7 @@ use crate::limits::Limit;
 use crate::limits::addresses::Place;
 use crate::limits::bucket::Bucket;
 use crate::options::Options;
-use crate::session::socket::CloseDetail;
+use crate::reason::CloseDetail;
 
 /// The rates of a session.
 #[derive(Debug)]

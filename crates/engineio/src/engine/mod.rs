@@ -1,28 +1,35 @@
 //! What all sessions of a server share: options, bounds, counters, the table of sessions, and how far
 //! the end of the server has come. It knows no handle and no listener.
 
+mod closing;
 pub(crate) mod crossings;
+pub(crate) mod cut;
 pub(crate) mod inbound;
 mod sessions;
+pub(crate) mod shutdown;
+mod snapshot;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use engineio_proto::guard::{self, lock};
 use engineio_proto::{Message, TransportKind};
-use tokio::sync::{Notify, watch};
 
 use crate::application::{Application, Context, IntoApplication};
-use crate::close::Told;
 use crate::engine::crossings::Crossings;
 use crate::engine::inbound::Inbound;
-use crate::limits::addresses::AddressTable;
+use crate::engine::shutdown::{Phase, Shutdown};
+use crate::limits::addresses::{Address, AddressTable, ConnectionOf};
 use crate::limits::connections::Connections;
 use crate::options::Options;
 use crate::options::error::OptionsError;
 use crate::outbound::outbox::Bounds;
+use crate::request::Request;
 use crate::request::proxies::TrustedProxies;
+use crate::session::parting::Told;
 use crate::session::socket::Socket;
 use crate::stats::Counters;
 
@@ -41,29 +48,14 @@ pub(crate) struct Engine {
     pub(crate) addresses: Option<AddressTable>,
     pub(crate) crossings: Crossings,
     application: OnceLock<Box<dyn IntoApplication>>,
-    pub(crate) closing: AtomicBool,
+    closing: AtomicBool,
     /// Set once the server closes.
-    pub(crate) told: OnceLock<Arc<Told>>,
+    told: OnceLock<Arc<Told>>,
     /// How many [`Draining`]s there are, also those that came to their end.
-    pub(crate) draining: AtomicUsize,
+    draining: AtomicUsize,
     /// Ways to drop the listeners.
-    pub(crate) listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
-    pub(crate) phase: watch::Sender<Phase>,
-    /// Told when the last session or the last connection of our own listeners ended.
-    pub(crate) ended: Notify,
-}
-
-/// What our own listeners and their connections do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    Run,
-    /// Listeners are gone; connections go on until each session has ended, or has been fetched what
-    /// waits for its next poll.
-    Linger,
-    /// Connections end after the request that they serve.
-    Finish,
-    /// Connections end at once.
-    Abort,
+    listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    pub(crate) shutdown: Arc<Shutdown>,
 }
 
 /// Why a session was not put into the table.
@@ -98,18 +90,8 @@ impl Engine {
             told: OnceLock::new(),
             draining: AtomicUsize::new(0),
             listeners: Mutex::default(),
-            phase: watch::Sender::new(Phase::Run),
-            ended: Notify::new(),
+            shutdown: Arc::new(Shutdown::new()),
         })
-    }
-
-    /// Goes on to a later phase.
-    pub(crate) fn advance(&self, to: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let is_later = to > *phase;
-            *phase = to.max(*phase);
-            is_later
-        });
     }
 
     /// Marks the server as draining; the sessions that are to be closed.
@@ -120,13 +102,18 @@ impl Engine {
         sessions.by_id.iter().map(|session| session.0.clone()).collect()
     }
 
+    /// Takes sessions again, if nobody else drains.
+    pub(crate) fn stop_draining(&self) {
+        self.draining.fetch_sub(1, Ordering::AcqRel);
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire) > 0
     }
 
     /// Whether connections are to end after the request that they serve.
     pub(crate) fn is_finishing(&self) -> bool {
-        self.is_closing() && *self.phase.borrow() >= Phase::Finish
+        self.is_closing() && self.shutdown.phase() >= Phase::Finish
     }
 
     pub(crate) fn session(&self, id: &str) -> Option<Socket> {
@@ -172,7 +159,7 @@ impl Engine {
     /// their duty.
     fn finish_after(&self, is_last: bool) {
         if is_last && self.is_closing() {
-            self.advance(Phase::Finish);
+            self.shutdown.advance(Phase::Finish);
         }
     }
 
@@ -187,7 +174,7 @@ impl Engine {
         drop(sessions);
         self.counters.session_gone();
         let _ = guard::call(|| self.finish_after(is_last));
-        let _ = guard::call(|| self.ended.notify_waiters()); // whoever waits is code of others
+        let _ = guard::call(|| self.shutdown.notify()); // whoever waits is code of others
     }
 
     /// Those that requests find.
@@ -199,6 +186,30 @@ impl Engine {
         let sessions = lock(&self.sessions);
         let leaving = sessions.leaving.iter().map(|session| &session.0);
         sessions.by_id.iter().map(|session| &session.0).chain(leaving).cloned().collect()
+    }
+
+    /// What is known of the address that a request comes from, if anything is bounded by it.
+    pub(crate) fn address_of(&self, request: &Request, now: Instant) -> Option<Arc<Address>> {
+        let addresses = self.addresses.as_ref()?;
+        Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
+    }
+
+    /// A place for a connection among those of its peer's address. A proxy brings those of many.
+    ///
+    /// # Errors
+    /// There are `max_connections_per_address`.
+    pub(crate) fn connection_of(&self, peer: SocketAddr) -> Result<Option<ConnectionOf>, ()> {
+        let (Some(max), Some(addresses)) =
+            (self.options.max_connections_per_address, &self.addresses)
+        else {
+            return Ok(None);
+        };
+        if self.proxies.trusts(peer.ip()) {
+            return Ok(None);
+        }
+        let now = tokio::time::Instant::now().into_std();
+        let address = addresses.get(&self.options, peer.ip(), now);
+        address.enter_connection(max).map(Some).ok_or(())
     }
 
     pub(crate) fn session_count(&self) -> usize {
@@ -246,7 +257,7 @@ impl Engine {
 
     /// The end of all sessions, and of all listeners and connections of ours.
     pub(crate) async fn all_ended(&self) {
-        self.until(|| self.session_count() == 0 && self.phase.receiver_count() == 0).await;
+        self.until(|| self.session_count() == 0 && !self.shutdown.is_waiting()).await;
     }
 
     /// The end of all sessions, of a server that takes no new ones.
@@ -262,7 +273,7 @@ impl Engine {
     async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
             // registered before looking, so that no end is missed
-            let mut ended = std::pin::pin!(self.ended.notified());
+            let mut ended = std::pin::pin!(self.shutdown.next_end());
             ended.as_mut().enable();
             if is_so() {
                 return;

@@ -1,17 +1,19 @@
 //! The engine as a tower layer, for axum and others.
 
+use std::sync::Arc;
+
 use tower_layer::Layer;
 
+use crate::engine::Engine;
 use crate::http::service::EngineService;
-use crate::server::Server;
 
-/// Puts the engine in front of a service: see [`Server::layer`].
+/// Puts the engine in front of a service: see [`Server::layer`](crate::Server::layer).
 #[derive(Clone, Debug)]
-pub struct EngineLayer(Server);
+pub struct EngineLayer(Arc<Engine>);
 
 impl EngineLayer {
-    pub(crate) fn new(server: Server) -> Self {
-        Self(server)
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self(engine)
     }
 }
 
@@ -19,6 +21,6 @@ impl<S> Layer<S> for EngineLayer {
     type Service = EngineService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.0.fallback(inner)
+        EngineService::new(Arc::clone(&self.0), inner)
     }
 }

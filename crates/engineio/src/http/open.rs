@@ -330,7 +330,13 @@ async fn insert(
         if id.is_empty() {
             continue;
         }
-        let socket = Socket::new(engine, id.into(), query.protocol, transport, request.clone());
+        let socket = Socket::new(
+            (&engine.bounds, &engine.counters),
+            id.into(),
+            query.protocol,
+            transport,
+            request.clone(),
+        );
         match engine.insert(&socket) {
             Ok(()) => return Ok(socket),
             Err(NotInserted::Taken) => {}

@@ -14,7 +14,7 @@ use http::{Method, Response, StatusCode};
 use tokio::sync::oneshot;
 
 use crate::engine::Engine;
-use crate::engine::inbound;
+use crate::engine::cut;
 use crate::http::answers;
 use crate::http::content_coding::ContentCoding;
 use crate::http::request_body::{RequestBody, Unread};
@@ -22,8 +22,9 @@ use crate::limits::Limit;
 use crate::options::Options;
 use crate::options::cors::AllowedOrigin;
 use crate::patience;
+use crate::reason::CloseDetail;
 use crate::session::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
-use crate::session::socket::{CloseDetail, Socket};
+use crate::session::socket::Socket;
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ where
     }
     let upload = Upload(Some(socket));
     let limit = engine.options.max_http_buffer_size;
-    let counted = inbound::Body::new(engine, socket);
+    let counted = cut::Body::new(engine, socket);
     // most bodies come with their heads: no timer, and nobody to tell of the session's end
     let read = {
         let mut reading = std::pin::pin!(body.read(limit, |bytes| counted.has_grown(bytes)));

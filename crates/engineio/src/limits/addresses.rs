@@ -6,16 +6,14 @@
 //! address is set there is no table.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use engineio_proto::guard::lock;
 
-use crate::engine::Engine;
 use crate::limits::bucket::Bucket;
 use crate::options::Options;
-use crate::request::Request;
 
 /// The addresses that were seen.
 #[derive(Debug)]
@@ -52,32 +50,6 @@ pub(crate) struct Place(Arc<Address>);
 /// A connection's place among those of its address.
 #[derive(Debug)]
 pub(crate) struct ConnectionOf(Arc<Address>);
-
-impl Engine {
-    /// What is known of the address that a request comes from, if anything is bounded by it.
-    pub(crate) fn address_of(&self, request: &Request, now: Instant) -> Option<Arc<Address>> {
-        let addresses = self.addresses.as_ref()?;
-        Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
-    }
-
-    /// A place for a connection among those of its peer's address. A proxy brings those of many.
-    ///
-    /// # Errors
-    /// There are `max_connections_per_address`.
-    pub(crate) fn connection_of(&self, peer: SocketAddr) -> Result<Option<ConnectionOf>, ()> {
-        let (Some(max), Some(addresses)) =
-            (self.options.max_connections_per_address, &self.addresses)
-        else {
-            return Ok(None);
-        };
-        if self.proxies.trusts(peer.ip()) {
-            return Ok(None);
-        }
-        let now = tokio::time::Instant::now().into_std();
-        let address = addresses.get(&self.options, peer.ip(), now);
-        address.enter_connection(max).map(Some).ok_or(())
-    }
-}
 
 impl AddressTable {
     /// `None`: the options have no limit per address.

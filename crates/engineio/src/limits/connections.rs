@@ -9,10 +9,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use tokio::sync::watch;
-
-use crate::engine::{Engine, Phase};
-
 /// The connections of one engine's listeners.
 #[derive(Debug)]
 pub(crate) struct Connections {
@@ -65,29 +61,6 @@ impl Drop for ConnectionPlace {
         let Connections { served, refused, .. } = &*self.connections;
         let counter = if self.is_served { served } else { refused };
         counter.fetch_sub(1, Relaxed);
-    }
-}
-
-/// A listener or a connection of ours, which the end of the server waits for.
-pub(crate) struct Presence {
-    engine: Arc<Engine>,
-    phase: Option<watch::Receiver<Phase>>,
-}
-
-impl Presence {
-    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
-        Self { engine: Arc::clone(engine), phase: Some(engine.phase.subscribe()) }
-    }
-
-    pub(crate) fn phase(&mut self) -> &mut watch::Receiver<Phase> {
-        self.phase.as_mut().expect("taken when dropped only")
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.phase = None;
-        self.engine.ended.notify_waiters();
     }
 }
 

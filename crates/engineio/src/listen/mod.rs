@@ -25,11 +25,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::engine::{Engine, Phase};
+use crate::engine::Engine;
+use crate::engine::shutdown::{Phase, ShutdownGuard};
 use crate::http::answers;
 use crate::limits::Limit;
 use crate::limits::addresses::ConnectionOf;
-use crate::limits::connections::{ConnectionPlace, Presence};
+use crate::limits::connections::ConnectionPlace;
 use crate::listen::connection::Connection;
 use crate::listen::head_timer::Alarm;
 use crate::listen::last_response::Rest;
@@ -232,7 +233,7 @@ pub(crate) fn attach<L: Listener, S: HttpService>(
         listener: Arc::new(Mutex::new(Slot { listener: Some(listener), is_stopped: false })),
         is_secure,
         service,
-        presence: Presence::new(engine),
+        shutdown: ShutdownGuard::new(&engine.shutdown),
         engine: Arc::clone(engine),
         connection: Arc::new(connection),
     };
@@ -247,7 +248,7 @@ struct Accept<L, S> {
     is_secure: bool,
     service: S,
     engine: Arc<Engine>,
-    presence: Presence,
+    shutdown: ShutdownGuard,
     connection: Arc<watch::Sender<()>>,
 }
 
@@ -279,7 +280,7 @@ impl<L: Listener, S: HttpService> Accept<L, S> {
         loop {
             let accepted = tokio::select! {
                 accepted = std::future::poll_fn(|cx| poll_accept(&listener, cx)) => accepted,
-                () = stopped(self.presence.phase()) => None,
+                () = stopped(self.shutdown.phase()) => None,
             };
             match accepted {
                 None => return,
@@ -367,14 +368,14 @@ where
             return Box::pin(turn_away(engine, io, message)).await;
         }
     };
-    let mut presence = Presence::new(engine);
+    let mut shutdown = ShutdownGuard::new(&engine.shutdown);
     let _served = engine.counters.http_connection();
     let accepted = Instant::now();
     let first = {
         let reading = patience::timeout(engine.options.header_timeout, read_first(&mut io));
         tokio::select! {
             first = reading => first,
-            _ = presence.phase().wait_for(|phase| *phase >= Phase::Finish) => return,
+            _ = shutdown.phase().wait_for(|phase| *phase >= Phase::Finish) => return,
         }
     };
     let first = match first {
@@ -384,7 +385,7 @@ where
     };
     let connection = Arc::new(Connection::new(&engine.options, accepted, address));
     let guarded = Guarded::new(io, first, Arc::clone(&connection), &engine.options, place);
-    Box::pin(serve_http(engine, presence, connection, guarded, peer, service)).await;
+    Box::pin(serve_http(engine, shutdown, connection, guarded, peer, service)).await;
 }
 
 /// What comes first, by way of the worker thread's buffer.
@@ -401,7 +402,7 @@ async fn read_first<Io: AsyncRead + Unpin>(io: &mut Io) -> io::Result<Vec<u8>> {
 
 async fn serve_http<Io, S>(
     engine: &Arc<Engine>,
-    mut presence: Presence,
+    mut shutdown: ShutdownGuard,
     connection: Arc<Connection>,
     io: Guarded<Io>,
     peer: Peer,
@@ -410,7 +411,7 @@ async fn serve_http<Io, S>(
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService,
 {
-    let phase = presence.phase();
+    let phase = shutdown.phase();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
     let peer = Peer { addr, ..peer };
     let service = PerConnection { service, peer, connection: Arc::clone(&connection) };
@@ -489,7 +490,7 @@ async fn turn_away<Io>(engine: &Arc<Engine>, mut io: Io, message: &str)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut presence = Presence::new(engine);
+    let mut shutdown = ShutdownGuard::new(&engine.shutdown);
     let rest = Rest { time: TURN_AWAY, ..Rest::new(&engine.options) };
     let saying = async {
         let mut first = [0; 512];
@@ -499,7 +500,7 @@ where
     };
     tokio::select! {
         _ = tokio::time::timeout(TURN_AWAY, saying) => {}
-        _ = presence.phase().wait_for(|phase| *phase >= Phase::Finish) => {}
+        _ = shutdown.phase().wait_for(|phase| *phase >= Phase::Finish) => {}
     }
 }
 

@@ -3,15 +3,11 @@
 //! What is counted are packets that nobody is about to write, each once in however many queues it
 //! is: the memory that slow clients hold. Packets that are written at once, which is nearly all,
 //! are not counted and touch nothing here. A server that is over the bound lets the driver that
-//! found it out cut the longest queues, see `Engine::cut_longest_queues`.
+//! found it out cut the longest queues.
 
-use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use engineio_proto::{Backlog as Counted, Outgoing, log};
-
-use crate::engine::Engine;
-use crate::limits::Limit;
+use engineio_proto::{Backlog as Counted, Outgoing};
 
 #[derive(Debug)]
 pub(crate) struct Backlog {
@@ -54,36 +50,5 @@ impl Backlog {
     /// for every packet.
     pub(crate) fn excess(&self) -> usize {
         self.bytes().saturating_sub(self.max - self.max / 8)
-    }
-}
-
-impl Engine {
-    /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
-    pub(crate) fn cut_longest_queues(&self) {
-        let backlog = &self.bounds.backlog;
-        if !backlog.claim() {
-            return;
-        }
-        let sessions = self.all_sessions().into_iter();
-        let mut queues: Vec<_> = sessions.map(|socket| (socket.queued_bytes(), socket)).collect();
-        queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
-        // What others are writing just now, and packets that other queues share, are not freed at
-        // once: so no more is cut than would have been enough.
-        let mut excess = backlog.excess();
-        for (bytes, socket) in queues {
-            if bytes == 0 || excess == 0 || backlog.excess() == 0 {
-                break;
-            }
-            if socket.shared().outbox.cut() {
-                excess = excess.saturating_sub(bytes);
-                log!(debug:
-                    sid = socket.id(),
-                    bytes,
-                    "queue cut: too much waits in the server"
-                );
-                self.counters.limited(Limit::TotalOutboundBytes);
-                socket.wake();
-            }
-        }
     }
 }

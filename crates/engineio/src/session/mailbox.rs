@@ -13,8 +13,8 @@ use engineio_proto::payload::{self, ContentType};
 use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
-use crate::close::Parting;
-use crate::session::socket::{CloseDetail, Socket};
+use crate::reason::CloseDetail;
+use crate::session::parting::Parting;
 use crate::transport::websocket::WebSocket;
 
 /// A message to the driver.
@@ -78,25 +78,25 @@ impl Post {
     }
 
     /// Tells the request that its packets were taken, or that it need not wait for that.
-    pub(crate) fn answer(&mut self, socket: &Socket) {
+    pub(crate) fn answer(&mut self, mailbox: &Mailbox) {
         if let Some(done) = self.done.take() {
             // before the answer: the client's next POST may come at once
-            socket.shared().mailbox.post_answered();
+            mailbox.post_answered();
             let _ = done.send(());
         }
     }
 
     /// All its packets were taken: the next one.
-    pub(crate) fn finish(mut self, socket: &Socket) -> Option<Self> {
-        self.answer(socket);
+    pub(crate) fn finish(mut self, mailbox: &Mailbox) -> Option<Self> {
+        self.answer(mailbox);
         self.next.map(|next| *next)
     }
 
     /// The session is over.
-    pub(crate) fn finish_all(self, socket: &Socket) {
+    pub(crate) fn finish_all(self, mailbox: &Mailbox) {
         let mut post = Some(self);
         while let Some(one) = post {
-            post = one.finish(socket);
+            post = one.finish(mailbox);
         }
     }
 }

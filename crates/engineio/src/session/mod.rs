@@ -2,5 +2,7 @@
 //! id. The task itself is the driver's.
 
 pub(crate) mod id;
+pub(crate) mod kept;
 pub(crate) mod mailbox;
+pub(crate) mod parting;
 pub(crate) mod socket;

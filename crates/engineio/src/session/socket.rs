@@ -11,14 +11,14 @@ use engineio_proto::{
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
-use crate::close::Parting;
-use crate::engine::Engine;
-use crate::engine::inbound::Kept;
 use crate::outbound::batch;
 use crate::outbound::gate::Gate;
-use crate::outbound::outbox::{Cost, Link, Outbox, Push, Todo};
+use crate::outbound::outbox::{Bounds, Cost, Link, Outbox, Push, Todo};
+use crate::reason::CloseDetail;
 use crate::request::Request;
+use crate::session::kept::Kept;
 use crate::session::mailbox::{Mail, Mailbox};
+use crate::session::parting::Parting;
 use crate::stats::Counters;
 use crate::transport::websocket::WebSocket;
 
@@ -43,30 +43,6 @@ pub(crate) struct Shared {
     runtime: Handle,
 }
 
-/// What more is known about the end of a session than its [`CloseReason`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CloseDetail {
-    /// The client did not take what it was sent: its queue was full, or nothing was written for
-    /// `write_timeout`.
-    SlowConsumer,
-    /// A message or a body was larger than `max_http_buffer_size`.
-    TooLarge,
-    /// Two polls or two POSTs at the same time.
-    OverlappingRequests,
-    /// The application did not take the client's messages for `max_read_pause`.
-    NotRead,
-    /// The client sent faster than it may, for too long.
-    RateLimited,
-    /// The server kept more of what clients sent than `max_total_inbound_bytes`, and most of it for
-    /// this client.
-    KeptTooMuch,
-    /// The layer above panicked.
-    Panic,
-    /// The peer broke the WebSocket protocol; the close code that it was told.
-    WebSocket(u16),
-}
-
 /// The session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a unit")]
@@ -85,7 +61,7 @@ const CLOSING: u8 = 1;
 
 impl Socket {
     pub(crate) fn new(
-        engine: &Arc<Engine>,
+        (bounds, counters): (&Arc<Bounds>, &Arc<Counters>),
         id: Box<str>,
         protocol: Protocol,
         transport: TransportKind,
@@ -97,11 +73,11 @@ impl Socket {
             request,
             transport: AtomicU8::new(transport_number(transport)),
             state: AtomicU8::new(OPEN),
-            outbox: Outbox::new(Arc::clone(&engine.bounds), protocol),
+            outbox: Outbox::new(Arc::clone(bounds), protocol),
             mailbox: Mailbox::default(),
             kept: Kept::default(),
             waker: AtomicWaker::new(),
-            counters: Arc::clone(&engine.counters),
+            counters: Arc::clone(counters),
             runtime: Handle::current(),
         }))
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 
 use crate::limits::{Limit, LimitCounters, LimitCounts};
-use crate::session::socket::{CloseDetail, Socket};
+use crate::reason::CloseDetail;
 
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
@@ -74,7 +74,7 @@ macro_rules! stats {
         }
 
         impl Counters {
-            /// Without what is looked up elsewhere.
+            /// Without what the engine and its sessions know.
             pub(crate) fn snapshot(&self) -> Stats {
                 let load = |counter: &AtomicU64| counter.load(Relaxed);
                 Stats {
@@ -167,14 +167,6 @@ const REASONS: [CloseReason; 7] = [
 /// The codes of [`HandshakeError`].
 const CODES: usize = 6;
 
-/// Kinds of sessions.
-const KINDS: [(TransportKind, Protocol); 4] = [
-    (TransportKind::Polling, Protocol::V3),
-    (TransportKind::Polling, Protocol::V4),
-    (TransportKind::WebSocket, Protocol::V3),
-    (TransportKind::WebSocket, Protocol::V4),
-];
-
 /// Enough for the worker threads of most machines; with more, some share.
 const STRIPES: usize = 16;
 
@@ -264,23 +256,6 @@ impl Counters {
     }
 }
 
-impl Stats {
-    /// Counts what sessions know of themselves.
-    pub(crate) fn look_at(&mut self, sessions: &[Socket]) {
-        let mut counts = [0; KINDS.len()];
-        for session in sessions {
-            let kind = (session.transport(), session.protocol());
-            if let Some(at) = KINDS.iter().position(|k| *k == kind && session.is_open()) {
-                counts[at] += 1;
-            }
-            let queued = session.queued_bytes();
-            self.queued_bytes += queued;
-            self.longest_queue = self.longest_queue.max(queued);
-        }
-        self.open = KINDS.iter().zip(counts).map(|((t, p), count)| (*t, *p, count)).collect();
-    }
-}
-
 fn add_by<K: PartialEq>(all: &mut Vec<(K, u64)>, more: Vec<(K, u64)>) {
     for (key, more) in more {
         match all.iter_mut().find(|(k, _)| *k == key) {
@@ -313,7 +288,7 @@ mod tests {
         counters.session_closed(CloseReason::PingTimeout, Some(CloseDetail::SlowConsumer));
         counters.request_refused(&HandshakeError::BadMethod);
         let mut one = counters.snapshot();
-        one.look_at(&[]);
+        one.open = vec![(TransportKind::Polling, Protocol::V4, 3)];
         one.longest_queue = 7;
         let mut both = Stats::default();
         both += one.clone();
@@ -321,7 +296,7 @@ mod tests {
         one.longest_queue = 5;
         both += one;
         assert_eq!((both.sessions, both.opened, both.slow_consumers), (2, 2, 2));
-        assert_eq!((both.longest_queue, both.open.len()), (7, 4));
+        assert_eq!((both.longest_queue, both.open[0].2), (7, 6));
         assert_eq!(both.closed[2], (CloseReason::PingTimeout, 2));
         assert_eq!(both.refused_by_code[2], (2, 2));
     }

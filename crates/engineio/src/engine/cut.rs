@@ -1,0 +1,106 @@
+//! Whom the server ends when more waits to be sent, or more is kept of what came, than it may hold
+//! together: the bounds of [`crate::outbound::backlog`] and [`crate::engine::inbound`].
+
+use std::cmp::Reverse;
+
+use engineio_proto::{CloseReason, log};
+
+use crate::engine::Engine;
+use crate::limits::Limit;
+use crate::limits::addresses;
+use crate::limits::fair::whom_to_cut;
+use crate::reason::CloseDetail;
+use crate::session::socket::Socket;
+
+impl Engine {
+    /// Ends the sessions with the longest queues, as more waits than `max_total_outbound_bytes`.
+    pub(crate) fn cut_longest_queues(&self) {
+        let backlog = &self.bounds.backlog;
+        if !backlog.claim() {
+            return;
+        }
+        let sessions = self.all_sessions().into_iter();
+        let mut queues: Vec<_> = sessions.map(|socket| (socket.queued_bytes(), socket)).collect();
+        queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        // What others are writing just now, and packets that other queues share, are not freed at
+        // once: so no more is cut than would have been enough.
+        let mut excess = backlog.excess();
+        for (bytes, socket) in queues {
+            if bytes == 0 || excess == 0 || backlog.excess() == 0 {
+                break;
+            }
+            if socket.shared().outbox.cut() {
+                excess = excess.saturating_sub(bytes);
+                log!(debug:
+                    sid = socket.id(),
+                    bytes,
+                    "queue cut: too much waits in the server"
+                );
+                self.counters.limited(Limit::TotalOutboundBytes);
+                socket.wake();
+            }
+        }
+    }
+
+    /// If more is kept than `max_total_inbound_bytes`, ends the sessions for which most is kept: of
+    /// the address that has most, the largest first. They are told by the drivers that they end.
+    #[inline]
+    pub(crate) fn cut_largest_holders(&self) {
+        // each turn of each session asks
+        if self.inbound.is_over() && self.inbound.claim() {
+            self.cut_holders();
+        }
+    }
+
+    #[cold]
+    fn cut_holders(&self) {
+        let (open, ending): (Vec<_>, Vec<_>) =
+            self.all_sessions().into_iter().partition(Socket::is_open);
+        // Of a session that ends, all but its head goes with the next turn of its driver.
+        let going = ending.iter().map(|socket| {
+            socket.shared().kept.bytes().saturating_sub(socket.request().kept_bytes())
+        });
+        let holders = open.into_iter().map(|socket| {
+            let address = socket
+                .remote_addr()
+                .map(|address| addresses::network_of(address.ip(), self.options.ipv6_prefix));
+            (address, socket.shared().kept.bytes(), socket)
+        });
+        for socket in whom_to_cut(holders, self.inbound.excess(going.sum())) {
+            let bytes = socket.shared().kept.bytes();
+            log!(warn:
+                sid = socket.id(),
+                address = ?socket.remote_addr(),
+                bytes,
+                "session cut: the server keeps too much of what clients sent"
+            );
+            self.counters.limited(Limit::TotalInboundBytes);
+            socket.close_for(CloseReason::TransportError, Some(CloseDetail::KeptTooMuch));
+        }
+    }
+}
+
+/// The body of a POST that is being read, counted while it is.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    engine: &'a Engine,
+    socket: &'a Socket,
+}
+
+impl<'a> Body<'a> {
+    pub(crate) const fn new(engine: &'a Engine, socket: &'a Socket) -> Self {
+        Self { engine, socket }
+    }
+
+    /// So much of it is there, and more is to come.
+    pub(crate) fn has_grown(&self, bytes: usize) {
+        self.engine.inbound.change(&self.socket.shared().kept.body, bytes);
+        self.engine.cut_largest_holders();
+    }
+}
+
+impl Drop for Body<'_> {
+    fn drop(&mut self) {
+        self.engine.inbound.change(&self.socket.shared().kept.body, 0);
+    }
+}
