@@ -17,10 +17,10 @@ use std::time::Instant;
 use engineio_proto::websocket::{Event, close};
 use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation, guard, log};
 
-use super::{Driver, Stage, Transport};
+use super::{Driver, Stage, Transport, polls};
 use crate::application::Application;
 use crate::limits::Limit;
-use crate::outbound::outbox::Link;
+use crate::outbound::flush::Link;
 use crate::reason::CloseDetail;
 use crate::scratch;
 use crate::transport::websocket::WebSocket;
@@ -242,9 +242,9 @@ impl Driver {
             Transport::Polling(polling) => {
                 if wait {
                     // Node: what waits goes alone; clients drop packets beside a close packet
-                    polling.flush(&self.socket);
+                    polls::flush(&self.socket, polling);
                 }
-                polling.answer_with(&self.socket, last) || !wait
+                polls::answer_with(&self.socket, polling, last) || !wait
             }
             Transport::WebSocket(_) if outbox.link() != Link::Idle => false,
             Transport::WebSocket(websocket) => {

@@ -16,7 +16,7 @@ use engineio_proto::{
     Violation,
 };
 
-use super::{Driver, Stage, Transport};
+use super::{Driver, Stage, Transport, polls};
 use crate::limits::Limit;
 use crate::reason::CloseDetail;
 use crate::scratch;
@@ -392,14 +392,15 @@ impl Driver {
     /// A probe asks: a parked poll is answered, so that the client's polling comes to rest.
     pub(super) fn release_poll(&mut self) {
         if let Transport::Polling(polling) = &mut self.transport {
-            polling.release(&self.socket);
+            polls::flush(&self.socket, polling);
+            polls::answer_noop(&self.socket, polling);
         }
     }
 
     /// The client decided for the probe: polling ends, whatever waits goes the new way.
     fn install(&mut self, mut websocket: Box<WebSocket>, cx: &mut Context<'_>) {
         if let Transport::Polling(polling) = &mut self.transport {
-            polling.answer_noop(&self.socket);
+            polls::answer_noop(&self.socket, polling);
         }
         // A client that did not wait for `3probe`: it goes first. Errors show at the next write.
         let _ = websocket.poll_queued(cx);

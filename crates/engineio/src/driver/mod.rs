@@ -33,8 +33,8 @@ use crate::application::Application;
 use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::limits::addresses::Place;
-use crate::outbound::batch::{self, Batch};
-use crate::outbound::outbox::Link;
+use crate::outbound::batch;
+use crate::outbound::flush::Link;
 use crate::patience;
 use crate::reason::CloseDetail;
 use crate::session::mailbox::{Mail, Post};
@@ -46,6 +46,7 @@ use crate::transport::websocket::WebSocket;
 
 mod end;
 mod input;
+mod polls;
 mod throttle;
 
 use end::Farewell;
@@ -101,7 +102,8 @@ impl Driver {
         place: Option<Place>,
         base64: bool,
     ) -> Self {
-        Self::new(engine, socket, place, Transport::Polling(Polling::new(base64)))
+        let polling = Polling::new(socket.protocol(), base64);
+        Self::new(engine, socket, place, Transport::Polling(polling))
     }
 
     pub(crate) fn websocket(
@@ -432,7 +434,7 @@ impl Driver {
         match &mut self.transport {
             Transport::Polling(polling) => {
                 if self.stage == Stage::Open {
-                    polling.flush(&self.socket);
+                    polls::flush(&self.socket, polling);
                     if polling.is_lost() {
                         self.end(now, CloseReason::TransportError, None, cx);
                     }
@@ -500,7 +502,7 @@ impl Future for Driver {
         let this = self.get_mut();
         // before looking, so that what comes after the look wakes
         this.socket.shared().waker.register(cx.waker());
-        let batch = Batch::begin(&this.socket);
+        let batch = this.socket.begin_turn();
         let polled = guard::call(|| this.turn(cx)).unwrap_or_else(|_| this.on_unwound(cx));
         if batch.end() {
             this.socket.flush();

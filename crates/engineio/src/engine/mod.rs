@@ -26,7 +26,7 @@ use crate::limits::addresses::{Address, AddressTable, ConnectionOf};
 use crate::limits::connections::Connections;
 use crate::options::Options;
 use crate::options::error::OptionsError;
-use crate::outbound::outbox::Bounds;
+use crate::outbound::bounds::Bounds;
 use crate::request::Request;
 use crate::request::proxies::TrustedProxies;
 use crate::session::parting::Told;

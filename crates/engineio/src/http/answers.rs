@@ -9,13 +9,12 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::http::content_coding::ContentCoding;
-use crate::http::open::Accepted;
-use crate::http::polling::Asked;
-use crate::session::mailbox::PollAnswer;
+use crate::http::context::RequestContext;
+use crate::transport::polling::PollAnswer;
 
 /// Adds what is due to every answer below the path, whoever made it; but for those to a request for
 /// an upgrade, which are no matter of a page's scripts.
-pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
+pub(crate) fn complete(asked: &RequestContext, answer: &mut Response<Bytes>) {
     // Node: none for scripts of another origin, which anybody may load, nor of a refused one
     if asked.query.jsonp.is_none() {
         let is_refused = answer.status() == StatusCode::FORBIDDEN;
@@ -33,7 +32,7 @@ pub(crate) fn complete(asked: &Asked, answer: &mut Response<Bytes>) {
 
 /// Answers a poll; compressed, if it is worth it, in the coding that the client prefers.
 pub(crate) fn payload(
-    asked: &Asked,
+    asked: &RequestContext,
     threshold: Option<usize>,
     preferred: impl FnOnce() -> Option<ContentCoding>,
     answer: PollAnswer,
@@ -88,14 +87,14 @@ pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
 }
 
 /// Answers an OPTIONS request of a session that is no preflight.
-pub(crate) fn options(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
+pub(crate) fn options(asked: &RequestContext, request: &HeaderMap) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     asked.origin.apply_options(request, &mut headers);
     with(StatusCode::OK, headers, Bytes::new())
 }
 
 /// Answers a browser's preflight.
-pub(crate) fn preflight(asked: &Asked, request: &HeaderMap) -> Response<Bytes> {
+pub(crate) fn preflight(asked: &RequestContext, request: &HeaderMap) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     asked.origin.apply_options(request, &mut headers);
     with(StatusCode::NO_CONTENT, headers, Bytes::new())
@@ -153,24 +152,6 @@ pub(crate) fn close_connection(mut answer: Response<Bytes>) -> Response<Bytes> {
     answer
 }
 
-// RFC 6455 4.2.2
-pub(crate) fn switching_protocols(accepted: &Accepted) -> Response<Bytes> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    let accept = HeaderValue::from_str(&accepted.key).expect("base64 can stand in a header");
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    // as it was offered, so it can stand in a header again
-    if let Some(Ok(name)) = accepted.subprotocol.as_deref().map(HeaderValue::from_str) {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, name);
-    }
-    if let Some(agreement) = &accepted.agreement {
-        let answer = HeaderValue::try_from(agreement.answer()).expect("tokens can stand, too");
-        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
-    }
-    with(StatusCode::SWITCHING_PROTOCOLS, headers, Bytes::new())
-}
-
 fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
     let message = serde_json::Value::from(message);
     let body = format!("{{\"code\":{code},\"message\":{message}}}");
@@ -179,7 +160,7 @@ fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
     with(status, headers, body.into())
 }
 
-fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> {
+pub(crate) fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;

@@ -6,8 +6,11 @@
 pub(crate) mod answers;
 pub(crate) mod body;
 pub(crate) mod content_coding;
+mod context;
 pub(crate) mod layer;
 pub(crate) mod open;
 pub(crate) mod polling;
+mod refusal;
 pub(crate) mod request_body;
 pub(crate) mod service;
+mod upgrade;

@@ -9,13 +9,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engineio_proto::handshake::Query;
 use engineio_proto::log;
-use engineio_proto::websocket::extensions::Agreement;
-use engineio_proto::websocket::handshake as websocket;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
-use hyper::upgrade::OnUpgrade;
 use tokio::sync::oneshot;
 use tracing::field::Empty;
 
@@ -24,44 +21,19 @@ use crate::driver::Driver;
 use crate::engine::{Engine, NotInserted};
 use crate::http::answers;
 use crate::http::content_coding::ContentCoding;
-use crate::http::polling::{self, Asked};
+use crate::http::context::RequestContext;
+use crate::http::polling;
+use crate::http::refusal::Refusal;
 use crate::http::request_body::RequestBody;
+use crate::http::upgrade::{self, Upgrade};
 use crate::limits::Limit;
 use crate::options::functions::{self, Panicked};
-use crate::patience;
 use crate::request;
 use crate::session::id;
-use crate::session::mailbox::Poll;
 use crate::session::socket::Socket;
 use crate::span::{self, Span};
 use crate::stats::Counters;
-use crate::transport::websocket::WebSocket;
-
-/// Why a request is not answered as it wished.
-enum Refusal {
-    /// A code of the protocol's table.
-    Code(HandshakeError),
-    /// An answer of its own.
-    Answer(Box<Response<Bytes>>),
-}
-
-impl From<HandshakeError> for Refusal {
-    fn from(error: HandshakeError) -> Self {
-        Self::Code(error)
-    }
-}
-
-impl From<Panicked> for Refusal {
-    fn from(_: Panicked) -> Self {
-        Self::Answer(Box::new(answers::panicked()))
-    }
-}
-
-impl Refusal {
-    fn answer(answer: Response<Bytes>) -> Self {
-        Self::Answer(Box::new(answer))
-    }
-}
+use crate::transport::polling::Poll;
 
 /// Answers one of the engine's requests, in a span of its own.
 ///
@@ -86,8 +58,8 @@ where
     });
     let asked = asked(&engine, &request);
     // Node: without the transport an upgrade request is a plain one
-    let upgrade = engine.allows(TransportKind::WebSocket) && is_upgrade(request.headers());
-    let upgrade = upgrade.then(|| hyper::upgrade::on(&mut request));
+    let upgrade =
+        engine.allows(TransportKind::WebSocket).then(|| Upgrade::of(&mut request)).flatten();
     let (mut parts, body) = request.into_parts();
     let mut body = RequestBody::new(body);
     async move {
@@ -118,14 +90,18 @@ where
     finish(engine, &asked, false, RequestBody::new(request.into_body()), answer)
 }
 
-fn asked<B>(engine: &Engine, request: &Request<B>) -> Asked {
-    Asked::new(request.uri().query().unwrap_or_default(), request.headers(), &engine.options)
+fn asked<B>(engine: &Engine, request: &Request<B>) -> RequestContext {
+    RequestContext::new(
+        request.uri().query().unwrap_or_default(),
+        request.headers(),
+        &engine.options,
+    )
 }
 
 /// What all answers below the path have in common.
 fn finish<B>(
     engine: &Arc<Engine>,
-    asked: &Asked,
+    asked: &RequestContext,
     is_upgrade: bool,
     body: RequestBody<B>,
     mut answer: Response<Bytes>,
@@ -147,10 +123,10 @@ where
 
 async fn respond<B: http_body::Body>(
     engine: &Arc<Engine>,
-    asked: &Asked,
+    asked: &RequestContext,
     request: &mut Parts,
     body: &mut RequestBody<B>,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Response<Bytes> {
     if request.method == Method::OPTIONS && asked.origin.is_preflight(&request.headers) {
         return answers::preflight(asked, &request.headers);
@@ -177,10 +153,10 @@ async fn respond<B: http_body::Body>(
 // Node: order of checks and errors
 async fn route<B: http_body::Body>(
     engine: &Arc<Engine>,
-    asked: &Asked,
+    asked: &RequestContext,
     request: &mut Parts,
     body: &mut RequestBody<B>,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Result<Response<Bytes>, Refusal> {
     // RFC 9112 3.2
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
@@ -227,10 +203,10 @@ async fn route<B: http_body::Body>(
 /// Opens a session.
 async fn open(
     engine: &Arc<Engine>,
-    asked: &Asked,
+    asked: &RequestContext,
     parts: &mut Parts,
     transport: TransportKind,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Result<Response<Bytes>, Refusal> {
     if parts.method != Method::GET {
         return Err(HandshakeError::BadMethod.into());
@@ -239,7 +215,7 @@ async fn open(
         return Err(HandshakeError::UnsupportedProtocol.into());
     }
     let mut accepted = match (transport, &upgrade) {
-        (TransportKind::WebSocket, Some(_)) => Some(check_upgrade(engine, &parts.headers)?),
+        (TransportKind::WebSocket, Some(_)) => Some(upgrade::check(engine, &parts.headers)?),
         (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest.into()),
         _ => None,
     };
@@ -262,8 +238,8 @@ async fn open(
         return Err(Refusal::answer(answers::too_fast(wait)));
     }
     let allowed = match &engine.options.allow_request {
-        Some(allow) => guarded(engine, async { allow.allow(request.clone()).await }).await?,
-        None => guarded(engine, engine.options.origins.allows(&request)).await?,
+        Some(allow) => call(engine, async { allow.allow(request.clone()).await }).await?,
+        None => call(engine, engine.options.origins.allows(&request)).await?,
     };
     allowed.map_err(crate::Refused::into_error)?;
     if let Some(accepted) = &mut accepted {
@@ -299,13 +275,13 @@ async fn open(
     };
     let (engine, agreement, base64) = (Arc::clone(engine), accepted.agreement, asked.query.b64);
     tokio::spawn(async move {
-        match upgraded(&engine, upgrade, agreement, base64).await {
+        match upgrade::upgraded(&engine, upgrade, agreement, base64).await {
             // a task of its own, as small as can be: this one is as large as all that was above
             Some(websocket) => Driver::websocket(engine, socket, place, websocket).spawn(),
             None => engine.session_gone(&socket),
         }
     });
-    Ok(answers::switching_protocols(&accepted))
+    Ok(accepted.response())
 }
 
 /// Makes the id and puts the session into the table.
@@ -319,7 +295,7 @@ async fn insert(
     for _ in 0..TRIES {
         let id = match &engine.options.generate_id {
             None => id::random(),
-            Some(generate) => guarded(engine, async { generate.generate(request.clone()).await })
+            Some(generate) => call(engine, async { generate.generate(request.clone()).await })
                 .await?
                 .map_err(|error| {
                     log!(warn: %error, "no session id was generated");
@@ -360,7 +336,7 @@ fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
 }
 
 /// Runs a function of the user.
-async fn guarded<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T, Panicked> {
+async fn call<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T, Panicked> {
     let result = functions::guarded(call).await;
     if result.is_err() {
         Counters::add(&engine.counters.panics);
@@ -372,14 +348,14 @@ async fn guarded<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T,
 async fn probe(
     engine: &Arc<Engine>,
     socket: &Socket,
-    asked: &Asked,
+    asked: &RequestContext,
     parts: &mut Parts,
-    upgrade: OnUpgrade,
+    upgrade: Upgrade,
 ) -> Result<Response<Bytes>, Refusal> {
     if engine.upgrades().is_empty() {
         return Err(HandshakeError::BadRequest.into());
     }
-    let mut accepted = check_upgrade(engine, &parts.headers)?;
+    let mut accepted = upgrade::check(engine, &parts.headers)?;
     accepted.select(engine, || request::Request::new(parts, &engine.proxies)).await?;
     // One that cannot become the transport is opened and closed at once, as the reference does.
     let admitted =
@@ -387,7 +363,7 @@ async fn probe(
     let (engine, socket, agreement) = (Arc::clone(engine), socket.clone(), accepted.agreement);
     let base64 = asked.query.b64;
     tokio::spawn(async move {
-        let websocket = upgraded(&engine, upgrade, agreement, base64).await;
+        let websocket = upgrade::upgraded(&engine, upgrade, agreement, base64).await;
         if admitted {
             socket.probed(websocket);
         } else if let Some(websocket) = websocket {
@@ -399,98 +375,5 @@ async fn probe(
             .await;
         }
     });
-    Ok(answers::switching_protocols(&accepted))
-}
-
-/// The stream behind an upgrade, once the HTTP server has let go of it.
-async fn upgraded(
-    engine: &Engine,
-    upgrade: OnUpgrade,
-    agreement: Option<Agreement>,
-    base64: bool,
-) -> Option<Box<WebSocket>> {
-    let options = &engine.options;
-    let upgraded = patience::timeout(options.upgrade_timeout, upgrade).await;
-    let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
-    let upgraded = upgraded.ok()?.ok()?;
-    let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
-    Some(Box::new(WebSocket::new(upgraded, max_message, max_frames, agreement, base64)))
-}
-
-fn is_upgrade(headers: &HeaderMap) -> bool {
-    let upgrade = joined(headers, &header::UPGRADE);
-    upgrade.is_some_and(|upgrade| {
-        upgrade.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))
-    })
-}
-
-/// What the answer to an upgrade says.
-pub(crate) struct Accepted {
-    /// The value for `Sec-WebSocket-Accept`.
-    pub(crate) key: String,
-    pub(crate) agreement: Option<Agreement>,
-    /// What the client offers.
-    offers: Option<String>,
-    /// What it gets of that.
-    pub(crate) subprotocol: Option<String>,
-}
-
-impl Accepted {
-    /// Selects a subprotocol, if the client offers some; a function is asked with the request.
-    async fn select(
-        &mut self,
-        engine: &Engine,
-        request: impl FnOnce() -> request::Request,
-    ) -> Result<(), Panicked> {
-        let Some(offers) = &self.offers else { return Ok(()) };
-        let selected = engine.options.subprotocols.select(offers, request).await;
-        if selected.is_err() {
-            Counters::add(&engine.counters.panics);
-        }
-        self.subprotocol = selected?;
-        Ok(())
-    }
-}
-
-/// What to answer, or the answer to a malformed request.
-fn check_upgrade(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Refusal> {
-    let value = |name| joined(headers, &name);
-    let upgrade = value(header::UPGRADE);
-    let connection = value(header::CONNECTION);
-    let version = value(header::SEC_WEBSOCKET_VERSION);
-    let key = value(header::SEC_WEBSOCKET_KEY);
-    let protocol = value(header::SEC_WEBSOCKET_PROTOCOL);
-    let key = websocket::accept(&websocket::Headers {
-        upgrade: upgrade.as_deref(),
-        connection: connection.as_deref(),
-        version: version.as_deref(),
-        key: key.as_deref(),
-        protocol: protocol.as_deref(),
-    })
-    .map_err(|error| {
-        log!(debug: %error, "upgrade refused");
-        let mut answer = answers::refused_upgrade(&HandshakeError::BadRequest);
-        if error == websocket::Error::Version {
-            // RFC 6455 4.4
-            *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
-            let version = HeaderValue::from_static(websocket::VERSION);
-            answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
-        }
-        Refusal::answer(answer)
-    })?;
-    let agreement = engine.options.per_message_deflate.as_ref().and_then(|deflate| {
-        Agreement::choose(&value(header::SEC_WEBSOCKET_EXTENSIONS)?, deflate.takeover())
-    });
-    Ok(Accepted { key, agreement, offers: protocol, subprotocol: None })
-}
-
-/// The value of a header; several lines are one list.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let mut lines = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}"));
-    let mut joined = lines.next()?.to_owned();
-    for line in lines {
-        joined.push_str(", ");
-        joined.push_str(line);
-    }
-    Some(joined)
+    Ok(accepted.response())
 }

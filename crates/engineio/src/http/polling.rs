@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task;
 
 use bytes::Bytes;
-use engineio_proto::handshake::Query;
 use engineio_proto::payload::{self, Form, jsonp};
 use engineio_proto::{CloseReason, HandshakeError, Outgoing, Protocol, TransportKind};
 use http::header::{self, HeaderMap};
@@ -17,41 +16,20 @@ use crate::engine::Engine;
 use crate::engine::cut;
 use crate::http::answers;
 use crate::http::content_coding::ContentCoding;
+use crate::http::context::RequestContext;
 use crate::http::request_body::{RequestBody, Unread};
 use crate::limits::Limit;
-use crate::options::Options;
-use crate::options::cors::AllowedOrigin;
 use crate::patience;
 use crate::reason::CloseDetail;
-use crate::session::mailbox::{Mail, NotAdmitted, Poll, PollAnswer, Post};
+use crate::session::mailbox::{Mail, NotAdmitted, Post};
 use crate::session::socket::Socket;
-
-/// What a request asks for, and what its answer needs to know of it.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) query: Query,
-    pub(crate) origin: AllowedOrigin,
-    /// An old Internet Explorer asks.
-    pub(crate) old_browser: bool,
-}
-
-impl Asked {
-    pub(crate) fn new(query: &str, headers: &HeaderMap, options: &Options) -> Self {
-        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        Self {
-            query: Query::parse(query),
-            origin: AllowedOrigin::new(options.cors, &options.origins, headers),
-            old_browser: agent
-                .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
-        }
-    }
-}
+use crate::transport::polling::{Poll, PollAnswer};
 
 /// Answers a request of a session.
 pub(crate) async fn answer<B>(
     engine: &Arc<Engine>,
     socket: &Socket,
-    asked: &Asked,
+    asked: &RequestContext,
     request: &Parts,
     body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, HandshakeError>
@@ -71,7 +49,7 @@ where
 async fn poll(
     engine: &Engine,
     socket: &Socket,
-    asked: &Asked,
+    asked: &RequestContext,
     headers: &HeaderMap,
 ) -> Result<Response<Bytes>, HandshakeError> {
     let (reply, answer) = oneshot::channel();
@@ -97,7 +75,7 @@ async fn poll(
 pub(crate) fn without_session(
     engine: &Engine,
     sid: &str,
-    asked: &Asked,
+    asked: &RequestContext,
 ) -> Result<Response<Bytes>, HandshakeError> {
     let now = tokio::time::Instant::now().into_std();
     let protocol = asked.query.protocol;
@@ -115,7 +93,7 @@ pub(crate) fn without_session(
 async fn post<B>(
     engine: &Engine,
     socket: &Socket,
-    asked: &Asked,
+    asked: &RequestContext,
     headers: &HeaderMap,
     body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, HandshakeError>

@@ -14,7 +14,7 @@ use engineio_proto::guard::lock;
 use tokio::time::Instant;
 
 use crate::limits::addresses::ConnectionOf;
-use crate::listen::head_timer::Armed;
+use crate::listen::armed::Armed;
 use crate::options::Options;
 
 /// One connection, as long as the HTTP server has it.

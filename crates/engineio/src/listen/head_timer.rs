@@ -12,26 +12,19 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use engineio_proto::guard::lock;
 use hyper::rt::{Sleep, Timer};
 
+use crate::listen::armed::Armed;
 use crate::listen::connection::Connection;
 use crate::patience;
 
 /// The timer of one connection, for hyper.
 #[derive(Clone, Debug)]
 pub(crate) struct Alarm(pub(crate) Arc<Connection>);
-
-/// The timer of tokio, once there is one.
-#[derive(Debug)]
-pub(crate) struct Armed {
-    sleep: Pin<Box<tokio::time::Sleep>>,
-    /// Whom it wakes, once it was polled.
-    waker: Option<Waker>,
-}
 
 /// A wait for the end of a head.
 struct Until {
@@ -74,10 +67,7 @@ impl Future for Until {
         }
         // Taken out while it is polled, as that clones and drops wakers. There is one wait at a time.
         let taken = lock(&connection.armed).take();
-        let mut armed = taken.unwrap_or_else(|| Armed {
-            sleep: Box::pin(tokio::time::sleep_until(*deadline)),
-            waker: None,
-        });
+        let mut armed = taken.unwrap_or_else(|| Armed::new(*deadline));
         let mut elapsed = armed.poll(*deadline, cx);
         if elapsed.is_ready() && !*was_late {
             let now = tokio::time::Instant::now();
@@ -96,25 +86,12 @@ impl Future for Until {
     }
 }
 
-impl Armed {
-    fn poll(&mut self, deadline: tokio::time::Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { sleep, waker } = self;
-        let wakes_us = waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if wakes_us && sleep.deadline() <= deadline && !sleep.is_elapsed() {
-            return Poll::Pending;
-        }
-        if sleep.deadline() != deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        *waker = Some(cx.waker().clone());
-        sleep.as_mut().poll(cx)
-    }
-}
-
 impl Sleep for Until {}
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use tokio::time::advance;
 
     use super::*;

@@ -39,7 +39,9 @@ use crate::patience;
 use crate::request::{RemoteAddr, Secure};
 use crate::scratch;
 use crate::stats::Counters;
+use crate::transport::websocket::TakeApart;
 
+mod armed;
 pub(crate) mod connection;
 pub(crate) mod head_timer;
 pub(crate) mod heads;
@@ -523,6 +525,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnectio
         request.extensions_mut().insert(RemoteAddr(self.peer.addr));
         if self.peer.is_secure {
             request.extensions_mut().insert(Secure);
+        }
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(TakeApart(stream::take_apart));
         }
         let mut service = self.service.clone();
         let is_last = heads::is_last(request.method(), request.headers());

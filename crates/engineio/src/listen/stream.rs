@@ -17,7 +17,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use crate::limits::connections::ConnectionPlace;
 use crate::listen::connection::Connection;
@@ -25,6 +28,7 @@ use crate::listen::heads::{HeadError, Heads};
 use crate::listen::spelling::Respelled;
 use crate::options::Options;
 use crate::patience::Wait;
+use crate::transport::websocket::Taken;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct Guarded<Io> {
@@ -100,6 +104,17 @@ impl<Io> Guarded<Io> {
         let stalled = self.stalled.get_or_insert_with(|| Wait::new(timeout));
         Pin::new(stalled).poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
+}
+
+/// The TCP stream behind an upgrade, out of this wrapper.
+pub(crate) fn take_apart(upgraded: Upgraded) -> Result<Taken, Upgraded> {
+    let parts = upgraded.downcast::<TokioIo<Guarded<TcpStream>>>()?;
+    let (stream, ahead, place) = parts.io.into_inner().into_parts();
+    let read = match ahead.is_empty() {
+        true => parts.read_buf,
+        false => [&parts.read_buf[..], &ahead].concat().into(),
+    };
+    Ok(Taken { stream, read, place })
 }
 
 impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {

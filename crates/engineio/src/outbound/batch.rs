@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use engineio_proto::guard;
 
-use crate::outbound::outbox::Removed;
-use crate::session::socket::Socket;
+use super::flush::Flush;
+use super::removed::Removed;
 
 /// This many sessions are flushed by the thread that emitted. Of more, the rest is shared out to the
 /// runtime's workers, who look at their other tasks after each portion of this size: some 0.3 ms.
@@ -22,7 +22,6 @@ const PORTION: usize = 64;
 /// Pointers whose room a thread keeps for its next fan-out.
 const KEEP: usize = 4096;
 
-#[derive(Debug)]
 struct List {
     active: bool,
     /// The session whose turn it is: its driver flushes it, so it is not listed but noted.
@@ -32,7 +31,7 @@ struct List {
     /// that it is to be flushed right after.
     held: bool,
     urgent: bool,
-    sockets: Vec<Socket>,
+    sessions: Vec<Arc<dyn Flush>>,
     /// What full queues removed during the fan-out.
     removed: Vec<Removed>,
     /// What is done before they are flushed.
@@ -47,7 +46,7 @@ thread_local! {
             own_listed: false,
             held: false,
             urgent: false,
-            sockets: Vec::new(),
+            sessions: Vec::new(),
             removed: Vec::new(),
             before: Vec::new(),
         })
@@ -65,31 +64,31 @@ pub(crate) fn is_held() -> bool {
 }
 
 /// Puts a session into the list of the running batch, or flushes it if none runs.
-pub(crate) fn list(socket: &Socket) {
+pub(crate) fn list<S: Flush + 'static>(session: &Arc<S>) {
     let listed = LIST.with_borrow_mut(|list| {
         match list.active {
-            true if list.own == socket.address() => list.own_listed = true,
-            true => list.sockets.push(socket.clone()),
+            true if list.own == address(session) => list.own_listed = true,
+            true => list.sessions.push(Arc::<S>::clone(session)),
             false => {}
         }
         list.active
     });
     if !listed {
-        socket.flush();
+        session.flush();
     }
 }
 
 /// Flushes a session whose queue has got long, or lists it if that must wait.
-pub(crate) fn flush_or_list(socket: &Socket) {
+pub(crate) fn flush_or_list<S: Flush + 'static>(session: &Arc<S>) {
     let held = LIST.with_borrow_mut(|list| {
         if list.held {
             list.urgent = true;
-            list.sockets.push(socket.clone()); // also if the turn is its own
+            list.sessions.push(Arc::<S>::clone(session)); // also if the turn is its own
         }
         list.held
     });
     if !held {
-        socket.flush();
+        session.flush();
     }
 }
 
@@ -189,8 +188,8 @@ fn do_each(before: Vec<Before>) {
 }
 
 /// The driver of a session is about to flush it.
-pub(crate) fn flushing(socket: &Socket) {
-    LIST.with_borrow_mut(|list| list.own_listed &= list.own != socket.address());
+pub(crate) fn flushing<S>(session: &Arc<S>) {
+    LIST.with_borrow_mut(|list| list.own_listed &= list.own != address(session));
 }
 
 /// A batch: what is pushed on this thread meanwhile is written when it ends. Within another one it
@@ -202,8 +201,8 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Begins the turn of a session.
-    pub(crate) fn begin(own: &Socket) -> Self {
-        Self::start(own.address())
+    pub(crate) fn begin<S>(own: &Arc<S>) -> Self {
+        Self::start(address(own))
     }
 
     fn start(own: usize) -> Self {
@@ -230,7 +229,7 @@ impl Drop for Batch {
         }
         let is_done = LIST.with_borrow_mut(|list| {
             (list.active, list.own_listed) = (false, false);
-            list.before.is_empty() && list.sockets.is_empty()
+            list.before.is_empty() && list.sessions.is_empty()
         });
         if !is_done {
             before_writing();
@@ -241,28 +240,33 @@ impl Drop for Batch {
 
 /// Flushes the listed sessions.
 fn flush_all() {
-    let mut sockets = LIST.with_borrow_mut(|list| std::mem::take(&mut list.sockets));
-    if sockets.len() > PORTION {
-        share_out(&mut sockets);
+    let mut sessions = LIST.with_borrow_mut(|list| std::mem::take(&mut list.sessions));
+    if sessions.len() > PORTION {
+        share_out(&mut sessions);
     }
-    sockets.drain(..).for_each(|socket| socket.flush());
-    if sockets.capacity() <= KEEP {
-        LIST.with_borrow_mut(|list| list.sockets = sockets);
+    sessions.drain(..).for_each(|session| session.flush());
+    if sessions.capacity() <= KEEP {
+        LIST.with_borrow_mut(|list| list.sessions = sessions);
     }
 }
 
+/// What tells sessions apart that exist.
+fn address<S>(session: &Arc<S>) -> usize {
+    Arc::as_ptr(session).addr()
+}
+
 /// Leaves one portion and gives the rest to tasks, one for each worker.
-fn share_out(sockets: &mut Vec<Socket>) {
-    let runtime = sockets[0].runtime().clone();
-    let portions = (sockets.len() - 1) / PORTION;
+fn share_out(sessions: &mut Vec<Arc<dyn Flush>>) {
+    let runtime = sessions[0].runtime().clone();
+    let portions = (sessions.len() - 1) / PORTION;
     let tasks = runtime.metrics().num_workers().clamp(1, portions);
-    let share = (sockets.len() - PORTION).div_ceil(tasks);
-    while sockets.len() > PORTION {
-        let rest = sockets.len() - PORTION;
-        let share = sockets.split_off(PORTION + rest - rest.min(share));
+    let share = (sessions.len() - PORTION).div_ceil(tasks);
+    while sessions.len() > PORTION {
+        let rest = sessions.len() - PORTION;
+        let share = sessions.split_off(PORTION + rest - rest.min(share));
         runtime.spawn(async move {
             for portion in share.chunks(PORTION) {
-                portion.iter().for_each(Socket::flush);
+                portion.iter().for_each(|session| session.flush());
                 tokio::task::yield_now().await;
             }
         });

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use engineio_proto::Outgoing;
 use engineio_proto::websocket::deflate::{Deflater, Deflation, WindowBits};
 
-use super::outbox::Wire;
-use super::write::ENOUGH;
+use super::wire::{ENOUGH, Wire};
 
 /// Part of the queue, but with whoever writes while there is writing: nothing is compressed under
 /// the queue's lock.

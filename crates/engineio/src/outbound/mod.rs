@@ -3,10 +3,13 @@
 
 pub(crate) mod backlog;
 pub(crate) mod batch;
-mod encoding;
+pub(crate) mod bounds;
+pub(crate) mod encoding;
+pub(crate) mod flush;
 pub(crate) mod gate;
 pub(crate) mod outbox;
-mod overflow;
+pub(crate) mod overflow;
 mod queue;
 mod removed;
+mod wire;
 mod write;

@@ -25,12 +25,14 @@ use engineio_proto::guard::{self, Held, lock};
 use engineio_proto::{Outgoing, OverflowPolicy, Protocol};
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::outbound::gate::Gate;
-
-pub(crate) use super::encoding::Encoding;
-pub(crate) use super::overflow::{Bounds, Cost};
+use super::bounds::Bounds;
+use super::encoding::Encoding;
+use super::flush::{Flushed, Link, Todo};
+use super::gate::Gate;
+use super::overflow::Cost;
 use super::queue::{End, Queue, Sink};
-pub(crate) use super::removed::Removed;
+use super::removed::Removed;
+use super::wire::Wire;
 use super::write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -46,13 +48,6 @@ pub enum Push {
     Closed,
 }
 
-/// How the packets of a session look on its WebSocket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire {
-    pub(crate) protocol: Protocol,
-    pub(crate) base64: bool,
-}
-
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
@@ -64,42 +59,6 @@ pub(crate) struct Outbox {
     /// end for it: for the driver, who asks each turn. Written under the lock.
     half_full: AtomicBool,
     overflowed: AtomicBool,
-}
-
-/// What the caller of a push has to see to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Todo {
-    Nothing,
-    /// Put the session into the batch's list.
-    List,
-    /// Flush at once.
-    Flush,
-    /// Wake the driver.
-    Wake,
-}
-
-/// How a flush ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) struct Flushed {
-    pub(crate) link: Link,
-    /// The driver must go on: the socket is full or broken, or only the driver can write.
-    pub(crate) needs_driver: bool,
-    /// Packets that were written; control frames of the WebSocket are none.
-    pub(crate) packets: usize,
-}
-
-/// The state of the way to the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
-    /// Nothing waits.
-    Idle,
-    /// Something waits, or is being written.
-    Busy,
-    /// The socket takes no more for now.
-    Blocked,
-    /// The socket is broken.
-    Broken,
 }
 
 impl Outbox {

@@ -1,47 +1,11 @@
 //! What a full queue does: which packets go, and for which bound.
 
-use engineio_proto::{Outgoing, OverflowPolicy};
+use engineio_proto::Outgoing;
 
+use super::bounds::Bounds;
 use super::queue::Queue;
 use super::removed::Removed;
 use crate::limits::Limit;
-use crate::options::Options;
-use crate::outbound::backlog::Backlog;
-
-/// The bounds of a server's outboxes: of each, and of all together.
-#[derive(Debug)]
-pub(crate) struct Bounds {
-    pub(crate) bytes: usize,
-    pub(crate) packets: usize,
-    pub(crate) pongs: usize,
-    /// Those of the protocol in one answer.
-    pub(crate) packets_per_poll: usize,
-    pub(crate) policy: OverflowPolicy,
-    /// Apart from what is only read, on each push: it is written when somebody waits.
-    pub(crate) backlog: Box<Backlog>,
-}
-
-impl Bounds {
-    pub(crate) fn new(options: &Options) -> Self {
-        Self {
-            bytes: options.max_outbound_bytes,
-            packets: options.max_outbound_packets,
-            pongs: options.max_pending_pongs,
-            packets_per_poll: options.max_packets_per_poll.unwrap_or(usize::MAX),
-            policy: options.slow_consumer,
-            backlog: Box::new(Backlog::new(options.max_total_outbound_bytes)),
-        }
-    }
-
-    pub(super) fn policy_of(&self, packet: &Outgoing) -> OverflowPolicy {
-        packet.policy().unwrap_or(self.policy)
-    }
-
-    /// Whether a packet that is queued may make room for others.
-    fn may_drop(&self, packet: &Outgoing) -> bool {
-        packet.is_droppable() && self.policy_of(packet) != OverflowPolicy::Disconnect
-    }
-}
 
 /// What a full queue did for a pushed packet.
 #[derive(Debug, Default)]
@@ -63,10 +27,6 @@ impl Cost {
 }
 
 impl Queue {
-    pub(super) fn is_half_full(&self, bounds: &Bounds) -> bool {
-        self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
-    }
-
     /// The bound that a packet would break.
     pub(super) fn exceeds(&self, packet: &Outgoing, bounds: &Bounds) -> Option<Limit> {
         if self.count >= bounds.packets {

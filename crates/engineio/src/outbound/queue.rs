@@ -6,9 +6,11 @@ use std::task::Waker;
 use engineio_proto::Outgoing;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::outbox::{Bounds, Encoding, Link, Todo};
+use super::backlog::Backlog;
+use super::bounds::Bounds;
+use super::encoding::Encoding;
+use super::flush::{Link, Todo};
 use super::write::Written;
-use crate::outbound::backlog::Backlog;
 
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -81,6 +83,10 @@ impl Queue {
             && self.bytes <= FLUSH_BYTES
             && self.packets.len() <= FLUSH_PACKETS
             && !self.is_half_full(bounds)
+    }
+
+    pub(super) fn is_half_full(&self, bounds: &Bounds) -> bool {
+        self.bytes > bounds.bytes / 2 || self.count > bounds.packets / 2
     }
 
     pub(super) fn is_closed(&self) -> bool {

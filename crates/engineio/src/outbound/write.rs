@@ -8,7 +8,8 @@ use engineio_proto::websocket::deflate::{Deflation, WindowBits};
 use engineio_proto::websocket::frame::{self, Opcode};
 use engineio_proto::{Deflated, Outgoing, PacketType, Part, Protocol};
 
-use super::outbox::{Encoding, Wire};
+use super::encoding::Encoding;
+use super::wire::{ENOUGH, Wire};
 use crate::scratch;
 
 /// What a write took off a batch.
@@ -229,6 +230,3 @@ const PIECES: usize = 16;
 
 /// From here on a copy costs more than a slice of its own.
 const LARGE: usize = 16 * 1024;
-
-/// One write takes about this much at most: a socket rarely takes more at a time.
-pub(super) const ENOUGH: usize = 256 * 1024;

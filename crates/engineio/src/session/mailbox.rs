@@ -9,12 +9,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engineio_proto::guard::{self, lock};
-use engineio_proto::payload::{self, ContentType};
+use engineio_proto::payload;
 use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
 use crate::reason::CloseDetail;
 use crate::session::parting::Parting;
+use crate::transport::polling::Poll;
 use crate::transport::websocket::WebSocket;
 
 /// A message to the driver.
@@ -32,22 +33,6 @@ pub(crate) enum Mail {
     Part(Parting),
     /// The session's task is to end at once, whether the peer knows or not.
     CutOff,
-}
-
-/// A parked poll: the way to its answer.
-#[derive(Debug)]
-pub(crate) struct Poll {
-    /// Its answer may have text only.
-    pub(crate) base64: bool,
-    pub(crate) reply: oneshot::Sender<PollAnswer>,
-}
-
-/// The packets that answer a poll.
-#[derive(Debug)]
-pub(crate) struct PollAnswer {
-    pub(crate) payload: Vec<u8>,
-    pub(crate) content_type: ContentType,
-    pub(crate) compress: bool,
 }
 
 /// The packets of a POST, to be taken as the application gets ready for them.

@@ -11,9 +11,12 @@ use engineio_proto::{
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
-use crate::outbound::batch;
+use crate::outbound::batch::{self, Batch};
+use crate::outbound::bounds::Bounds;
+use crate::outbound::flush::{Flush, Link, Todo};
 use crate::outbound::gate::Gate;
-use crate::outbound::outbox::{Bounds, Cost, Link, Outbox, Push, Todo};
+use crate::outbound::outbox::{Outbox, Push};
+use crate::outbound::overflow::Cost;
 use crate::reason::CloseDetail;
 use crate::request::Request;
 use crate::session::kept::Kept;
@@ -164,25 +167,21 @@ impl Socket {
     pub(crate) fn see_to(&self, todo: Todo) {
         match todo {
             Todo::Nothing => {}
-            Todo::List => batch::list(self),
-            Todo::Flush => batch::flush_or_list(self),
-            Todo::Wake if batch::is_held() => batch::list(self),
+            Todo::List => batch::list(&self.0),
+            Todo::Flush => batch::flush_or_list(&self.0),
+            Todo::Wake if batch::is_held() => batch::list(&self.0),
             Todo::Wake => self.wake(),
         }
     }
 
     /// Writes what waits if that can be done from here, else has the driver do it.
     pub(crate) fn flush(&self) {
-        let flushed = self.0.outbox.flush();
-        self.0.counters.sent(flushed.packets);
-        if flushed.needs_driver {
-            self.wake();
-        }
+        self.0.flush();
     }
 
     /// [`Socket::flush`] by the driver itself, who sees to the rest.
     pub(crate) fn flush_in_turn(&self) -> Link {
-        batch::flushing(self);
+        batch::flushing(&self.0);
         let flushed = self.0.outbox.flush();
         self.0.counters.sent(flushed.packets);
         flushed.link
@@ -316,11 +315,6 @@ impl Socket {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// What tells sessions apart that exist.
-    pub(crate) fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
-    }
-
     /// A handle that keeps nothing of the session alive.
     pub(crate) fn downgrade(&self) -> Weak<Shared> {
         Arc::downgrade(&self.0)
@@ -338,8 +332,9 @@ impl Socket {
         &self.0.counters
     }
 
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.0.runtime
+    /// Begins the turn of this session.
+    pub(crate) fn begin_turn(&self) -> Batch {
+        Batch::begin(&self.0)
     }
 
     pub(crate) fn set_transport(&self, transport: TransportKind) {
@@ -348,6 +343,20 @@ impl Socket {
 
     pub(crate) fn set_closing(&self) {
         self.0.state.store(CLOSING, Ordering::Release);
+    }
+}
+
+impl Flush for Shared {
+    fn flush(&self) {
+        let flushed = self.outbox.flush();
+        self.counters.sent(flushed.packets);
+        if flushed.needs_driver {
+            self.waker.wake();
+        }
+    }
+
+    fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 }
 

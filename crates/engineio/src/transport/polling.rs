@@ -1,20 +1,37 @@
-//! The polling transport: the poll that waits for packets.
+//! The polling transport: the poll that waits for packets, and what answers it.
 //!
-//! Requests reach the driver through its mailbox; the answer goes back to the request's own future
-//! in [`crate::http::polling`], and [`crate::http::answers`] adds the HTTP part.
+//! It knows the queue and nothing else of a session: an answer is given to the driver, who counts what
+//! is in it and admits the next poll before it sends it, see [`crate::driver`].
 
 use std::collections::VecDeque;
 use std::task::Context;
 
-use engineio_proto::{Outgoing, PacketType, Protocol, payload};
+use engineio_proto::payload::{self, ContentType};
+use engineio_proto::{Outgoing, PacketType, Protocol};
+use tokio::sync::oneshot;
 
-use crate::limits::Limit;
-use crate::session::mailbox::{Poll, PollAnswer};
-use crate::session::socket::Socket;
+use crate::outbound::outbox::Outbox;
+
+/// A parked poll: the way to its answer.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    /// Its answer may have text only.
+    pub(crate) base64: bool,
+    pub(crate) reply: oneshot::Sender<PollAnswer>,
+}
+
+/// The packets that answer a poll.
+#[derive(Debug)]
+pub(crate) struct PollAnswer {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) content_type: ContentType,
+    pub(crate) compress: bool,
+}
 
 /// The parked poll, if there is one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Polling {
+    protocol: Protocol,
     parked: Option<Poll>,
     /// The handshake asked for text only.
     base64: bool,
@@ -22,9 +39,21 @@ pub(crate) struct Polling {
     lost: bool,
 }
 
+/// The answer to the poll that was parked, not sent yet.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Answer {
+    reply: oneshot::Sender<PollAnswer>,
+    answer: PollAnswer,
+    /// Packets in it that had waited.
+    pub(crate) packets: usize,
+    /// Something waits that one answer may not have beside them.
+    pub(crate) is_full: bool,
+}
+
 impl Polling {
-    pub(crate) fn new(base64: bool) -> Self {
-        Self { parked: None, base64, lost: false }
+    pub(crate) fn new(protocol: Protocol, base64: bool) -> Self {
+        Self { protocol, parked: None, base64, lost: false }
     }
 
     /// Parks a poll. The mailbox admits one at a time.
@@ -47,56 +76,52 @@ impl Polling {
     }
 
     /// Answers the parked poll with what waits, if both are there.
-    pub(crate) fn flush(&mut self, socket: &Socket) {
-        if self.is_parked() && !socket.shared().outbox.park() {
-            let packets = take(socket, 0);
-            self.answer(socket, packets, None);
+    pub(crate) fn flush(&mut self, outbox: &Outbox) -> Option<Answer> {
+        if self.is_parked() && !outbox.park() {
+            let (packets, is_full) = outbox.take(0);
+            return self.answer(outbox, packets, is_full, None);
         }
+        None
     }
 
-    /// Answers the parked poll with what waits and one packet more. False: none is parked.
-    pub(crate) fn answer_with(&mut self, socket: &Socket, last: PacketType) -> bool {
+    /// Answers the parked poll, if there is one, with what waits and one packet more.
+    pub(crate) fn answer_with(&mut self, outbox: &Outbox, last: PacketType) -> Option<Answer> {
         if !self.is_parked() {
-            return false;
+            return None;
         }
-        let packets = take(socket, 1);
-        self.answer(socket, packets, Some(last));
-        true
-    }
-
-    /// Answers the parked poll, with a noop if nothing waits.
-    pub(crate) fn release(&mut self, socket: &Socket) {
-        self.flush(socket);
-        self.answer_noop(socket);
+        let (packets, is_full) = outbox.take(1);
+        self.answer(outbox, packets, is_full, Some(last))
     }
 
     /// Answers the parked poll with a noop; what waits goes on waiting.
-    pub(crate) fn answer_noop(&mut self, socket: &Socket) {
-        self.answer(socket, VecDeque::new(), Some(PacketType::Noop));
+    pub(crate) fn answer_noop(&mut self, outbox: &Outbox) -> Option<Answer> {
+        self.answer(outbox, VecDeque::new(), false, Some(PacketType::Noop))
     }
 
-    fn answer(&mut self, socket: &Socket, packets: VecDeque<Outgoing>, last: Option<PacketType>) {
-        let Some(poll) = self.parked.take() else { return };
-        socket.shared().outbox.unpark();
+    fn answer(
+        &mut self,
+        outbox: &Outbox,
+        packets: VecDeque<Outgoing>,
+        is_full: bool,
+        last: Option<PacketType>,
+    ) -> Option<Answer> {
+        let Poll { base64, reply } = self.parked.take()?;
+        outbox.unpark();
         let mut packets = Vec::from(packets);
-        socket.counters().sent(packets.len());
+        let count = packets.len();
         let compress = packets.iter().any(Outgoing::wants_compression);
         packets.extend(last.map(|kind| Outgoing::packet(kind, "")));
         let mut payload = Vec::new();
         // Engine.IO v3: JSONP and `b64`, of the handshake or of this very poll, get text only
-        let base64 = (self.base64 || poll.base64) && socket.protocol() == Protocol::V3;
-        let content_type = payload::encode(socket.protocol(), base64, &packets, &mut payload);
-        // before the answer: the client's next poll may come at once
-        socket.shared().mailbox.poll_answered();
-        self.lost |= poll.reply.send(PollAnswer { payload, content_type, compress }).is_err();
+        let base64 = (self.base64 || base64) && self.protocol == Protocol::V3;
+        let content_type = payload::encode(self.protocol, base64, &packets, &mut payload);
+        let answer = PollAnswer { payload, content_type, compress };
+        Some(Answer { reply, answer, packets: count, is_full })
     }
-}
 
-/// Takes what one answer may have, with `beside` packets more.
-fn take(socket: &Socket, beside: usize) -> VecDeque<Outgoing> {
-    let (packets, is_left) = socket.shared().outbox.take(beside);
-    if is_left {
-        socket.counters().limited(Limit::PacketsPerPoll);
+    /// Sends an answer. The client's next poll may come at once.
+    pub(crate) fn send(&mut self, answer: Answer) {
+        let Answer { reply, answer, .. } = answer;
+        self.lost |= reply.send(answer).is_err();
     }
-    packets
 }

@@ -16,10 +16,24 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::limits::connections::ConnectionPlace;
-use crate::listen::stream::Guarded;
 use crate::options::Options;
-use crate::outbound::outbox::Encoding;
+use crate::outbound::encoding::Encoding;
 use crate::scratch;
+
+/// How a stream is taken out of what an HTTP server wrapped it in: put by that server into the
+/// extensions of a request that asks for an upgrade. It gives back what it does not know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakeApart(pub(crate) fn(Upgraded) -> Result<Taken, Upgraded>);
+
+/// What was in a wrapper.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) stream: TcpStream,
+    /// What was read of it beyond the request.
+    pub(crate) read: Bytes,
+    /// The place of the connection, held as long as it is open.
+    pub(crate) place: ConnectionPlace,
+}
 
 /// An upgraded connection.
 pub(crate) struct WebSocket {
@@ -48,16 +62,17 @@ trait Io: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 
 impl WebSocket {
-    /// Takes the stream back from the HTTP server: our own, another hyper, axum's (which wraps it
-    /// once more), or as it is. Its buffers are freed with it.
+    /// Takes the stream back from the HTTP server: as who wrapped it says, from another hyper, from
+    /// axum (which wraps it once more), or as it is. Its buffers are freed with it.
     pub(crate) fn new(
         upgraded: Upgraded,
+        take_apart: Option<TakeApart>,
         max_message: usize,
         max_frames: usize,
         agreement: Option<Agreement>,
         base64: bool,
     ) -> Self {
-        let (stream, read_ahead, _place) = Self::take_apart(upgraded);
+        let (stream, read_ahead, _place) = Self::take_apart(upgraded, take_apart);
         // exactly sized: the server's buffer is much larger than what is in it
         let read_ahead = read_ahead.to_vec();
         let mut decoder = Decoder::new(max_message, max_frames);
@@ -67,16 +82,16 @@ impl WebSocket {
         Self { decoder, agreement, base64, stream, _place, read_ahead, out: Vec::new() }
     }
 
-    fn take_apart(upgraded: Upgraded) -> (Stream, Bytes, Option<ConnectionPlace>) {
-        let upgraded = match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
-            Ok(parts) => {
-                let (stream, ahead, place) = parts.io.into_inner().into_parts();
-                let read = match ahead.is_empty() {
-                    true => parts.read_buf,
-                    false => [&parts.read_buf[..], &ahead].concat().into(),
-                };
-                return (Stream::tcp(stream), read, Some(place));
-            }
+    fn take_apart(
+        upgraded: Upgraded,
+        take_apart: Option<TakeApart>,
+    ) -> (Stream, Bytes, Option<ConnectionPlace>) {
+        let taken = match take_apart {
+            Some(TakeApart(take_apart)) => take_apart(upgraded),
+            None => Err(upgraded),
+        };
+        let upgraded = match taken {
+            Ok(Taken { stream, read, place }) => return (Stream::tcp(stream), read, Some(place)),
             Err(upgraded) => upgraded,
         };
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {

@@ -1,0 +1,28 @@
+//! What a request asks for.
+
+use engineio_proto::handshake::Query;
+use http::header::{self, HeaderMap};
+
+use crate::options::Options;
+use crate::options::cors::AllowedOrigin;
+
+/// What a request asks for, and what its answer needs to know of it.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    pub(crate) query: Query,
+    pub(crate) origin: AllowedOrigin,
+    /// An old Internet Explorer asks.
+    pub(crate) old_browser: bool,
+}
+
+impl RequestContext {
+    pub(crate) fn new(query: &str, headers: &HeaderMap, options: &Options) -> Self {
+        let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Self {
+            query: Query::parse(query),
+            origin: AllowedOrigin::new(options.cors, &options.origins, headers),
+            old_browser: agent
+                .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
+        }
+    }
+}

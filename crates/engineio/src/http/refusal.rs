@@ -1,0 +1,34 @@
+//! Why a request is not answered as it wished.
+
+use bytes::Bytes;
+use engineio_proto::HandshakeError;
+use http::Response;
+
+use crate::http::answers;
+use crate::options::functions::Panicked;
+
+/// Why a request is not answered as it wished.
+pub(crate) enum Refusal {
+    /// A code of the protocol's table.
+    Code(HandshakeError),
+    /// An answer of its own.
+    Answer(Box<Response<Bytes>>),
+}
+
+impl From<HandshakeError> for Refusal {
+    fn from(error: HandshakeError) -> Self {
+        Self::Code(error)
+    }
+}
+
+impl From<Panicked> for Refusal {
+    fn from(_: Panicked) -> Self {
+        Self::Answer(Box::new(answers::panicked()))
+    }
+}
+
+impl Refusal {
+    pub(crate) fn answer(answer: Response<Bytes>) -> Self {
+        Self::Answer(Box::new(answer))
+    }
+}

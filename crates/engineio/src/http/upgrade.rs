@@ -1,0 +1,151 @@
+//! Requests for an upgrade: what is agreed with the client, and the stream behind.
+
+use bytes::Bytes;
+use engineio_proto::websocket::extensions::Agreement;
+use engineio_proto::websocket::handshake as websocket;
+use engineio_proto::{HandshakeError, log};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+
+use crate::engine::Engine;
+use crate::http::answers;
+use crate::http::refusal::Refusal;
+use crate::limits::Limit;
+use crate::options::functions::Panicked;
+use crate::patience;
+use crate::request;
+use crate::stats::Counters;
+use crate::transport::websocket::{TakeApart, WebSocket};
+
+/// What a request for an upgrade leads to.
+pub(crate) struct Upgrade {
+    stream: OnUpgrade,
+    take_apart: Option<TakeApart>,
+}
+
+impl Upgrade {
+    /// That of a request, if it asks for WebSocket.
+    pub(crate) fn of<B>(request: &mut Request<B>) -> Option<Self> {
+        if !is_upgrade(request.headers()) {
+            return None;
+        }
+        let take_apart = request.extensions_mut().remove();
+        Some(Self { stream: hyper::upgrade::on(request), take_apart })
+    }
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = joined(headers, &header::UPGRADE);
+    upgrade.is_some_and(|upgrade| {
+        upgrade.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))
+    })
+}
+
+/// The stream behind an upgrade, once the HTTP server has let go of it.
+pub(crate) async fn upgraded(
+    engine: &Engine,
+    upgrade: Upgrade,
+    agreement: Option<Agreement>,
+    base64: bool,
+) -> Option<Box<WebSocket>> {
+    let options = &engine.options;
+    let upgraded = patience::timeout(options.upgrade_timeout, upgrade.stream).await;
+    let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
+    let upgraded = upgraded.ok()?.ok()?;
+    let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
+    let take_apart = upgrade.take_apart;
+    let websocket =
+        WebSocket::new(upgraded, take_apart, max_message, max_frames, agreement, base64);
+    Some(Box::new(websocket))
+}
+
+/// What the answer to an upgrade says.
+pub(crate) struct Accepted {
+    /// The value for `Sec-WebSocket-Accept`.
+    key: String,
+    pub(crate) agreement: Option<Agreement>,
+    /// What the client offers.
+    offers: Option<String>,
+    /// What it gets of that.
+    subprotocol: Option<String>,
+}
+
+impl Accepted {
+    /// The answer.
+    // RFC 6455 4.2.2
+    pub(crate) fn response(&self) -> Response<Bytes> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        let accept = HeaderValue::from_str(&self.key).expect("base64 can stand in a header");
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        // as it was offered, so it can stand in a header again
+        if let Some(Ok(name)) = self.subprotocol.as_deref().map(HeaderValue::from_str) {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+        }
+        if let Some(agreement) = &self.agreement {
+            let answer = HeaderValue::try_from(agreement.answer()).expect("tokens can stand, too");
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
+        }
+        answers::with(StatusCode::SWITCHING_PROTOCOLS, headers, Bytes::new())
+    }
+
+    /// Selects a subprotocol, if the client offers some; a function is asked with the request.
+    pub(crate) async fn select(
+        &mut self,
+        engine: &Engine,
+        request: impl FnOnce() -> request::Request,
+    ) -> Result<(), Panicked> {
+        let Some(offers) = &self.offers else { return Ok(()) };
+        let selected = engine.options.subprotocols.select(offers, request).await;
+        if selected.is_err() {
+            Counters::add(&engine.counters.panics);
+        }
+        self.subprotocol = selected?;
+        Ok(())
+    }
+}
+
+/// What to answer, or the answer to a malformed request.
+pub(crate) fn check(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Refusal> {
+    let value = |name| joined(headers, &name);
+    let upgrade = value(header::UPGRADE);
+    let connection = value(header::CONNECTION);
+    let version = value(header::SEC_WEBSOCKET_VERSION);
+    let key = value(header::SEC_WEBSOCKET_KEY);
+    let protocol = value(header::SEC_WEBSOCKET_PROTOCOL);
+    let key = websocket::accept(&websocket::Headers {
+        upgrade: upgrade.as_deref(),
+        connection: connection.as_deref(),
+        version: version.as_deref(),
+        key: key.as_deref(),
+        protocol: protocol.as_deref(),
+    })
+    .map_err(|error| {
+        log!(debug: %error, "upgrade refused");
+        let mut answer = answers::refused_upgrade(&HandshakeError::BadRequest);
+        if error == websocket::Error::Version {
+            // RFC 6455 4.4
+            *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
+            let version = HeaderValue::from_static(websocket::VERSION);
+            answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
+        }
+        Refusal::answer(answer)
+    })?;
+    let agreement = engine.options.per_message_deflate.as_ref().and_then(|deflate| {
+        Agreement::choose(&value(header::SEC_WEBSOCKET_EXTENSIONS)?, deflate.takeover())
+    });
+    Ok(Accepted { key, agreement, offers: protocol, subprotocol: None })
+}
+
+/// The value of a header; several lines are one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let mut lines = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}"));
+    let mut joined = lines.next()?.to_owned();
+    for line in lines {
+        joined.push_str(", ");
+        joined.push_str(line);
+    }
+    Some(joined)
+}
