@@ -72,6 +72,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "publish" => publish::command(rest),
         "fuzz" => fuzz::command(rest),
         "circles" => structure::command(rest),
+        "layers" => structure::structure().map(|()| ExitCode::SUCCESS),
         "test" => test::command(rest),
         "ci" => ci::command(rest),
         "help" | "--help" | "-h" => {
@@ -116,6 +117,7 @@ cargo xtask COMMAND [ARGUMENTS]
                            fuzzer makes up; --quick: ten seconds each, --secs N, --replay: the
                            seeds only
   circles [CRATE..]        the files of each library that import each other in a loop
+  layers                   whether files and crates depend on what stands below them, and on nothing else
   publish --dry-run        packs the libraries, looks into them, and builds a fresh application against
                            them; without --dry-run they are published
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves

@@ -111,6 +111,13 @@ impl Server {
         self.0.stats()
     }
 
+    /// Takes a [snapshot](Server::stats) and [publishes](Stats::publish) it. Call it whenever the
+    /// metrics are collected.
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.stats().publish();
+    }
+
     /// The options.
     #[must_use]
     pub fn options(&self) -> &Options {

@@ -9,8 +9,10 @@ use std::fs;
 use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
+use syn::punctuated::Punctuated;
+use syn::token::Comma;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, ItemUse, UseTree, Visibility};
+use syn::{Attribute, Item, ItemMod, ItemUse, Meta, UseTree, Visibility};
 
 use crate::checks::rust_files;
 use crate::command::Result;
@@ -300,10 +302,17 @@ fn attributes(item: &Item) -> &[Attribute] {
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
-            && attribute
-                .parse_args::<syn::Meta>()
-                .is_ok_and(|condition| condition.path().is_ident("test"))
+            && attribute.parse_args::<Meta>().is_ok_and(|condition| is_test_only(&condition))
     })
+}
+
+fn is_test_only(condition: &Meta) -> bool {
+    match condition {
+        Meta::List(all) if all.path.is_ident("all") => all
+            .parse_args_with(Punctuated::<Meta, Comma>::parse_terminated)
+            .is_ok_and(|conditions| conditions.iter().any(is_test_only)),
+        other => other.path().is_ident("test"),
+    }
 }
 
 /// As many modules may hand a name on; a loop of them ends here.

@@ -1,23 +1,59 @@
-//! What was drawn: the circles that there may be, and which crate depends on which.
+//! What was drawn: the storeys of each crate, and the circles that there may be.
+
+use super::layers::Storeys;
 
 /// What was drawn of a crate. Files are named by their paths below `src`.
 pub(super) struct Plan {
     pub(super) name: &'static str,
+    pub(super) storeys: Storeys,
     /// Files that may name each other in a loop. A circle gets smaller, never larger.
     pub(super) circles: &'static [&'static [&'static str]],
-    /// Crates of ours.
-    pub(super) depends_on: &'static [&'static str],
 }
 
 pub(super) const PLANS: &[Plan] = &[
     Plan {
         name: "engineio",
+        storeys: &[
+            &["server"],
+            &["close", "signals"],
+            &["listen"],
+            &["http"],
+            &["driver"],
+            &["engine"],
+            &["application"],
+            &["session"],
+            &["transport"],
+            &["outbound"],
+            &["stats"],
+            &["limits"],
+            &["options"],
+            &["request"],
+            &["patience", "reason", "scratch", "span"],
+        ],
         circles: &[&["driver", "driver/end", "driver/throttle"]],
-        depends_on: &["engineio-proto"],
     },
-    Plan { name: "engineio-proto", circles: &[], depends_on: &[] },
+    Plan {
+        name: "engineio-proto",
+        storeys: &[
+            &["payload"],
+            &["outgoing"],
+            &["session", "handshake"],
+            &["websocket"],
+            &["packet"],
+            &["error", "guard", "limits"],
+        ],
+        circles: &[],
+    },
     Plan {
         name: "socketio-server",
+        storeys: &[
+            &["server"],
+            &["connection"],
+            &["client", "cluster", "emit", "events", "namespace", "socket"],
+            &["stats"],
+            &["limits"],
+            &["error", "forward", "reason"],
+        ],
         circles: &[&[
             "client",
             "emit/broadcast",
@@ -39,30 +75,74 @@ pub(super) const PLANS: &[Plan] = &[
             "socket/handshake",
             "socket/leaving",
         ]],
-        depends_on: &[
-            "engineio",
-            "engineio-proto",
-            "socketio-adapter",
-            "socketio-client-files",
-            "socketio-parser",
-        ],
     },
-    Plan { name: "socketio-parser", circles: &[], depends_on: &[] },
+    Plan {
+        name: "socketio-parser",
+        storeys: &[
+            &["parser"],
+            &["decode", "encode"],
+            &["form"],
+            &["custom"],
+            &["json/reassembly", "json/scan", "json/writer", "msgpack/read", "msgpack/write"],
+            &["check"],
+            &["decoded"],
+            &["args", "exchange", "schema"],
+            &["msgpack"],
+            &["value/build"],
+            &["json"],
+            &["args/count", "args/spread"],
+            &["value"],
+            &["packet"],
+            &["binary", "date", "encoded", "error", "limits", "number"],
+        ],
+        circles: &[],
+    },
     Plan {
         name: "socketio-adapter",
+        storeys: &[
+            &["cluster/adapter"],
+            &["cluster/asking", "cluster/core"],
+            &["cluster/classic", "cluster/emitter", "cluster/sharded"],
+            &["cluster/codec", "cluster/fields", "cluster/requests"],
+            &["cluster/bus", "cluster/message"],
+            &["local"],
+            &["adapter"],
+            &["cluster", "membership", "rooms"],
+            &["options"],
+            &["answers", "future", "into_rooms"],
+            &["error", "names", "slab"],
+        ],
         circles: &[],
-        depends_on: &["engineio-proto", "socketio-parser"],
     },
     Plan {
         name: "socketio-contract",
-        circles: &[],
-        depends_on: &[
-            "socketio-server",
-            "socketio-contract-macros",
-            "socketio-parser",
-            "socketio-testkit",
+        storeys: &[
+            &["files"],
+            &["asyncapi", "typescript"],
+            &["client", "emit", "incoming"],
+            &["argument", "rules"],
+            &["describe", "invalid"],
+            &["ack", "big"],
         ],
+        circles: &[],
     },
-    Plan { name: "socketio-contract-macros", circles: &[], depends_on: &[] },
-    Plan { name: "socketio-redis", circles: &[], depends_on: &["socketio-adapter"] },
+    Plan {
+        name: "socketio-contract-macros",
+        storeys: &[&["expand"], &["client"], &["parse", "tokens"]],
+        circles: &[],
+    },
+    Plan {
+        name: "socketio-redis",
+        storeys: &[
+            &["adapter"],
+            &["bus"],
+            &["links"],
+            &["shards"],
+            &["link"],
+            &["publish", "redis_cluster", "sentinel", "subscribe"],
+            &["connection"],
+            &["inline_task", "listening", "slots", "stats", "targets"],
+        ],
+        circles: &[],
+    },
 ];

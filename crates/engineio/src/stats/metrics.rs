@@ -4,16 +4,7 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
-use crate::server::Server;
 use crate::stats::Stats;
-
-impl Server {
-    /// Takes a [snapshot](Server::stats) and [publishes](Stats::publish) it. Call it whenever the
-    /// metrics are collected.
-    pub fn publish_metrics(&self) {
-        self.stats().publish();
-    }
-}
 
 impl Stats {
     /// Sets the gauges and counters `engineio_*` of the current `metrics` recorder to these numbers.
