@@ -38,14 +38,14 @@ fn adapter(n: u32, room: Option<&str>, except: bool) {
 
     let adapter = LocalAdapter::new(10);
     let rooms: Vec<Room> = room.into_iter().map(Room::from).collect();
+    let packet = Outgoing::message(vec![b'x'; HEADROOM + 50], HEADROOM, Vec::new());
     for at in 0..1_000 {
         let id = SocketId::from(format!("{at:020}"));
-        adapter.add(&id, Arc::new(Taker(AtomicUsize::new(0)))).expect("an id of its own");
-        drop(adapter.join(&id, &rooms).expect("few rooms"));
+        let member = Arc::new(Taker(AtomicUsize::new(0)));
+        drop(adapter.enter(&id, member, &rooms, &packet).expect("an id of its own, few rooms"));
     }
     let except = if except { vec![Room::from(format!("{:020}", 7))] } else { Vec::new() };
     let options = BroadcastOptions { rooms, except, ..BroadcastOptions::default() };
-    let packet = Outgoing::message(vec![b'x'; HEADROOM + 50], HEADROOM, Vec::new());
     for _ in 0..n {
         black_box(adapter.broadcast(&packet, &options));
     }

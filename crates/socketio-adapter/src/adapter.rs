@@ -10,28 +10,37 @@ use std::sync::{Arc, Weak};
 use engineio_proto::Outgoing;
 
 use crate::{
-    AdapterFuture, BroadcastOptions, Cluster, Completion, DuplicateId, JoinError, Node, Room,
+    AdapterFuture, BroadcastOptions, Cluster, Completion, EnterError, JoinError, Node, Room,
     SocketId,
 };
 
 /// The sockets of a namespace, their rooms, and broadcast to them.
 ///
-/// A socket is in the room of its own id from the moment it is added, without having joined it. It
+/// A socket is in the room of its own id from the moment it enters, without having joined it. It
 /// may leave it and join it again. Others may join it too.
 ///
 /// Calls that concern one socket take effect in the order in which they are made, and all members
 /// see broadcasts in one order.
 #[expect(clippy::len_without_is_empty, reason = "a figure for statistics, not a collection")]
 pub trait Adapter: Send + Sync + Debug + 'static {
-    /// Makes a socket a target of broadcasts, in its own room.
+    /// Lets a socket in, in one step: it is a target of broadcasts, in its own room and in `rooms`,
+    /// and [open](Member::open), or nothing has happened. So it gets all broadcasts that come after
+    /// `answer`, and none that came before.
     ///
     /// # Errors
-    /// If a socket of this id is there already. That socket is left alone.
-    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId>;
+    /// If a socket of this id is there already, which is left alone; if it would be in too many
+    /// rooms; if the member does not open, as its connection is over.
+    fn enter(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+    ) -> Result<Completion, EnterError>;
 
-    /// Takes a socket out of all rooms; it is no target any more when this returns. An unknown id
-    /// is ignored.
-    fn remove(&self, id: &SocketId);
+    /// Takes a socket out of all rooms, in one step; it is no target any more when this returns. An
+    /// unknown id is ignored.
+    fn leave_all(&self, id: &SocketId);
 
     /// Joins a socket to rooms. Those it is in already are skipped; an unknown id is ignored,
     /// because the socket may just have gone.
@@ -52,7 +61,7 @@ pub trait Adapter: Send + Sync + Debug + 'static {
     fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered;
 
     /// The ids of the sockets of this node that are in at least one of `rooms` (empty: of all) and
-    /// in none of `except`. Each id is there once, in the order of being added.
+    /// in none of `except`. Each id is there once, in the order of entering.
     fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId>;
 
     /// The rooms that sockets of this node are in, in no order: also those that are only some
@@ -95,6 +104,15 @@ pub trait AdapterFactory: Send + Sync + Debug + 'static {
 
 /// A socket, as a broadcast sees it: something that takes packets.
 pub trait Member: Send + Sync + 'static {
+    /// Takes the answer to the client's wish to be let in, and then what is delivered; nothing was
+    /// before. False: its connection is over.
+    ///
+    /// Called by [`Adapter::enter`] under the same conditions as [`Member::deliver`].
+    fn open(&self, answer: &Outgoing) -> bool {
+        let _ = answer;
+        true
+    }
+
     /// Takes a packet into the socket's queue, or says why not. With `volatile` the packet is to
     /// be dropped unless it can go out at once.
     ///

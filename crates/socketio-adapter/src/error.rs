@@ -35,9 +35,17 @@ pub enum JoinError {
     },
 }
 
-/// A socket was added under an id that another socket of the namespace has.
+/// Why a socket was not let in. It is then in no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DuplicateId;
+#[non_exhaustive]
+pub enum EnterError {
+    /// Another socket of the namespace has its id.
+    DuplicateId,
+    /// It was not allowed into its rooms.
+    Join(JoinError),
+    /// Its connection is over.
+    Closed,
+}
 
 impl fmt::Display for AdapterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,10 +85,27 @@ impl fmt::Display for JoinError {
 
 impl Error for JoinError {}
 
-impl fmt::Display for DuplicateId {
+impl fmt::Display for EnterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another socket of the namespace has this id")
+        f.write_str(match self {
+            Self::DuplicateId => "another socket of the namespace has this id",
+            Self::Join(_) => "the socket could not join its rooms",
+            Self::Closed => "the socket's connection is over",
+        })
     }
 }
 
-impl Error for DuplicateId {}
+impl Error for EnterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Join(error) => Some(error),
+            Self::DuplicateId | Self::Closed => None,
+        }
+    }
+}
+
+impl From<JoinError> for EnterError {
+    fn from(error: JoinError) -> Self {
+        Self::Join(error)
+    }
+}

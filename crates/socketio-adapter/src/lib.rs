@@ -41,7 +41,7 @@ pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]
 pub use engineio_proto::{guard, log};
-pub use error::{AdapterError, DuplicateId, JoinError};
+pub use error::{AdapterError, EnterError, JoinError};
 pub use future::AdapterFuture;
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};

@@ -3,7 +3,7 @@
 //! All of a namespace is behind one lock. So joins, leaves and broadcasts have one order, which
 //! every member sees: two broadcasts reach all receivers in the same sequence, and a socket gets a
 //! broadcast exactly if it joined before it. The lock is held for a walk over an array that pushes
-//! one pointer per receiver ([`Member::deliver`]); no code of the user runs and no system call is
+//! one pointer per receiver ([`Member::deliver`], [`Member::open`]); no code of the user runs and no system call is
 //! made under it. Members are dropped after it was released.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use engineio_proto::guard::{Held, lock};
 use crate::adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
 use crate::options::BroadcastOptions;
 use crate::rooms::Rooms;
-use crate::{Completion, DuplicateId, JoinError, Room, SocketId};
+use crate::{Completion, EnterError, JoinError, Room, SocketId};
 
 /// The adapter of a server that is a single process.
 pub struct LocalAdapter {
@@ -49,12 +49,28 @@ impl LocalAdapter {
 }
 
 impl Adapter for LocalAdapter {
-    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
-        let added = self.rooms().add(id, member);
-        added.map_err(|_member| DuplicateId)
+    fn enter(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+    ) -> Result<Completion, EnterError> {
+        // What is dropped in the section is never the last of `member`, which goes after it.
+        let mut table = self.rooms();
+        table.add(id, Arc::clone(&member)).map_err(|_| EnterError::DuplicateId)?;
+        let joined = table.join(id, rooms).map_err(EnterError::Join);
+        let entered = joined.and_then(|()| match member.open(answer) {
+            true => Ok(Completion::done()),
+            false => Err(EnterError::Closed),
+        });
+        if entered.is_err() {
+            drop(table.remove(id));
+        }
+        entered
     }
 
-    fn remove(&self, id: &SocketId) {
+    fn leave_all(&self, id: &SocketId) {
         let member = self.rooms().remove(id);
         drop(member);
     }

@@ -17,7 +17,7 @@ use super::emitter::Emitter;
 use super::requests::Requests;
 use super::sharded::{RoomChannels, Sharded};
 use crate::{
-    Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, DuplicateId,
+    Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, EnterError,
     JoinError, LocalAdapter, Member, Node, Room, SocketId,
 };
 
@@ -200,15 +200,21 @@ impl ClusterAdapter {
 }
 
 impl Adapter for ClusterAdapter {
-    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
-        self.local.add(id, member)?;
+    fn enter(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+    ) -> Result<Completion, EnterError> {
+        drop(self.local.enter(id, member, rooms, answer)?);
         self.core.rooms_changed(id, &[id.into()]);
-        Ok(())
+        Ok(self.rooms_changed(id, rooms))
     }
 
-    fn remove(&self, id: &SocketId) {
+    fn leave_all(&self, id: &SocketId) {
         let rooms = self.local.socket_rooms(id);
-        self.local.remove(id);
+        self.local.leave_all(id);
         self.core.rooms_changed(id, &rooms);
     }
 

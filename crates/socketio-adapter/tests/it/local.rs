@@ -1,5 +1,6 @@
 //! The in-memory adapter.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -8,7 +9,7 @@ use std::thread;
 use engineio_proto::{Outgoing, PacketType, Part};
 use socketio_adapter::{
     Adapter, AdapterError, AdapterFactory, BroadcastOptions, Completion, Delivered, Delivery,
-    DuplicateId, IntoRooms, JoinError, LocalAdapter, LocalAdapterFactory, Member, Room, SocketId,
+    EnterError, IntoRooms, JoinError, LocalAdapter, LocalAdapterFactory, Member, Room, SocketId,
 };
 
 /// A socket that notes down what it gets.
@@ -45,7 +46,7 @@ impl Fixture {
     fn add(&mut self, id: &str, answer: fn(bool) -> Delivery) {
         let (id, member) =
             (SocketId::from(id), Arc::new(Recorder { got: Mutex::default(), answer }));
-        self.adapter.add(&id, Arc::clone(&member) as _).unwrap();
+        drop(self.adapter.enter(&id, Arc::clone(&member) as _, &[], &packet("")).unwrap());
         self.sockets.push((id, member));
     }
 
@@ -149,7 +150,7 @@ fn others_may_join_the_room_of_a_socket() {
     io.leave("a", "a");
     io.check("a", NONE, &["b"]);
     io.join("a", "a");
-    io.adapter.remove(&"a".into());
+    io.adapter.leave_all(&"a".into());
     io.check("a", NONE, &["b"]);
     // the room outlives its name's owner, whose successor is in it at once
     io.add("a", |_| Delivery::Queued);
@@ -210,8 +211,8 @@ fn a_removed_socket_is_in_no_room() {
         io.join(id, ["r", "s"]);
     }
     io.join("a", "only-a");
-    io.adapter.remove(&"a".into());
-    io.adapter.remove(&"a".into());
+    io.adapter.leave_all(&"a".into());
+    io.adapter.leave_all(&"a".into());
     io.check_rooms("a", &[]);
     io.check(NONE, NONE, &["b", "c"]);
     io.check("a", NONE, &[]);
@@ -226,7 +227,7 @@ fn a_removed_socket_is_in_no_room() {
 #[test]
 fn sockets_are_listed_in_the_order_of_being_added() {
     let mut io = Fixture::new(&["a", "b", "c"]);
-    io.adapter.remove(&"a".into());
+    io.adapter.leave_all(&"a".into());
     io.sockets.remove(0);
     io.add("d", |_| Delivery::Queued); // takes the place of a
     io.join("d", "r");
@@ -240,10 +241,88 @@ fn an_id_is_added_once() {
     let io = Fixture::new(&["a"]);
     io.join("a", "r");
     let other = Arc::new(Recorder { got: Mutex::default(), answer: |_| Delivery::Queued });
-    assert_eq!(io.adapter.add(&"a".into(), Arc::clone(&other) as _), Err(DuplicateId));
+    let entered = io.adapter.enter(&"a".into(), Arc::clone(&other) as _, &[], &packet(""));
+    assert_eq!(entered.unwrap_err(), EnterError::DuplicateId);
     assert_eq!(Arc::strong_count(&other), 1);
     io.check_rooms("a", &["a", "r"]);
     io.check(NONE, NONE, &["a"]);
+}
+
+/// A socket that says whether it opens, and notes down what it gets.
+struct Entering(bool, Mutex<Vec<String>>);
+
+impl Member for Entering {
+    fn open(&self, answer: &Outgoing) -> bool {
+        if self.0 {
+            assert_eq!(self.deliver(answer, false), Delivery::Queued);
+        }
+        self.0
+    }
+
+    fn deliver(&self, packet: &Outgoing, _volatile: bool) -> Delivery {
+        let Some(Part::Text(text)) = packet.parts().next() else { panic!("only text is sent") };
+        self.1.lock().unwrap().push(String::from_utf8(text[1..].to_vec()).unwrap());
+        Delivery::Queued
+    }
+}
+
+#[test]
+fn a_socket_enters_as_a_whole_or_not_at_all() {
+    let io = Fixture::new(&["a"]);
+    let enter = |opens, rooms: &[&str]| {
+        let member = Arc::new(Entering(opens, Mutex::default()));
+        let rooms = rooms.into_rooms();
+        let entered =
+            io.adapter.enter(&"b".into(), Arc::clone(&member) as _, &rooms, &packet("hi"));
+        (entered.map(drop), member)
+    };
+    let limit = JoinError::TooManyRooms { limit: 3 };
+    for (opens, rooms, error) in [
+        (true, &["r", "s", "t", "u"][..], EnterError::Join(limit)),
+        (false, &["r", "s"], EnterError::Closed),
+    ] {
+        let (entered, member) = enter(opens, rooms);
+        assert_eq!(entered, Err(error));
+        assert!(member.1.lock().unwrap().is_empty());
+        assert_eq!(Arc::strong_count(&member), 1);
+        assert_eq!((io.adapter.len(), io.adapter.room_count()), (1, 0));
+        io.check_rooms("b", &[]);
+    }
+    assert!(EnterError::Join(limit).source().is_some() && EnterError::Closed.source().is_none());
+    let (entered, member) = enter(true, &["r", "b", "s"]);
+    assert_eq!(entered, Ok(()));
+    io.check_rooms("b", &["b", "r", "s"]);
+    let to_r = BroadcastOptions { rooms: "r".into_rooms(), ..BroadcastOptions::default() };
+    let _ = io.adapter.broadcast(&packet("to r"), &to_r);
+    io.adapter.leave_all(&"b".into());
+    let _ = io.adapter.broadcast(&packet("too late"), &BroadcastOptions::default());
+    assert_eq!(*member.1.lock().unwrap(), ["hi", "to r"]);
+    assert_eq!(Arc::strong_count(&member), 1);
+}
+
+/// Who enters while others send gets the answer first, and then all that comes after it.
+#[test]
+fn nothing_comes_before_the_answer_and_nothing_is_missed() {
+    let io = Fixture::new(&["a"]);
+    let members: Vec<_> = (0..50).map(|_| Arc::new(Entering(true, Mutex::default()))).collect();
+    thread::scope(|scope| {
+        let adapter = &io.adapter;
+        scope.spawn(move || {
+            for i in 0..2000 {
+                let _ = adapter.broadcast(&packet(&i.to_string()), &BroadcastOptions::default());
+            }
+        });
+        for (at, member) in members.iter().enumerate() {
+            let id = format!("m{at}").into();
+            drop(adapter.enter(&id, Arc::clone(member) as _, &[], &packet("hi")).unwrap());
+        }
+    });
+    for member in members {
+        let got = member.1.lock().unwrap();
+        assert_eq!(got[0], "hi");
+        let last: Vec<String> = (2001 - got.len()..2000).map(|i| i.to_string()).collect();
+        assert_eq!(got[1..], last);
+    }
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use engineio_proto::Outgoing;
+use engineio_proto::{Outgoing, PacketType};
 use socketio_adapter::{
-    AckCount, Adapter, AdapterError, Answers, Completion, Delivery, DuplicateId, IntoRooms,
+    AckCount, Adapter, AdapterError, Answers, Completion, Delivery, EnterError, IntoRooms,
     JoinError, LocalAdapter, Member,
 };
 
@@ -20,8 +20,9 @@ impl Member for Nobody {
 fn adapter() -> LocalAdapter {
     let adapter = LocalAdapter::new(10);
     for (id, rooms) in [("a", &["x", "y"][..]), ("b", &["x"]), ("c", &[])] {
-        adapter.add(&id.into(), Arc::new(Nobody)).unwrap();
-        drop(adapter.join(&id.into(), &rooms.into_rooms()).unwrap());
+        let answer = Outgoing::packet(PacketType::Message, "");
+        let rooms = rooms.into_rooms();
+        drop(adapter.enter(&id.into(), Arc::new(Nobody), &rooms, &answer).unwrap());
     }
     adapter
 }
@@ -37,7 +38,7 @@ fn sockets_are_known_by_their_ids() {
     let adapter = adapter();
     assert!(adapter.contains("a"));
     assert!(!adapter.contains("x") && !adapter.contains("d"));
-    adapter.remove(&"a".into());
+    adapter.leave_all(&"a".into());
     assert!(!adapter.contains("a"));
 }
 
@@ -58,7 +59,7 @@ fn rooms_have_members_as_long_as_somebody_is_in_them() {
     drop(adapter.join(&"c".into(), &"c".into_rooms()).unwrap());
     assert_eq!(rooms(&adapter), ["a", "b", "c", "x", "y"], "once each");
     drop(adapter.leave(&"a".into(), &"c".into()));
-    adapter.remove(&"a".into());
+    adapter.leave_all(&"a".into());
     assert!(!adapter.has_members("a") && !adapter.has_members("y"));
     assert!(adapter.has_members("c") && adapter.has_members("x"));
     assert_eq!(rooms(&adapter), ["b", "c", "x"]);
@@ -93,7 +94,7 @@ fn texts_of_errors() {
     }
     let too_long = JoinError::RoomTooLong { limit: 9 };
     assert_eq!(too_long.to_string(), "a room's name has 9 bytes at most");
-    assert_eq!(DuplicateId.to_string(), "another socket of the namespace has this id");
+    assert_eq!(EnterError::DuplicateId.to_string(), "another socket of the namespace has this id");
 }
 
 #[test]

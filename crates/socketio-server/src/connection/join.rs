@@ -9,11 +9,12 @@ use std::task::Context;
 use engineio::HEADROOM;
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
+use socketio_adapter::EnterError;
 use socketio_parser::{Args, DecodeError, Revision};
 
-use super::Connection;
 use super::attempt::{Attempt, Joined, new_id};
 use super::unjoined::Unjoined;
+use super::{Connection, leave_rooms};
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::events::context::{Cause, EventContext};
@@ -171,31 +172,13 @@ impl Connection {
     /// A socket was let in.
     fn complete(&mut self, socket: &Socket, cx: &mut Context<'_>) {
         let namespace = socket.namespace();
-        // A target first, then connected: what is sent in between goes nowhere, what is sent after
-        // comes behind the answer.
-        if namespace.adapter().add(socket.id(), socket.member()).is_err() {
-            log!(warn: id = %socket.id(), "a socket of this id is connected already");
-            socket.clear();
-            return self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
-        }
         let rooms = socket.take_early_rooms();
-        if !rooms.is_empty() {
-            // each `join` was within the limit of the server; the adapter may have one of its own
-            let joined = guard::call(|| drop(namespace.join(socket.id(), &rooms)));
-            if joined.is_err() {
-                log!(error: id = %socket.id(), "the adapter panicked as a socket joined");
-            }
-        }
-        namespace.add(socket);
-        self.client.add(socket);
         let answer = namespace.encode_connect(self.revision(), socket);
-        if !self.client.conn().open_gate(socket.gate(), &answer) {
-            // the connection ended: nobody learns of a socket that never was
-            self.client.remove(socket);
-            namespace.remove(socket);
-            namespace.adapter().remove(socket.id());
-            socket.clear();
-            return;
+        self.client.add(socket);
+        // What others send before it is in goes nowhere, what they send after comes behind the answer.
+        let entered = guard::call(|| namespace.enter(socket, &rooms, &answer));
+        if !matches!(entered, Ok(Ok(()))) {
+            return self.on_not_entered(socket, entered.ok().and_then(Result::err));
         }
         self.connect_by = None;
         Counters::add(&self.core.counters.connected);
@@ -207,6 +190,29 @@ impl Connection {
         if namespace.name() == "/" {
             self.join_waiting(socket, cx);
         }
+    }
+
+    /// A socket that was let in did not get in: nobody learns of it.
+    #[cold]
+    fn on_not_entered(&mut self, socket: &Socket, error: Option<EnterError>) {
+        self.client.remove(socket);
+        let namespace = socket.namespace();
+        match error {
+            Some(EnterError::DuplicateId) => {
+                log!(warn: id = %socket.id(), "a socket of this id is connected already");
+                self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
+            }
+            // the connection ended
+            Some(_) => {}
+            None => {
+                log!(error: id = %socket.id(), "the adapter panicked as a socket entered");
+                self.client.conn().close_gate(socket.gate(), None);
+                leave_rooms(socket);
+                namespace.remove(socket);
+                self.close_for_panic();
+            }
+        }
+        socket.clear();
     }
 
     /// Tells the client that it may not join.

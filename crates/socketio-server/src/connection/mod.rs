@@ -564,7 +564,7 @@ impl Application for Connection {
 /// Takes a socket out of its rooms. Whomever the adapter is of, the rest of the end does not depend
 /// on it.
 fn leave_rooms(socket: &Socket) {
-    if guard::call(|| socket.namespace().adapter().remove(socket.id())).is_err() {
+    if guard::call(|| socket.namespace().adapter().leave_all(socket.id())).is_err() {
         log!(error: id = %socket.id(), "the adapter panicked as a socket left");
     }
 }

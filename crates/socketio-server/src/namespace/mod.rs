@@ -21,8 +21,8 @@ use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
 use socketio_adapter::{
-    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, Completion, IntoRooms, JoinError,
-    Room, SocketId,
+    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, Completion, EnterError, IntoRooms,
+    JoinError, Room, SocketId,
 };
 use socketio_parser::{Encoder, EventData, Revision};
 
@@ -308,6 +308,36 @@ impl Namespace {
         self.0.join(id, rooms)
     }
 
+    /// Lets a socket in: into the table of the namespace's sockets, then, in one step, into its rooms,
+    /// and it gets the `answer` to its client. What an error leaves behind is nothing.
+    pub(crate) fn enter(
+        &self,
+        socket: &Socket,
+        rooms: &[Room],
+        answer: &Outgoing,
+    ) -> Result<(), EnterError> {
+        if !self.add(socket) {
+            return Err(EnterError::DuplicateId);
+        }
+        let enter = |rooms: &[Room]| {
+            guard::assert_no_lock();
+            // what the answer calls for is done when the adapter has let go of its lock
+            engineio::fan_out(|| self.0.adapter.enter(socket.id(), socket.member(), rooms, answer))
+        };
+        let entered = enter(rooms).or_else(|error| match error {
+            // each room was within the limit of the server; the adapter has one of its own
+            EnterError::Join(_) => {
+                self.limited(Limit::Rooms);
+                enter(&[])
+            }
+            error => Err(error),
+        });
+        if entered.is_err() {
+            self.remove(socket);
+        }
+        entered.map(drop)
+    }
+
     /// Whether rooms may have these names; counted if not.
     pub(crate) fn allow_rooms(&self, rooms: &[Room]) -> Result<(), JoinError> {
         self.0.allow_rooms(rooms)
@@ -422,9 +452,11 @@ impl Namespace {
         self.0.next_ack_id()
     }
 
-    pub(crate) fn add(&self, socket: &Socket) {
-        let old = lock(&self.0.sockets).replace(ById(socket.clone()));
-        drop(old); // outside of the lock
+    /// False: there is a socket of this id.
+    fn add(&self, socket: &Socket) -> bool {
+        let mut sockets = lock(&self.0.sockets);
+        let is_new = !sockets.contains(socket.id().as_str());
+        is_new && sockets.insert(ById(socket.clone()))
     }
 
     pub(crate) fn remove(&self, socket: &Socket) {

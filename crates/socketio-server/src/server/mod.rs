@@ -9,7 +9,6 @@ mod namespaces;
 mod root;
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Weak};

@@ -525,6 +525,10 @@ impl Drop for Inner {
 }
 
 impl Member for Inner {
+    fn open(&self, answer: &Outgoing) -> bool {
+        self.conn.open_gate(&self.gate, answer)
+    }
+
     fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
         match self.conn.push_gated(&self.gate, packet.clone(), volatile) {
             Push::Queued => Delivery::Queued,

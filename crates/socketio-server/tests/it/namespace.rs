@@ -7,7 +7,7 @@ use socketio::{
     Adapter, AdapterFactory, Completion, EmitError, LocalAdapterFactory, Room, Server, Socket,
     SocketId,
 };
-use socketio_adapter::{BroadcastOptions, Delivered, DuplicateId, JoinError, Member};
+use socketio_adapter::{BroadcastOptions, Delivered, EnterError, JoinError, Member};
 use testkit::{Eio, Polling};
 
 use crate::support::{BOTH, Log, Peer, SECOND, arrivals, connector, leave_nothing, nothing_left};
@@ -188,11 +188,17 @@ async fn flag_volatile() {
 struct Recording(Arc<dyn Adapter>, Arc<Mutex<Vec<BroadcastOptions>>>);
 
 impl Adapter for Recording {
-    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
-        self.0.add(id, member)
+    fn enter(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+    ) -> Result<Completion, EnterError> {
+        self.0.enter(id, member, rooms, answer)
     }
-    fn remove(&self, id: &SocketId) {
-        self.0.remove(id);
+    fn leave_all(&self, id: &SocketId) {
+        self.0.leave_all(id);
     }
     fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         self.0.join(id, rooms)

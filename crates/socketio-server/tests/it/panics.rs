@@ -13,7 +13,7 @@ use socketio::{
     Adapter, AdapterFactory, Binary, Data, IncomingEvent, Reply, Server, Socket, SocketId, Value,
 };
 use socketio_adapter::{
-    BroadcastOptions, Completion, Delivered, DuplicateId, JoinError, LocalAdapter, Member, Room,
+    BroadcastOptions, Completion, Delivered, EnterError, JoinError, LocalAdapter, Member, Room,
 };
 use testkit::{Connector, Eio, settle};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
@@ -493,14 +493,20 @@ async fn a_future_that_panics_as_it_is_dropped() {
 
 /// An adapter that panics as a socket leaves it.
 #[derive(Debug)]
-struct Careless(LocalAdapter);
+struct Careless(LocalAdapter, At);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Enter,
+    Leave,
+}
 
 #[derive(Debug)]
-struct CarelessFactory;
+struct CarelessFactory(At);
 
 impl AdapterFactory for CarelessFactory {
     fn create(&self, _: &str) -> Arc<dyn Adapter> {
-        Arc::new(Careless(LocalAdapter::new(10)))
+        Arc::new(Careless(LocalAdapter::new(10), self.0))
     }
 
     fn name(&self) -> &'static str {
@@ -509,13 +515,25 @@ impl AdapterFactory for CarelessFactory {
 }
 
 impl Adapter for Careless {
-    fn add(&self, id: &SocketId, member: Arc<dyn Member>) -> Result<(), DuplicateId> {
-        self.0.add(id, member)
+    fn enter(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+    ) -> Result<Completion, EnterError> {
+        let entered = self.0.enter(id, member, rooms, answer);
+        if self.1 == At::Enter {
+            throw();
+        }
+        entered
     }
 
-    fn remove(&self, id: &SocketId) {
-        self.0.remove(id);
-        throw();
+    fn leave_all(&self, id: &SocketId) {
+        self.0.leave_all(id);
+        if self.1 == At::Leave {
+            throw();
+        }
     }
 
     fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
@@ -554,12 +572,26 @@ impl Adapter for Careless {
 #[tokio::test(start_paused = true)]
 async fn an_adapter_that_panics() {
     for eio in BOTH {
-        let io = Server::builder().adapter(CarelessFactory).build().unwrap();
+        let io = Server::builder().adapter(CarelessFactory(At::Leave)).build().unwrap();
         let log = two(&io, |_| {});
         let mut peer = Peer::join(&connector(&io), eio).await;
         peer.enter("/other").await;
         leave_nothing(&io, [peer]).await;
         both_told(&log.take().await, "transport close");
+    }
+}
+
+/// Nobody learns of a socket that did not get in, and its connection ends.
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_panics_as_a_socket_enters() {
+    for eio in BOTH {
+        let io = Server::builder().adapter(CarelessFactory(At::Enter)).build().unwrap();
+        let log = two(&io, |_| {});
+        let peer = Peer::join(&connector(&io), eio).await;
+        leave_nothing(&io, [peer]).await;
+        let stats = io.stats();
+        assert_eq!((stats.handler_panics, stats.connected), (1, 0));
+        assert_eq!(log.take().await, [""; 0]);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use socketio_adapter::{
-    Adapter, BroadcastOptions, Bus, ClusterNode, Delivered, DuplicateId, JoinError, QueueFull,
+    Adapter, BroadcastOptions, Bus, ClusterNode, Delivered, EnterError, JoinError, QueueFull,
     RoomChannels,
 };
 use socketio_parser::Value;
@@ -18,7 +18,8 @@ async fn the_sockets_of_a_node_are_served_as_without_a_cluster() {
         let two = Two::new(format);
         let adapter = &two.b.adapter;
         let socket = Arc::new(Socket("b1".to_owned(), Arc::clone(&two.notes)));
-        assert_eq!(adapter.add(&"b1".into(), socket), Err(DuplicateId));
+        let entered = adapter.enter(&"b1".into(), socket, &[], &packet(""));
+        assert_eq!(entered.unwrap_err(), EnterError::DuplicateId);
         assert_eq!((adapter.len(), adapter.room_count()), (3, 2));
         assert_eq!(sorted(&adapter.local_rooms()), ["b1", "b2", "b3", "r", "s"]);
         assert_eq!(sorted(&adapter.local_sockets(&["r".into()], &["s".into()])), ["b2"]);
@@ -27,7 +28,7 @@ async fn the_sockets_of_a_node_are_served_as_without_a_cluster() {
         two.noted(&["b2 gets hi", "b3 gets hi"]);
         adapter.leave(&"b2".into(), &"r".into()).await.unwrap();
         assert_eq!(two.b.rooms_of("b2"), ["b2"]);
-        adapter.remove(&"b3".into());
+        adapter.leave_all(&"b3".into());
         assert_eq!((adapter.len(), adapter.room_count()), (2, 0));
         assert_eq!(two.b.rooms_of("b3"), NONE);
     }
@@ -102,7 +103,7 @@ async fn rooms_that_come_and_go() {
     assert!(listens("r") && listens("s") && !listens("b1"));
     adapter.leave(&"b2".into(), &"r".into()).await.unwrap();
     assert!(listens("r"), "there is another");
-    adapter.remove(&"b3".into());
+    adapter.leave_all(&"b3".into());
     assert!(!listens("r") && !listens("s"));
     adapter.join(&"b1".into(), &["x".into()]).unwrap().await.unwrap();
     assert!(listens("x"));

@@ -153,8 +153,8 @@ impl Peer {
         adapter.attach(weak);
         for (id, rooms) in sockets {
             let socket = Arc::new(Socket((*id).to_owned(), Arc::clone(notes)));
-            adapter.add(&(*id).into(), socket).unwrap();
-            drop(adapter.join(&(*id).into(), &rooms.into_rooms()).unwrap());
+            let rooms = rooms.into_rooms();
+            drop(adapter.enter(&(*id).into(), socket, &rooms, &packet("")).unwrap());
         }
         Self { adapter, above }
     }
