@@ -7,25 +7,21 @@
 #[cfg(feature = "cluster")]
 pub(crate) mod adapter;
 #[cfg(feature = "cluster")]
-mod asking;
-#[cfg(feature = "cluster")]
 pub(crate) mod bus;
-#[cfg(feature = "cluster")]
-pub(crate) mod classic;
 #[cfg(feature = "cluster")]
 mod codec;
 #[cfg(feature = "cluster")]
-mod core;
-#[cfg(feature = "cluster")]
 pub(crate) mod emitter;
 #[cfg(feature = "cluster")]
-mod fields;
+pub(crate) mod formats;
 #[cfg(feature = "cluster")]
 mod message;
 #[cfg(feature = "cluster")]
-mod requests;
+mod node;
 #[cfg(feature = "cluster")]
-pub(crate) mod sharded;
+mod pending;
+#[cfg(feature = "cluster")]
+mod requests;
 
 use std::fmt;
 use std::sync::Arc;

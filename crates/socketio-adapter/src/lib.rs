@@ -32,11 +32,11 @@ pub use cluster::adapter::{ClusterAdapter, ClusterNode, Format};
 #[cfg(feature = "cluster")]
 pub use cluster::bus::{Bus, Channel, QueueFull, Receiver};
 #[cfg(feature = "cluster")]
-pub use cluster::classic::Dialect;
-#[cfg(feature = "cluster")]
 pub use cluster::emitter::{Emitter, EmitterError};
 #[cfg(feature = "cluster")]
-pub use cluster::sharded::RoomChannels;
+pub use cluster::formats::classic::Dialect;
+#[cfg(feature = "cluster")]
+pub use cluster::formats::message::RoomChannels;
 pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]

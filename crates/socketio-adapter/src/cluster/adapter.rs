@@ -10,12 +10,12 @@ use engineio_proto::Outgoing;
 use tokio::runtime::Handle;
 
 use super::bus::Bus;
-use super::classic::{Classic, Dialect};
 use super::codec::Codec;
-use super::core::{Core, Counters, Listening};
 use super::emitter::Emitter;
-use super::requests::Requests;
-use super::sharded::{RoomChannels, Sharded};
+use super::formats::classic::{Classic, Dialect};
+use super::formats::message::{RoomChannels, Sharded};
+use super::node::{Core, Counters, Listening};
+use super::pending::Requests;
 use crate::{
     Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, EnterError,
     JoinError, LocalAdapter, Member, Node, Room, SocketId,

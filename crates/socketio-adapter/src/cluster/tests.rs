@@ -2,13 +2,13 @@
 
 use socketio_parser::{Binary, EventData, IndexMap, Spread, Value};
 
-use super::classic::{Classic, Dialect};
 use super::codec::Codec;
-use super::fields::{msgpack, object, parse};
+use super::formats::classic::{Classic, Dialect};
+use super::formats::message::{RoomChannels, Sharded};
+use super::formats::wire::{msgpack, object, parse};
 use super::message::{
     Answer, Change, Event, Expected, Incoming, Line, Message, Request, Requester,
 };
-use super::sharded::{RoomChannels, Sharded};
 use crate::{BroadcastOptions, IntoRooms, SocketDetails, SocketId};
 
 const NONE: [&str; 0] = [];

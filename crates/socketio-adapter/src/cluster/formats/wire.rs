@@ -5,7 +5,7 @@ use socketio_parser::{
     value_from_msgpack, value_to_json, value_to_msgpack,
 };
 
-use super::message::{Event, Malformed};
+use crate::cluster::message::{Event, Malformed};
 use crate::{BroadcastOptions, Room, SocketDetails, SocketId};
 
 type Result<T> = std::result::Result<T, Malformed>;

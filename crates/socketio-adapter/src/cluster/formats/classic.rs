@@ -23,13 +23,13 @@
 
 use socketio_parser::{DataForm, EventData, Value};
 
-use super::bus::Channel;
-use super::codec::{Changes, Codec};
-use super::fields::{
+use super::wire::{
     self, event, excluded, flag, flags, has_binary, json, kind, msgpack, names, object, options,
     parse, push, room_names, rooms, sockets, take, text, wanted, write, write_data,
 };
-use super::message::{
+use crate::cluster::bus::Channel;
+use crate::cluster::codec::{Changes, Codec};
+use crate::cluster::message::{
     Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Request, Requester,
 };
 use crate::{BroadcastOptions, SocketId};
@@ -98,7 +98,7 @@ impl Classic {
         }
         let packet = parts.next();
         let options = options(parts.next().as_ref())?;
-        let Some(event) = fields::packet(packet, &self.namespace)? else { return Ok(None) };
+        let Some(event) = wire::packet(packet, &self.namespace)? else { return Ok(None) };
         Ok(Some(Incoming::Broadcast { event, options }))
     }
 
@@ -196,9 +196,9 @@ impl Classic {
             7 => {
                 answerable()?;
                 let options = options(request.get("opts"))?;
-                let timeout = fields::timeout(request.get("opts"));
+                let timeout = wire::timeout(request.get("opts"));
                 let packet = Some(take(&mut request, "packet"));
-                let Some(event) = fields::packet(packet, &self.namespace)? else { return Ok(None) };
+                let Some(event) = wire::packet(packet, &self.namespace)? else { return Ok(None) };
                 Incoming::Ask { event, options, timeout, from }
             }
             _ => return Ok(None),
@@ -550,7 +550,7 @@ impl Codec for Classic {
                 push(&mut reply, key, ids);
             }
             Answer::Sockets(sockets) => {
-                let sockets: Value = sockets.iter().map(fields::socket).collect();
+                let sockets: Value = sockets.iter().map(wire::socket).collect();
                 push(&mut reply, "sockets", sockets);
             }
             Answer::Rooms(rooms) => push(&mut reply, "rooms", names(&rooms)),

@@ -12,13 +12,13 @@
 
 use socketio_parser::{DataForm, EventData, Value};
 
-use super::bus::Channel;
-use super::codec::Codec;
-use super::fields::{
+use super::wire::{
     self, event, excluded, flag, flags, has_binary, json, kind, msgpack, names, object, options,
     packet_of, parse, push, rooms, sockets, take, text, wanted, write, write_data,
 };
-use super::message::{
+use crate::cluster::bus::Channel;
+use crate::cluster::codec::Codec;
+use crate::cluster::message::{
     Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Request, Requester,
 };
 use crate::{BroadcastOptions, Room};
@@ -80,7 +80,7 @@ impl Sharded {
         match kind {
             BROADCAST => {
                 let options = options(data.get("opts"))?;
-                let timeout = fields::timeout(data.get("opts"));
+                let timeout = wire::timeout(data.get("opts"));
                 let packet = Some(take(&mut data, "packet"));
                 let Some(event) = packet_of(packet, &self.namespace)? else { return Ok(None) };
                 Ok(Some(match id {
@@ -328,7 +328,7 @@ impl Codec for Sharded {
     fn answer(&self, to: &Requester, answer: Answer) -> Option<Message> {
         let (kind, key, value) = match answer {
             Answer::Sockets(sockets) => {
-                let sockets: Value = sockets.iter().map(fields::socket).collect();
+                let sockets: Value = sockets.iter().map(wire::socket).collect();
                 (FETCH_SOCKETS_RESPONSE, "sockets", sockets)
             }
             Answer::Value(value) => (SERVER_SIDE_EMIT_RESPONSE, "packet", value),

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::bus::{Bus, Receiver};
 use super::codec::Codec;
 use super::message::{Answer, Change, Event, Incoming, Malformed, Message, Requester};
-use super::requests::Requests;
+use super::pending::Requests;
 use crate::{
     Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
 };
