@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::check::is_within;
 use crate::form::Form;
-use crate::json::writer::Draft;
+use crate::json::writer::PacketWriter;
 use crate::limits::MAX_SENT_DEPTH;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
@@ -35,13 +35,13 @@ impl Encoder {
     ) -> Result<Encoded, EncodeError> {
         match &self.0 {
             Form::Json => {
-                let draft = Draft::event(headroom, nsp, name, args)?;
-                Ok(draft.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
+                let packet = PacketWriter::event(headroom, nsp, name, args)?;
+                Ok(packet.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
             }
             #[cfg(feature = "msgpack")]
             Form::Msgpack => msgpack::event(nsp, id, name, args),
             Form::Custom(custom) => {
-                let data = Draft::event(0, nsp, name, args)?.into_value()?;
+                let data = PacketWriter::event(0, nsp, name, args)?.into_value()?;
                 Ok(custom.encode(headroom, PacketType::Event, nsp, id, Some(data)))
             }
         }
@@ -60,13 +60,13 @@ impl Encoder {
     ) -> Result<Encoded, EncodeError> {
         match &self.0 {
             Form::Json => {
-                let draft = Draft::ack(headroom, nsp, args)?;
-                Ok(draft.finish([PacketType::Ack, PacketType::BinaryAck], nsp, Some(id)))
+                let packet = PacketWriter::ack(headroom, nsp, args)?;
+                Ok(packet.finish([PacketType::Ack, PacketType::BinaryAck], nsp, Some(id)))
             }
             #[cfg(feature = "msgpack")]
             Form::Msgpack => msgpack::ack(nsp, id, args),
             Form::Custom(custom) => {
-                let data = Draft::ack(0, nsp, args)?.into_value()?;
+                let data = PacketWriter::ack(0, nsp, args)?.into_value()?;
                 Ok(custom.encode(headroom, PacketType::Ack, nsp, Some(id), Some(data)))
             }
         }
@@ -126,7 +126,7 @@ impl Encoder {
     ) -> Encoded {
         match &self.0 {
             Form::Json => {
-                Draft::control(headroom, nsp, content.as_ref()).finish([kind; 2], nsp, None)
+                PacketWriter::control(headroom, nsp, content.as_ref()).finish([kind; 2], nsp, None)
             }
             #[cfg(feature = "msgpack")]
             Form::Msgpack => match revision {

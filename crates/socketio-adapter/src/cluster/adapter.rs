@@ -13,9 +13,9 @@ use super::bus::Bus;
 use super::codec::Codec;
 use super::emitter::Emitter;
 use super::formats::classic::{Classic, Dialect};
-use super::formats::message::{RoomChannels, Sharded};
+use super::formats::message::{MessageFormat, RoomChannels};
 use super::node::{Core, Counters, Listening};
-use super::pending::Requests;
+use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, EnterError,
     JoinError, LocalAdapter, Member, Node, Room, SocketId,
@@ -111,7 +111,7 @@ impl ClusterNode {
             local: Arc::clone(&local),
             node: OnceLock::new(),
             receiver: Arc::new(Listening(this.clone())),
-            requests: Arc::new(Requests::new(self.max_client_answers)),
+            pending: Arc::new(Pending::new(self.max_client_answers)),
             request_timeout: self.request_timeout,
             max_message_bytes: self.max_message_bytes,
             counters: Arc::clone(&self.counters),
@@ -133,7 +133,9 @@ impl ClusterNode {
             Format::Classic(dialect) => {
                 Arc::new(Classic::new(&self.prefix, namespace, dialect, uid))
             }
-            Format::Sharded(rooms) => Arc::new(Sharded::new(&self.prefix, namespace, rooms, uid)),
+            Format::Sharded(rooms) => {
+                Arc::new(MessageFormat::new(&self.prefix, namespace, rooms, uid))
+            }
         }
     }
 

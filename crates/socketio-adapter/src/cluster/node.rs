@@ -1,5 +1,5 @@
 //! A node's part in a cluster, for one namespace: what comes from the others. What goes to them is in
-//! `asking.rs`.
+//! `requests.rs`.
 //!
 //! What arrives is done on this node and never published again.
 
@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::bus::{Bus, Receiver};
 use super::codec::Codec;
 use super::message::{Answer, Change, Event, Incoming, Malformed, Message, Requester};
-use super::pending::Requests;
+use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Core {
     pub(crate) node: OnceLock<Weak<dyn Node>>,
     /// What the bus has of it.
     pub(crate) receiver: Arc<dyn Receiver>,
-    pub(crate) requests: Arc<Requests>,
+    pub(crate) pending: Arc<Pending>,
     pub(crate) request_timeout: Duration,
     pub(crate) max_message_bytes: usize,
     pub(crate) counters: Arc<Counters>,
@@ -52,7 +52,7 @@ impl fmt::Debug for Core {
         f.debug_struct("Core")
             .field("codec", &self.codec)
             .field("bus", &self.bus)
-            .field("requests", &self.requests)
+            .field("pending", &self.pending)
             .finish_non_exhaustive()
     }
 }
@@ -134,7 +134,7 @@ impl Core {
                 }
             }
             Incoming::Answer { id, node, answer } => {
-                if !self.requests.answer(&id, node, answer) {
+                if !self.pending.answer(&id, node, answer) {
                     self.counters.refused_answers.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -1,4 +1,4 @@
-//! Requests that wait for answers of other nodes.
+//! Pending that wait for answers of other nodes.
 //!
 //! Each knows how many answers it waits for and is woken when they are there; the time limit is the
 //! waiting task's business. Answers come from the network: those to no request of ours, of another
@@ -18,7 +18,7 @@ use super::message::Answer;
 use crate::{Answered, Room, SocketDetails, SocketId};
 
 /// The open requests of a node in a namespace, by id.
-pub(crate) struct Requests {
+pub(crate) struct Pending {
     open: Mutex<HashMap<String, Open>>,
     sequence: AtomicU64,
     /// Answers of clients that one request takes.
@@ -92,7 +92,7 @@ impl Open {
     }
 }
 
-impl Requests {
+impl Pending {
     pub(crate) fn new(max_client_answers: usize) -> Self {
         Self { open: Mutex::default(), sequence: AtomicU64::new(0), max_client_answers }
     }
@@ -121,7 +121,7 @@ impl Requests {
         };
         let before = self.lock().insert(id.clone(), open);
         debug_assert!(before.is_none(), "no two requests have one id");
-        Waiting { requests: Arc::clone(self), id, changed }
+        Waiting { pending: Arc::clone(self), id, changed }
     }
 
     /// An answer came. False: it is one of a client too many.
@@ -164,15 +164,15 @@ impl Requests {
     }
 }
 
-impl fmt::Debug for Requests {
+impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Requests").field("open", &self.lock().len()).finish()
+        f.debug_struct("Pending").field("open", &self.lock().len()).finish()
     }
 }
 
 /// An open request, as its task sees it.
 pub(crate) struct Waiting {
-    requests: Arc<Requests>,
+    pending: Arc<Pending>,
     id: String,
     changed: Arc<Notify>,
 }
@@ -180,7 +180,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// So many nodes are to answer.
     pub(crate) fn expect(&self, nodes: usize) {
-        if let Some(open) = self.requests.lock().get_mut(&self.id) {
+        if let Some(open) = self.pending.lock().get_mut(&self.id) {
             open.expected = Some(nodes);
         }
         // the lock is free again: who waits is woken by it
@@ -190,7 +190,7 @@ impl Waiting {
     /// Resolves when all answers are there. Cancel safe.
     pub(crate) async fn complete(&self) {
         loop {
-            let is_complete = self.requests.lock().get(&self.id).is_none_or(Open::is_complete);
+            let is_complete = self.pending.lock().get(&self.id).is_none_or(Open::is_complete);
             if is_complete {
                 return;
             }
@@ -200,14 +200,14 @@ impl Waiting {
 
     /// Closes the request: what came until now, and how many nodes were expected if that is known.
     pub(crate) fn close(self) -> (Collected, Option<usize>) {
-        let open = self.requests.lock().remove(&self.id);
+        let open = self.pending.lock().remove(&self.id);
         open.map_or_else(Default::default, |open| (open.collected, open.expected))
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let open = self.requests.lock().remove(&self.id);
+        let open = self.pending.lock().remove(&self.id);
         drop(open);
     }
 }

@@ -68,7 +68,7 @@ impl Core {
             }
             Err(_) => return Outcome::of_broker(Collected::default(), SILENT),
         };
-        let waiting = self.requests.open(id, wants, Some(expected), None);
+        let waiting = self.pending.open(id, wants, Some(expected), None);
         self.send_and_wait(plan.messages, waiting, deadline).await
     }
 
@@ -96,7 +96,7 @@ impl Core {
         request: &Request<'_>,
         wants: Wants,
     ) -> Result<impl Future<Output = Outcome> + Send + use<>, AdapterError> {
-        let id = self.requests.next_id(self.codec.uid());
+        let id = self.pending.next_id(self.codec.uid());
         let plan = self.codec.plan(Some(&id), request).map_err(AdapterError::Unsupported)?;
         let this = self.this.upgrade().ok_or(AdapterError::Timeout)?;
         let limit = self.request_timeout;
@@ -217,7 +217,7 @@ impl Cluster for Core {
         timeout: Duration,
         answered: Answered,
     ) -> AdapterFuture<AckCount> {
-        let id = self.requests.next_id(self.codec.uid());
+        let id = self.pending.next_id(self.codec.uid());
         let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let plan = match self.codec.plan(Some(&id), &Request::Ask { event, options, timeout: ms }) {
             Ok(plan) => plan,
@@ -227,7 +227,7 @@ impl Cluster for Core {
             }
         };
         let deadline = deadline(timeout);
-        let waiting = self.requests.open(id, Wants::Clients, None, Some(answered));
+        let waiting = self.pending.open(id, Wants::Clients, None, Some(answered));
         // the clients get the event at once, whoever is to be waited for
         let is_sent = plan.messages.into_iter().all(|message| self.publish(message));
         let Some(this) = self.this.upgrade() else { return ready(Ok(AckCount::default())) };

@@ -4,7 +4,7 @@ use socketio_parser::{Binary, EventData, IndexMap, Spread, Value};
 
 use super::codec::Codec;
 use super::formats::classic::{Classic, Dialect};
-use super::formats::message::{RoomChannels, Sharded};
+use super::formats::message::{MessageFormat, RoomChannels};
 use super::formats::wire::{msgpack, object, parse};
 use super::message::{
     Answer, Change, Event, Expected, Incoming, Line, Message, Request, Requester,
@@ -22,8 +22,8 @@ fn classic(dialect: Dialect, nsp: &str, uid: &str) -> Classic {
     Classic::new("socket.io", nsp, dialect, uid.to_owned())
 }
 
-fn sharded() -> Sharded {
-    Sharded::new("socket.io", "/", RoomChannels::Joined, "8051dc776f5acee0".to_owned())
+fn sharded() -> MessageFormat {
+    MessageFormat::new("socket.io", "/", RoomChannels::Joined, "8051dc776f5acee0".to_owned())
 }
 
 fn to(rooms: impl IntoRooms, except: impl IntoRooms) -> BroadcastOptions {
@@ -496,7 +496,7 @@ fn sharded_messages_are_sent() {
 
 #[test]
 fn sharded_messages_are_read() {
-    let codec = Sharded::new("socket.io", "/", RoomChannels::Joined, "aa".to_owned());
+    let codec = MessageFormat::new("socket.io", "/", RoomChannels::Joined, "aa".to_owned());
     let all = to(NONE, NONE);
     // on whatever channel: a room may have the name of a node
     for channel in ["socket.io#/#", "socket.io#/#aa#", "socket.io#/#r1#"] {

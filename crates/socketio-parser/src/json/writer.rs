@@ -20,14 +20,14 @@ use crate::{Args, EncodeError, Encoded, PacketType, Value};
 
 /// A packet whose head is not written yet.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct PacketWriter {
     buffer: Vec<u8>,
     /// Where the JSON begins.
     json: usize,
     attachments: Vec<Bytes>,
 }
 
-impl Draft {
+impl PacketWriter {
     /// An event.
     pub(crate) fn event<T: Serialize + ?Sized>(
         headroom: usize,
@@ -35,11 +35,11 @@ impl Draft {
         name: &str,
         args: &T,
     ) -> Result<Self, EncodeError> {
-        let mut draft = Self::new(headroom, nsp, name.len() + USUAL_ARGUMENTS);
-        draft.buffer.push(b'[');
-        write_string(name, &mut draft.buffer);
-        draft.arguments(args, 1)?;
-        Ok(draft)
+        let mut packet = Self::new(headroom, nsp, name.len() + USUAL_ARGUMENTS);
+        packet.buffer.push(b'[');
+        write_string(name, &mut packet.buffer);
+        packet.arguments(args, 1)?;
+        Ok(packet)
     }
 
     /// The answer to an event.
@@ -48,10 +48,10 @@ impl Draft {
         nsp: &str,
         args: &T,
     ) -> Result<Self, EncodeError> {
-        let mut draft = Self::new(headroom, nsp, USUAL_ARGUMENTS);
-        draft.buffer.push(b'[');
-        draft.arguments(args, 0)?;
-        Ok(draft)
+        let mut packet = Self::new(headroom, nsp, USUAL_ARGUMENTS);
+        packet.buffer.push(b'[');
+        packet.arguments(args, 0)?;
+        Ok(packet)
     }
 
     /// A packet without arguments. The protocol has no binary form of these: of bytes only their
@@ -61,11 +61,11 @@ impl Draft {
         nsp: &str,
         content: Option<&T>,
     ) -> Self {
-        let mut draft = Self::new(headroom, nsp, content.map_or(0, |_| USUAL_ARGUMENTS));
+        let mut packet = Self::new(headroom, nsp, content.map_or(0, |_| USUAL_ARGUMENTS));
         if let Some(content) = content {
-            write_value(content, &mut draft.buffer);
+            write_value(content, &mut packet.buffer);
         }
-        draft
+        packet
     }
 
     fn new(headroom: usize, nsp: &str, json_capacity: usize) -> Self {
@@ -127,7 +127,7 @@ impl Args<'_> {
     /// # Errors
     /// What the arguments' `Serialize` says, or that they are nested too deep.
     pub fn from_serialize<T: Serialize + ?Sized>(args: &T) -> Result<Self, EncodeError> {
-        match Draft::ack(0, "/", args)?.into_value()? {
+        match PacketWriter::ack(0, "/", args)?.into_value()? {
             Value::Array(values) => Ok(Self::from_values(*values)),
             _ => Ok(Self::from_values(Vec::new())),
         }

@@ -40,7 +40,7 @@ pub enum RoomChannels {
 
 /// One namespace of a node.
 #[derive(Debug)]
-pub(crate) struct Sharded {
+pub(crate) struct MessageFormat {
     rooms: RoomChannels,
     namespace: String,
     /// `P#N#`
@@ -52,7 +52,7 @@ pub(crate) struct Sharded {
 
 type Result<T> = std::result::Result<T, Malformed>;
 
-impl Sharded {
+impl MessageFormat {
     pub(crate) fn new(prefix: &str, namespace: &str, rooms: RoomChannels, uid: String) -> Self {
         let public = format!("{prefix}#{namespace}#");
         Self {
@@ -205,7 +205,7 @@ impl Sharded {
     }
 }
 
-impl Codec for Sharded {
+impl Codec for MessageFormat {
     fn form(&self) -> DataForm {
         DataForm::Json
     }

@@ -148,6 +148,6 @@ async fn texts_for_debugging() {
     assert_eq!(text, "ClusterAdapter { namespace: \"/\", .. }");
     let text = format!("{:?}", two.a.cluster());
     assert!(text.starts_with("Core { codec: Classic {"), "{text}");
-    assert!(text.ends_with("bus: Broker, requests: Requests { open: 0 }, .. }"), "{text}");
+    assert!(text.ends_with("bus: Broker, pending: Pending { open: 0 }, .. }"), "{text}");
     assert_eq!(QueueFull.to_string(), "the queue of messages for the broker is full");
 }
