@@ -116,7 +116,7 @@ impl<T: DeserializeOwned, X> Hearable for Lazily<T, X> {
 
 /// The argument of an event as it goes over the wire.
 pub fn sent_value<T: Serialize>(sent: &mut Sending, value: &T) {
-    let args = socketio_parser::Args::from_serialize(&(value,)).expect("it can be serialised");
+    let args = socketio_parser::RawArgs::from_serialize(&(value,)).expect("it can be serialised");
     let Spread(nodes) = args.deserialize::<Spread<Node>>().expect("a tree takes everything");
     let values = nodes.into_iter().map(|node| json_of(node, &mut sent.args.attachments));
     sent.args.values.extend(values.collect::<Vec<_>>());

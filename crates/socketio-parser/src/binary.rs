@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// to a `String`, too, which takes them if they are UTF-8 by chance.
 ///
 /// ```
-/// use socketio_parser::{Args, Binary, Value};
+/// use socketio_parser::{RawArgs, Binary, Value};
 ///
 /// #[derive(Debug, PartialEq, serde::Deserialize)]
 /// #[serde(untagged)]
@@ -34,7 +34,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// }
 ///
 /// let bytes = Binary::from(b"hello".to_vec());
-/// let args = Args::from_values(vec![Value::from("hello"), Value::from(bytes.clone())]);
+/// let args = RawArgs::from_values(vec![Value::from("hello"), Value::from(bytes.clone())]);
 /// let read: (Message, Message) = args.deserialize()?;
 /// assert_eq!(read, (Message::Text("hello".to_owned()), Message::Photo(bytes)));
 /// # Ok::<(), socketio_parser::ArgsError>(())

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Args, DecodeError, Decoded, Limits, PacketType, RESERVED_EVENTS, Revision, Value};
+use crate::{DecodeError, Decoded, Limits, PacketType, RESERVED_EVENTS, RawArgs, Revision, Value};
 
 /// A packet that a parser could read.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ pub(crate) trait Payload<'a> {
     fn take_name(&mut self) -> Option<Cow<'a, str>>;
 
     /// The elements of the array from the first or the second on.
-    fn elements(self, first: First) -> Args<'a>;
+    fn elements(self, first: First) -> RawArgs<'a>;
 
     /// All of it as one argument.
-    fn whole(self) -> Args<'a>;
+    fn whole(self) -> RawArgs<'a>;
 }
 
 /// The outermost value of a payload.

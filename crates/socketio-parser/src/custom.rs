@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::args::repr::Repr;
 use crate::check::{First, Payload, Shape, is_within};
-use crate::{Args, DecodeError, Encoded, Limits, PacketType, Revision, Value, number_to_text};
+use crate::{DecodeError, Encoded, Limits, PacketType, RawArgs, Revision, Value, number_to_text};
 
 /// A format for packets, other than the protocols' own. See [`Parser::custom`].
 ///
@@ -273,15 +273,15 @@ impl<'a> Payload<'a> for Value {
         }))
     }
 
-    fn elements(self, first: First) -> Args<'a> {
-        let Self::Array(mut items) = self else { return Args::from_values(Vec::new()) };
+    fn elements(self, first: First) -> RawArgs<'a> {
+        let Self::Array(mut items) = self else { return RawArgs::from_values(Vec::new()) };
         if first == First::BehindName && !items.is_empty() {
             items.remove(0);
         }
-        Args::from_values(*items)
+        RawArgs::from_values(*items)
     }
 
-    fn whole(self) -> Args<'a> {
-        Args(Repr::Values(vec![self]))
+    fn whole(self) -> RawArgs<'a> {
+        RawArgs(Repr::Values(vec![self]))
     }
 }

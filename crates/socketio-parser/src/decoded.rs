@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::Args;
+use crate::RawArgs;
 
 /// A packet of the client.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub enum Decoded<'a> {
         /// What followed `?` in protocol 4.
         query: Option<&'a str>,
         /// One argument, an object. Protocol 4 has none.
-        auth: Option<Args<'a>>,
+        auth: Option<RawArgs<'a>>,
     },
     /// The client leaves a namespace.
     Disconnect {
@@ -31,7 +31,7 @@ pub enum Decoded<'a> {
         /// The event's name, none of [`RESERVED_EVENTS`](crate::RESERVED_EVENTS) and not `error`.
         name: Cow<'a, str>,
         /// What follows the name.
-        args: Args<'a>,
+        args: RawArgs<'a>,
     },
     /// The answer to an event of the server.
     Ack {
@@ -40,7 +40,7 @@ pub enum Decoded<'a> {
         /// The id that the server gave.
         id: u64,
         /// The answer.
-        args: Args<'a>,
+        args: RawArgs<'a>,
     },
     /// A packet of type 4, which only servers send. The reference raises `error` on the socket
     /// for clients of protocol 4 and closes the connection of others.
@@ -48,7 +48,7 @@ pub enum Decoded<'a> {
         /// The namespace.
         nsp: &'a str,
         /// One argument, any value.
-        data: Option<Args<'a>>,
+        data: Option<RawArgs<'a>>,
     },
     /// Nothing to do: what the reference ignores in protocol 4, and events named `error`.
     Ignored,

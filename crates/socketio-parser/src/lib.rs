@@ -5,7 +5,7 @@
 //! transport, and keeps no state but the packet whose attachments are awaited.
 //!
 //! ```text
-//!   message -> Decoder -> Decoded { Args } -> typed values of a handler
+//!   message -> Decoder -> Decoded { RawArgs } -> typed values of a handler
 //!   values  -> Encoder -> Encoded (text behind headroom and attachments, or binary)
 //! ```
 //!
@@ -13,7 +13,7 @@
 //! - [`Decoder`]: one per connection. One iterative pass validates a packet and bounds its depth
 //!   and its number of arguments; nothing is built from it.
 //! - [`Encoder`]: any [`Serialize`](serde::Serialize) type to a packet, bytes at any depth.
-//! - [`Args`]: the arguments, still in their form, read when a handler asks for types.
+//! - [`RawArgs`]: the arguments, still in their form, read when a handler asks for types.
 //! - [`Value`]: JSON plus bytes, where no type is at hand.
 //! - [`CustomParser`]: a form of one's own.
 //!
@@ -51,7 +51,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use args::{Args, One, Spread};
+pub use args::{One, RawArgs, Spread};
 pub use binary::Binary;
 pub use custom::{CustomDecoder, CustomParser, Messages, Packet};
 pub use decode::Decoder;

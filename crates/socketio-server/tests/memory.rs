@@ -239,7 +239,7 @@ fn the_estimate_is_true() {
         let Ok(Some(Decoded::Event { args, .. })) = decoder.text(&text) else { panic!("{json}") };
         estimate(json, args.value_bytes(), || args.to_values());
         estimate(json, args.value_bytes(), || args.deserialize::<Spread<Value>>().unwrap().0);
-        let values = socketio_parser::Args::from_values(args.to_values());
+        let values = socketio_parser::RawArgs::from_values(args.to_values());
         estimate(json, values.value_bytes(), || args.to_values());
     }
 }

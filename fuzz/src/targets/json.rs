@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Deserializer;
-use socketio_parser::{Args, DecodeError, Decoded, Parser, Revision, Value};
+use socketio_parser::{DecodeError, Decoded, Parser, RawArgs, Revision, Value};
 
 use super::values;
 use crate::input::Input;
@@ -77,7 +77,7 @@ fn compare(text: &str, decoded: &Result<Option<Decoded<'_>>, DecodeError>) {
     }
 }
 
-fn compare_values(payload: &str, args: &Args<'_>, skipped: usize) {
+fn compare_values(payload: &str, args: &RawArgs<'_>, skipped: usize) {
     let mut theirs = Deserializer::from_str(payload);
     theirs.disable_recursion_limit();
     let theirs = <Vec<serde_json::Value> as serde::Deserialize>::deserialize(&mut theirs);

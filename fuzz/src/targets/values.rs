@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketio_parser::{
-    Args, Binary, Decoded, Encoded, Limits, One, Parser, RESERVED_EVENTS, Revision, Spread, Value,
+    Binary, Decoded, Encoded, Limits, One, Parser, RESERVED_EVENTS, RawArgs, Revision, Spread,
+    Value,
 };
 
 use crate::meter::Meter;
@@ -73,7 +74,7 @@ fn is_namespace(name: &str, limits: &Limits) -> bool {
 }
 
 /// Reads arguments as several types.
-fn arguments(args: &Args<'_>, limits: &Limits, len: usize) -> Vec<Value> {
+fn arguments(args: &RawArgs<'_>, limits: &Limits, len: usize) -> Vec<Value> {
     // acknowledgements are granted one for the name that they do not have
     assert!(args.len() <= limits.max_args + 1);
     let meter = Meter::start();

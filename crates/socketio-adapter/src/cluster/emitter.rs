@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use socketio_parser::{Args, EncodeError, EventData, is_reserved_event};
+use socketio_parser::{EncodeError, EventData, RawArgs, is_reserved_event};
 
 use super::bus::{Bus, QueueFull};
 use super::codec::Codec;
@@ -76,7 +76,7 @@ impl Emitter {
     /// # Errors
     /// As [`Emitter::sockets_join`], and [`EmitterError::Encode`].
     pub fn server_side_emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitterError> {
-        let args = Args::from_serialize(&args)?.into_values();
+        let args = RawArgs::from_serialize(&args)?.into_values();
         let plan = self.codec.plan(None, &Request::ServerEvent { event, args: &args });
         let plan = plan.map_err(EmitterError::Unsupported)?;
         plan.messages.into_iter().try_for_each(|message| self.publish(message))

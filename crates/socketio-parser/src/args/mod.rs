@@ -29,9 +29,9 @@ pub use spread::{One, Spread};
 /// As received they are a piece of the packet, known to be valid, and the attachments; nothing is
 /// parsed again before it is asked for. Serialised, each one is an argument again.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Args<'a>(pub(crate) Repr<'a>);
+pub struct RawArgs<'a>(pub(crate) Repr<'a>);
 
-impl<'a> Args<'a> {
+impl<'a> RawArgs<'a> {
     /// Arguments that were made or changed by the program.
     #[must_use]
     pub const fn from_values(values: Vec<Value>) -> Self {
@@ -53,8 +53,8 @@ impl<'a> Args<'a> {
 
     /// The arguments, independent of the packet; copies the text if it is still the packet's.
     #[must_use]
-    pub fn into_owned(self) -> Args<'static> {
-        Args(match self.0 {
+    pub fn into_owned(self) -> RawArgs<'static> {
+        RawArgs(match self.0 {
             Repr::Json { text, len, attachments } => {
                 Repr::Json { text: Cow::Owned(text.into_owned()), len, attachments }
             }
@@ -110,7 +110,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Bytes of memory that the arguments take as [`Value`]s, as [`Args::to_values`] gives them: an
+    /// Bytes of memory that the arguments take as [`Value`]s, as [`RawArgs::to_values`] gives them: an
     /// estimate, seldom too low. Takes one pass over them, and builds nothing.
     ///
     /// Most types take less. One that takes more for an element than a `Value` does, as a struct of
@@ -144,8 +144,8 @@ impl<'a> Args<'a> {
     ///
     /// # Example
     /// ```
-    /// # use socketio_parser::{Args, Value};
-    /// let args = Args::from_values(vec![Value::from("lobby"), Value::from(7)]);
+    /// # use socketio_parser::{RawArgs, Value};
+    /// let args = RawArgs::from_values(vec![Value::from("lobby"), Value::from(7)]);
     /// let (room, seat, note): (String, u8, Option<String>) = args.deserialize()?;
     /// assert_eq!((room.as_str(), seat, note), ("lobby", 7, None));
     /// # Ok::<(), socketio_parser::ArgsError>(())
@@ -155,7 +155,7 @@ impl<'a> Args<'a> {
     }
 }
 
-impl Serialize for Args<'_> {
+impl Serialize for RawArgs<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Repr::Values(values) => serialize_spread(values, serializer),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::args::repr::Repr;
 use crate::binary::push;
-use crate::{Args, DecodeError, Decoded, Limits};
+use crate::{DecodeError, Decoded, Limits, RawArgs};
 
 /// A packet with attachments still to come, or that was handed out with all of them.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Pending {
         let (name, args) = self.text.split_at(name_len);
         self.expected = 0;
         let attachments = mem::take(&mut self.attachments);
-        let args = Args(Repr::Json { text: Cow::Borrowed(args), len: self.len, attachments });
+        let args = RawArgs(Repr::Json { text: Cow::Borrowed(args), len: self.len, attachments });
         match self.target {
             Target::Event { id, .. } => Decoded::Event { nsp, id, name: Cow::Borrowed(name), args },
             Target::Ack { id } => Decoded::Ack { nsp, id, args },

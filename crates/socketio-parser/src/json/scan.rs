@@ -14,7 +14,7 @@ use crate::json::placeholder::{Placeholders, plain_placeholder};
 use crate::json::text::{Text, plain_len};
 use crate::json::tokens::{Token, Tokens};
 use crate::number::number_to_text;
-use crate::{Args, DecodeError, Limits};
+use crate::{DecodeError, Limits, RawArgs};
 
 /// What the pass found.
 #[derive(Debug)]
@@ -86,17 +86,17 @@ impl<'a> Payload<'a> for Json<'a> {
         })
     }
 
-    fn elements(self, first: First) -> Args<'a> {
+    fn elements(self, first: First) -> RawArgs<'a> {
         let Scan { count, first: start, second, end, lone_surrogate, .. } = self.scan;
         let (start, len) = match first {
             First::Element => (start, count),
             First::BehindName => (second, count.saturating_sub(1)),
         };
-        Args::from_json(self.text, start, end, len, lone_surrogate)
+        RawArgs::from_json(self.text, start, end, len, lone_surrogate)
     }
 
-    fn whole(self) -> Args<'a> {
-        Args::from_json(self.text, 0, self.text.len(), 1, self.scan.lone_surrogate)
+    fn whole(self) -> RawArgs<'a> {
+        RawArgs::from_json(self.text, 0, self.text.len(), 1, self.scan.lone_surrogate)
     }
 }
 

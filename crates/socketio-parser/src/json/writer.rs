@@ -16,7 +16,7 @@ use crate::args::count::Arguments;
 use crate::json::ser::Serializer;
 use crate::json::text::write_string;
 use crate::value::build::read_back;
-use crate::{Args, EncodeError, Encoded, PacketType, Value};
+use crate::{EncodeError, Encoded, PacketType, RawArgs, Value};
 
 /// A packet whose head is not written yet.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl PacketWriter {
     }
 }
 
-impl Args<'_> {
+impl RawArgs<'_> {
     /// What a client would receive if these arguments were sent to it.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::check::{First, Payload, Shape};
 use crate::json::scan::Json;
 use crate::json::tokens;
 use crate::msgpack::tokens::{Token, Tokens};
-use crate::{Args, DecodeError, Limits, PacketType, number_to_text};
+use crate::{DecodeError, Limits, PacketType, RawArgs, number_to_text};
 
 /// The fields of a packet, right or wrong: protocol 4 ignores a packet with wrong ones.
 #[derive(Debug)]
@@ -202,8 +202,8 @@ impl Data {
         Ok(Some(data))
     }
 
-    fn args<'a>(self, start: usize, end: usize, len: usize) -> Args<'a> {
-        Args(Repr::Msgpack { bytes: self.message.slice(start..end), len })
+    fn args<'a>(self, start: usize, end: usize, len: usize) -> RawArgs<'a> {
+        RawArgs(Repr::Msgpack { bytes: self.message.slice(start..end), len })
     }
 }
 
@@ -220,7 +220,7 @@ impl<'a> Payload<'a> for Data {
         self.name.take().map(Cow::Owned)
     }
 
-    fn elements(self, first: First) -> Args<'a> {
+    fn elements(self, first: First) -> RawArgs<'a> {
         let (start, end, len) = match first {
             First::Element => (self.first, self.end, self.len),
             First::BehindName => (self.second, self.end, self.len.saturating_sub(1)),
@@ -228,7 +228,7 @@ impl<'a> Payload<'a> for Data {
         self.args(start, end, len)
     }
 
-    fn whole(self) -> Args<'a> {
+    fn whole(self) -> RawArgs<'a> {
         let (start, end) = (self.start, self.end);
         self.args(start, end, 1)
     }

@@ -10,10 +10,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::decoder;
-use crate::{Args, ArgsError, Binary, Decoded, One, Revision, Spread, Value, from_value, to_value};
+use crate::{
+    ArgsError, Binary, Decoded, One, RawArgs, Revision, Spread, Value, from_value, to_value,
+};
 
 /// Arguments as a client sends them: `json` is what follows the event's name.
-fn received(json: &str, attachments: &[&'static [u8]]) -> Args<'static> {
+fn received(json: &str, attachments: &[&'static [u8]]) -> RawArgs<'static> {
     let comma = if json.is_empty() { "" } else { "," };
     let mut decoder = decoder(Revision::V5);
     let text = match attachments.len() {
@@ -41,7 +43,7 @@ fn received(json: &str, attachments: &[&'static [u8]]) -> Args<'static> {
 fn check<T: DeserializeOwned + PartialEq + Debug>(json: &str, expected: T) {
     let args = received(json, &[]);
     assert_eq!(args.deserialize::<T>().as_ref(), Ok(&expected), "{json}");
-    let values = Args::from_values(args.to_values());
+    let values = RawArgs::from_values(args.to_values());
     assert_eq!(values.len(), args.len());
     assert_eq!(values.deserialize::<T>().as_ref(), Ok(&expected), "values of {json}");
 }
@@ -58,7 +60,7 @@ fn binary<T: DeserializeOwned + PartialEq + Debug>(
 #[track_caller]
 fn refused<T: DeserializeOwned + Debug>(json: &str, index: usize, expected: &str) {
     let args = received(json, &[]);
-    for args in [Args::from_values(args.to_values()), args] {
+    for args in [RawArgs::from_values(args.to_values()), args] {
         let error: ArgsError = args.deserialize::<T>().expect_err(json);
         assert_eq!(error.index(), Some(index), "{json}: {error}");
         assert!(error.to_string().starts_with(expected), "{json}: {error}");
@@ -334,7 +336,7 @@ enum Either {
 #[test]
 fn bytes_and_texts_are_told_apart() {
     /// Two arguments, `text` as a text and as bytes, in all forms that arguments have.
-    fn forms(nested: bool) -> Vec<Args<'static>> {
+    fn forms(nested: bool) -> Vec<RawArgs<'static>> {
         let [text, bytes] = match nested {
             false => [r#""text""#, r#"{"_placeholder":true,"num":0}"#],
             true => [r#"{"a":["text"]}"#, r#"{"a":[{"_placeholder":true,"num":0}]}"#],
@@ -342,10 +344,10 @@ fn bytes_and_texts_are_told_apart() {
         let args = received(&format!("{text},{bytes}"), &[b"text"]);
         let values = args.to_values();
         #[cfg(not(feature = "msgpack"))]
-        return vec![args, Args::from_values(values)];
+        return vec![args, RawArgs::from_values(values)];
         #[cfg(feature = "msgpack")]
         {
-            let mut forms = vec![args, Args::from_values(values.clone())];
+            let mut forms = vec![args, RawArgs::from_values(values.clone())];
             let msgpack = crate::Parser::msgpack();
             let encoded = msgpack.encoder().event(0, "/", None, "e", &Spread(values)).unwrap();
             let crate::Encoded::Binary(message) = encoded else { panic!("msgpack") };
@@ -373,7 +375,7 @@ fn bytes_and_texts_are_told_apart() {
         assert_eq!(alone.as_ref().ok(), of_text.as_ref(), "{alone:?} of a text in JSON");
         let escaped = received(r#""\u0074ext""#, &[]).deserialize::<T>();
         assert_eq!(escaped.as_ref().ok(), of_text.as_ref(), "{escaped:?} of a text in JSON");
-        let deep = |args: &Args<'_>| args.deserialize::<Deep<T>>().ok().map(|deep| deep.a.0);
+        let deep = |args: &RawArgs<'_>| args.deserialize::<Deep<T>>().ok().map(|deep| deep.a.0);
         for args in forms(true).iter().chain([&received(r#"{"a":["text"]}"#, &[])]) {
             assert_eq!(deep(args), of_text, "of a text in {args:?}");
         }
@@ -402,7 +404,7 @@ fn bytes_and_texts_are_told_apart() {
     check(text().map(Either::Text), Some(Either::Bytes(Binary(BYTES))));
     // names of members are texts, and so are those of variants
     let member = r#"{"text":1}"#;
-    for args in [received(member, &[]), Args::from_values(received(member, &[]).to_values())] {
+    for args in [received(member, &[]), RawArgs::from_values(received(member, &[]).to_values())] {
         assert!(args.deserialize::<HashMap<String, u8>>().is_ok());
         assert!(args.deserialize::<HashMap<Bytes, u8>>().is_err());
         assert!(args.deserialize::<HashMap<Binary, u8>>().is_err());
@@ -419,7 +421,7 @@ fn bytes_and_texts_are_told_apart() {
         Ok(Either::Both(vec![Either::Text("text".to_owned()), Either::Bytes(Binary(BYTES))]))
     );
     // and an array of numbers is what it was
-    for args in [received("[1,2]", &[]), Args::from_values(received("[1,2]", &[]).to_values())] {
+    for args in [received("[1,2]", &[]), RawArgs::from_values(received("[1,2]", &[]).to_values())] {
         assert_eq!(args.deserialize::<Binary>(), Ok(vec![1, 2].into()));
         assert!(args.deserialize::<String>().is_err());
     }
@@ -472,7 +474,7 @@ fn accessors() {
 fn ownership() {
     let args = received(r#"1,{"a":"x"}"#, &[]);
     assert_eq!(args.clone().into_values(), args.to_values());
-    let values = Args::from_values(args.to_values());
+    let values = RawArgs::from_values(args.to_values());
     assert_eq!(values.clone().into_values(), values.to_values());
     assert_eq!(values.clone().into_owned(), values);
 }

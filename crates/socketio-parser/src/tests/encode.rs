@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{decode, decoder, encoder, show};
-use crate::{Args, Binary, Decoded, EncodeError, Encoded, One, Revision, Spread, Value};
+use crate::{Binary, Decoded, EncodeError, Encoded, One, RawArgs, Revision, Spread, Value};
 
 fn text(encoded: &Encoded) -> &str {
     let Encoded::Text { buffer, start, .. } = encoded else { panic!("JSON is text") };
@@ -169,8 +169,8 @@ fn number_of_arguments() {
     check(vec![Spread(vec![1])], ",[[1]]");
     check(Value::from(vec![1, 2]), ",[1,2]");
     check(Value::Null, ",null");
-    check(Args::from_values(vec![Value::Null, Value::from("x")]), r#",null,"x""#);
-    check((Args::from_values(vec![Value::Int(1)]), 2), ",[1],2");
+    check(RawArgs::from_values(vec![Value::Null, Value::from("x")]), r#",null,"x""#);
+    check((RawArgs::from_values(vec![Value::Int(1)]), 2), ",[1],2");
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn attachments() {
     binary(bytes.clone(), event, &[ONE]);
     binary(Value::from(bytes.clone()), event, &[ONE]);
     binary(Some(&bytes), event, &[ONE]);
-    binary(Args::from_values(vec![Value::from(bytes.clone())]), event, &[ONE]);
+    binary(RawArgs::from_values(vec![Value::from(bytes.clone())]), event, &[ONE]);
     binary(Binary::default(), event, &[b""]);
     binary(vec![1_u8], r#"2["e",[1]]"#, &[]);
     // In the order of their appearance, at any depth.

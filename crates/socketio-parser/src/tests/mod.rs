@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Args, Decoded, Decoder, Encoded, Encoder, Limits, Parser, Revision, Value};
+use crate::{Decoded, Decoder, Encoded, Encoder, Limits, Parser, RawArgs, Revision, Value};
 
 #[test]
 fn sendable() {
     fn check<T: Send + Sync>() {}
-    check::<(Parser, Encoder, Encoded, Args<'_>, Value)>();
+    check::<(Parser, Encoder, Encoded, RawArgs<'_>, Value)>();
     fn check_send<T: Send>() {}
     check_send::<(Decoder, Decoded<'_>)>();
 }
@@ -75,7 +75,7 @@ fn show(decoded: Option<Decoded<'_>>) -> String {
 }
 
 /// The arguments by serde_json, which knows no attachments: bytes are arrays of numbers.
-fn json(args: &Args<'_>) -> String {
+fn json(args: &RawArgs<'_>) -> String {
     let values = args.to_values();
     assert_eq!(values.len(), args.len());
     format!(" {}", serde_json::to_string(&values).expect("values are serialisable"))

@@ -19,7 +19,7 @@ pub(crate) mod deserializer;
 /// Members of objects keep their order. Integers written without point or exponent are `Int` if
 /// they fit `i64`, else `UInt` if they fit `u64`, else `Float`, as is `-0`; the conversions from Rust
 /// integers keep to this too. Not a number and the infinities are sent as `null`; `1e999` is infinite
-/// in [`Args::to_values`](crate::Args::to_values), and out of range where a type is read.
+/// in [`RawArgs::to_values`](crate::RawArgs::to_values), and out of range where a type is read.
 ///
 /// A `Value` can be serialised, deserialised, and deserialised from ([`from_value`]).
 ///

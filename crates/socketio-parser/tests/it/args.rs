@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use socketio_parser::{Args, Binary, Decoded, Limits, Parser, Revision, Spread, Value};
+use socketio_parser::{Binary, Decoded, Limits, Parser, RawArgs, Revision, Spread, Value};
 
 /// The arguments of an event of a client.
-fn received(json: &str) -> Args<'static> {
+fn received(json: &str) -> RawArgs<'static> {
     let mut decoder = Parser::json().decoder(Revision::V5, Arc::new(Limits::default()));
     match decoder.text(&format!("2[\"e\"{json}]")) {
         Ok(Some(Decoded::Event { args, .. })) => args.into_owned(),
@@ -20,8 +20,8 @@ fn how_many_there_are() {
         (received(""), 0),
         (received(",1"), 1),
         (received(",1,[2,3]"), 2),
-        (Args::from_values(Vec::new()), 0),
-        (Args::from_values(vec![Value::Null, Value::Null]), 2),
+        (RawArgs::from_values(Vec::new()), 0),
+        (RawArgs::from_values(vec![Value::Null, Value::Null]), 2),
     ] {
         assert_eq!((args.len(), args.is_empty()), (len, len == 0), "{args:?}");
     }
@@ -29,18 +29,18 @@ fn how_many_there_are() {
 
 #[test]
 fn what_a_client_would_receive() {
-    let values = |args: &Args<'_>| args.to_values();
-    let args = Args::from_serialize(&(1, "x", None::<u8>)).expect("serialisable");
+    let values = |args: &RawArgs<'_>| args.to_values();
+    let args = RawArgs::from_serialize(&(1, "x", None::<u8>)).expect("serialisable");
     assert_eq!(values(&args), [Value::Int(1), Value::from("x"), Value::Null]);
     let bytes = Binary(Bytes::from_static(b"\x01"));
-    let args = Args::from_serialize(&bytes).expect("serialisable");
+    let args = RawArgs::from_serialize(&bytes).expect("serialisable");
     assert_eq!(values(&args), [Value::from(bytes)]);
-    assert!(Args::from_serialize(&()).expect("serialisable").is_empty());
+    assert!(RawArgs::from_serialize(&()).expect("serialisable").is_empty());
     // arguments are arguments again, whichever form they have
-    for args in [received(",1,\"x\""), Args::from_values(vec![1.into(), "x".into()])] {
-        let again = Args::from_serialize(&args).expect("serialisable");
+    for args in [received(",1,\"x\""), RawArgs::from_values(vec![1.into(), "x".into()])] {
+        let again = RawArgs::from_serialize(&args).expect("serialisable");
         assert_eq!(again.clone().into_values(), [Value::Int(1), Value::from("x")]);
-        assert_eq!(again, Args::from_values(args.into_values()));
+        assert_eq!(again, RawArgs::from_values(args.into_values()));
     }
 }
 
@@ -48,7 +48,7 @@ fn what_a_client_would_receive() {
 #[test]
 fn all_arguments_as_a_list() {
     for len in [0_usize, 1, 2, 100] {
-        let args = Args::from_values((0..len).map(Value::from).collect());
+        let args = RawArgs::from_values((0..len).map(Value::from).collect());
         let Spread(list) = args.deserialize::<Spread<u64>>().expect("numbers");
         assert_eq!(list, (0..len as u64).collect::<Vec<_>>());
     }

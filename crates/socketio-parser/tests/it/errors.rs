@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::{Deserialize, Error as _, IntoDeserializer};
 use serde::ser::Error as _;
 use socketio_parser::{
-    Args, ArgsError, DecodeError, EncodeError, One, Parser, RESERVED_EVENTS, Spread, Value,
+    ArgsError, DecodeError, EncodeError, One, Parser, RESERVED_EVENTS, RawArgs, Spread, Value,
     date_to_text, is_reserved_event,
 };
 
@@ -93,7 +93,7 @@ fn errors_of_arguments_name_them() {
     struct Point {
         x: i32,
     }
-    let args = Args::from_serialize(&(Point { x: 1 }, "text")).expect("serialisable");
+    let args = RawArgs::from_serialize(&(Point { x: 1 }, "text")).expect("serialisable");
     let error = args.deserialize::<(Value, u8)>().expect_err("a text is no number");
     assert_eq!(error.index(), Some(1));
     assert_eq!(error.to_string(), "argument 1: invalid type: string \"text\", expected u8");

@@ -4,14 +4,14 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use socketio_parser::{Args, Decoded, Limits, Parser, Revision, Value};
+use socketio_parser::{Decoded, Limits, Parser, RawArgs, Revision, Value};
 
 const VALUE: usize = size_of::<Value>();
 const TEXT: usize = VALUE + size_of::<String>();
 const LIST: usize = VALUE + size_of::<Vec<Value>>();
 
 /// The arguments of an event of a client, with one attachment if there is a placeholder.
-fn received(json: &str, attachment: Option<&'static [u8]>) -> Args<'static> {
+fn received(json: &str, attachment: Option<&'static [u8]>) -> RawArgs<'static> {
     let mut decoder = Parser::json().decoder(Revision::V5, Arc::new(Limits::default()));
     let head = if attachment.is_some() { "51-" } else { "2" };
     let text = format!("{head}[\"e\",{json}]");
@@ -76,7 +76,7 @@ fn forms_agree() {
         (r#"[["x"],{"a":true,"b":[null]}],"y""#, 2),
     ] {
         let args = received(json, None);
-        let values = Args::from_values(args.to_values());
+        let values = RawArgs::from_values(args.to_values());
         assert_eq!(args.value_bytes(), values.value_bytes(), "{json}");
         assert_eq!(values.kept_bytes(), values.value_bytes());
         #[cfg(feature = "msgpack")]
@@ -92,7 +92,7 @@ fn forms_agree() {
 
 /// What arguments take that come as msgpack, and the length of what they come as: it is kept.
 #[cfg(feature = "msgpack")]
-fn msgpack(args: &Args<'_>) -> (usize, usize) {
+fn msgpack(args: &RawArgs<'_>) -> (usize, usize) {
     use socketio_parser::Encoded;
 
     let parser = Parser::msgpack();
@@ -114,7 +114,7 @@ fn attachments() {
     assert_eq!(args.kept_bytes(), received(json, Some(b"x")).kept_bytes() + 99);
     assert!(args.kept_bytes() >= json.len() + 100);
 
-    let value = |bytes| Args::from_values(vec![Value::from(Bytes::from_static(bytes))]);
+    let value = |bytes| RawArgs::from_values(vec![Value::from(Bytes::from_static(bytes))]);
     let empty = value(b"").value_bytes();
     assert!(empty >= VALUE + size_of::<Bytes>());
     assert_eq!(value(BYTES).value_bytes(), empty + 100);

@@ -7,7 +7,7 @@ use engineio_proto::guard::lock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_adapter::Reply;
-use socketio_parser::{Args, ArgsError, Value};
+use socketio_parser::{ArgsError, RawArgs, Value};
 
 use crate::error::EmitError;
 
@@ -47,7 +47,7 @@ impl ServerEvent {
     /// # Errors
     /// If they are of another type.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        Args::from_values(self.0.args.clone()).deserialize()
+        RawArgs::from_values(self.0.args.clone()).deserialize()
     }
 
     /// Whether the sender waits for an answer.

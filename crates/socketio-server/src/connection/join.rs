@@ -10,7 +10,7 @@ use engineio::HEADROOM;
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
 use socketio_adapter::EnterError;
-use socketio_parser::{Args, DecodeError, Revision};
+use socketio_parser::{DecodeError, RawArgs, Revision};
 
 use super::attempt::{Attempt, Joined, new_id};
 use super::unjoined::Unjoined;
@@ -182,7 +182,7 @@ impl Connection {
         }
         self.connect_by = None;
         Counters::add(&self.core.counters.connected);
-        let no_args = Args::from_values(Vec::new());
+        let no_args = RawArgs::from_values(Vec::new());
         for event in ["connect", "connection"] {
             let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
             self.call_all(namespace.listeners(event), &mut context, cx);

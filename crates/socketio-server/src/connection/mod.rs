@@ -31,7 +31,7 @@ use engineio::{
 };
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
-use socketio_parser::{Args, DecodeError, Decoded, Decoder, Revision};
+use socketio_parser::{DecodeError, Decoded, Decoder, RawArgs, Revision};
 
 use crate::client::Client;
 use crate::error::{BoxError, ConnectError};
@@ -200,7 +200,7 @@ impl Connection {
         socket: &Socket,
         name: &str,
         id: Option<u64>,
-        args: Args<'_>,
+        args: RawArgs<'_>,
         cx: &mut Context<'_>,
     ) {
         let Some(chain) = socket.middleware() else {
@@ -252,7 +252,7 @@ impl Connection {
         socket: &Socket,
         name: &str,
         id: Option<u64>,
-        args: &Args<'_>,
+        args: &RawArgs<'_>,
         cx: &mut Context<'_>,
     ) {
         let mut context = EventContext::new(socket, name, Cause::Arguments(args)).with_ack(id);

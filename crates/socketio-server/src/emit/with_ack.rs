@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use engineio::Outgoing;
 use serde::de::DeserializeOwned;
-use socketio_parser::Args;
+use socketio_parser::RawArgs;
 use tokio::sync::oneshot;
 
 use crate::error::{AckError, EmitError};
 use crate::socket::Socket;
 
 /// Who waits for an acknowledgement: called once, with the answer or with why there is none.
-pub(crate) type Waiter = Box<dyn FnOnce(Result<&Args<'_>, AckError>) + Send>;
+pub(crate) type Waiter = Box<dyn FnOnce(Result<&RawArgs<'_>, AckError>) + Send>;
 
 /// The acknowledgements that a socket's client owes, by id.
 #[derive(Default)]
@@ -139,6 +139,6 @@ impl<T> fmt::Debug for EmitWithAck<T> {
 }
 
 /// Reads an answer as the type that was asked for.
-pub(crate) fn read<T: DeserializeOwned>(args: &Args<'_>) -> Result<T, AckError> {
+pub(crate) fn read<T: DeserializeOwned>(args: &RawArgs<'_>) -> Result<T, AckError> {
     args.deserialize().map_err(AckError::Decode)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
-use socketio_parser::Args;
+use socketio_parser::RawArgs;
 
 use crate::error::{BoxError, EmitError};
 use crate::reason::DisconnectReason;
@@ -29,7 +29,7 @@ pub struct EventContext<'a> {
 /// What the event is about.
 pub(crate) enum Cause<'a> {
     /// The client sent it, or nothing but its name is to be said.
-    Arguments(&'a Args<'a>),
+    Arguments(&'a RawArgs<'a>),
     Disconnect(DisconnectReason),
     Error(&'a Arc<BoxError>),
 }
@@ -58,7 +58,7 @@ impl<'a> EventContext<'a> {
 
     /// The arguments; none for the library's own events.
     #[must_use]
-    pub fn args(&self) -> Option<&Args<'a>> {
+    pub fn args(&self) -> Option<&RawArgs<'a>> {
         match self.cause {
             Cause::Arguments(args) => Some(args),
             _ => None,
@@ -79,7 +79,7 @@ impl<'a> EventContext<'a> {
 
     /// Bytes that the handler that was called may keep, an estimate.
     pub(crate) fn kept_bytes(&self) -> usize {
-        self.args().map_or(0, Args::value_bytes).saturating_add(self.charged)
+        self.args().map_or(0, RawArgs::value_bytes).saturating_add(self.charged)
     }
 
     /// Whether the client asked for an answer.

@@ -94,7 +94,7 @@ pub struct Data<T>(pub T);
 impl<T: DeserializeOwned> FromEvent for Data<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
         let read = event.args().map_or_else(
-            || socketio_parser::Args::from_values(Vec::new()).deserialize(),
+            || socketio_parser::RawArgs::from_values(Vec::new()).deserialize(),
             |args| args.deserialize(),
         );
         read.map(Data).map_err(|error| ExtractError::new(event, error))

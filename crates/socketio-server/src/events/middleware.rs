@@ -35,7 +35,7 @@ pub(crate) type Chain<T> = Arc<[T]>;
 pub struct IncomingEvent {
     /// The name.
     pub name: String,
-    pub(crate) args: socketio_parser::Args<'static>,
+    pub(crate) args: socketio_parser::RawArgs<'static>,
 }
 
 impl IncomingEvent {

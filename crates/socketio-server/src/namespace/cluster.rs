@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use socketio_adapter::{
     AdapterError, AdapterFuture, Answers, Cluster, Completion, IntoRooms, Node, Room, SocketId,
 };
-use socketio_parser::{Args, Value};
+use socketio_parser::{RawArgs, Value};
 use tokio::sync::oneshot;
 
 use super::Namespace;
@@ -277,5 +277,5 @@ fn server_args<T: Serialize>(event: &str, args: &T) -> Result<Vec<Value>, EmitEr
     if ["connect", "connection", "new_namespace"].contains(&event) {
         return Err(EmitError::Reserved(event.to_owned()));
     }
-    Ok(Args::from_serialize(args)?.into_values())
+    Ok(RawArgs::from_serialize(args)?.into_values())
 }

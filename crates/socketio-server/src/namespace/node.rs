@@ -15,7 +15,7 @@ use engineio::{HEADROOM, Outgoing};
 use engineio_proto::guard::{Guarded, Panicked, lock};
 use engineio_proto::log;
 use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, Room, SocketDetails, SocketId};
-use socketio_parser::{Args, Spread, Value};
+use socketio_parser::{RawArgs, Spread, Value};
 
 use super::{Inner, Shared};
 use crate::cluster::server_event::ServerEvent;
@@ -206,7 +206,7 @@ impl Node for Inner {
 
 /// The first argument of an answer: the others do not travel between nodes.
 // Node: socket.io-adapter, broadcastWithAck
-fn first(args: &Args<'_>) -> Value {
+fn first(args: &RawArgs<'_>) -> Value {
     args.clone().into_values().into_iter().next().unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use engineio::Request;
 use engineio_proto::handshake::pairs;
 use serde::de::DeserializeOwned;
-use socketio_parser::{Args, ArgsError, IndexMap, One, Value};
+use socketio_parser::{ArgsError, IndexMap, One, RawArgs, Value};
 
 use crate::client::Client;
 use crate::socket::Socket;
@@ -19,7 +19,7 @@ use crate::socket::Socket;
 pub(crate) struct Wish<'a> {
     /// The parameters of the namespace, in protocol 4.
     pub(crate) query: Option<&'a str>,
-    pub(crate) auth: Option<Args<'a>>,
+    pub(crate) auth: Option<RawArgs<'a>>,
 }
 
 impl Wish<'_> {
@@ -47,7 +47,7 @@ pub(crate) struct Credentials {
 #[derive(Debug)]
 enum Sent {
     /// One argument.
-    Auth(Args<'static>),
+    Auth(RawArgs<'static>),
     /// The parameters of a namespace, of clients before 3.x.
     Query(Box<str>),
 }
@@ -85,11 +85,13 @@ impl Credentials {
         }
     }
 
-    /// What it takes as a value, see [`Args::value_bytes`].
+    /// What it takes as a value, see [`RawArgs::value_bytes`].
     pub(crate) fn value_bytes(&self) -> usize {
         match &self.sent {
             Sent::Auth(auth) => auth.value_bytes(),
-            Sent::Query(query) => Args::from_values(vec![self.auth()]).value_bytes() + query.len(),
+            Sent::Query(query) => {
+                RawArgs::from_values(vec![self.auth()]).value_bytes() + query.len()
+            }
         }
     }
 }

@@ -453,7 +453,7 @@ impl Socket {
     }
 
     /// The client acknowledged.
-    pub(crate) fn on_ack(&self, id: u64, args: &socketio_parser::Args<'_>) -> bool {
+    pub(crate) fn on_ack(&self, id: u64, args: &socketio_parser::RawArgs<'_>) -> bool {
         let waiter = lock(&self.0.acks).take(id);
         waiter.is_none_or(|waiter| answer(waiter, Ok(args)))
     }
@@ -486,7 +486,7 @@ impl Socket {
 }
 
 /// Calls a waiter, which is code of the user. False: it panicked.
-fn answer(waiter: Waiter, result: Result<&socketio_parser::Args<'_>, crate::AckError>) -> bool {
+fn answer(waiter: Waiter, result: Result<&socketio_parser::RawArgs<'_>, crate::AckError>) -> bool {
     let called = guard::call(|| waiter(result));
     if called.is_err() {
         log!(error: "the callback of an acknowledgement panicked");
@@ -496,7 +496,7 @@ fn answer(waiter: Waiter, result: Result<&socketio_parser::Args<'_>, crate::AckE
 
 /// What arguments look like on the other side.
 fn values_of<T: Serialize>(args: &T) -> Result<Vec<Value>, EmitError> {
-    Ok(socketio_parser::Args::from_serialize(args)?.into_values())
+    Ok(socketio_parser::RawArgs::from_serialize(args)?.into_values())
 }
 
 /// The packet of a parser, ready for the wire.

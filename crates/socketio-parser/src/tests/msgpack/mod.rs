@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::show;
-use crate::{Args, Decoded, Decoder, Encoder, Limits, Parser, Revision, Value};
+use crate::{Decoded, Decoder, Encoder, Limits, Parser, RawArgs, Revision, Value};
 
 fn decoder(revision: Revision) -> Decoder {
     Parser::msgpack().decoder(revision, Arc::new(Limits::default()))
@@ -84,7 +84,7 @@ fn event(argument: &[u8]) -> Vec<u8> {
 }
 
 /// The argument of an event.
-fn argument(notation: &str) -> Args<'static> {
+fn argument(notation: &str) -> RawArgs<'static> {
     let message = event(&bytes(notation));
     match decoder(Revision::V5).binary(message.into()) {
         Ok(Some(Decoded::Event { args, .. })) => args.into_owned(),

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Flat, Point, Shape, argument, decoder, encoder, refused, value};
-use crate::{Args, Binary, Decoded, Encoded, One, Revision, Spread, Value};
+use crate::{Binary, Decoded, Encoded, One, RawArgs, Revision, Spread, Value};
 
 #[test]
 fn values() {
@@ -105,7 +105,7 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(sent: T) 
     let mut decoder = decoder(Revision::V4);
     let Ok(Some(Decoded::Event { args, .. })) = decoder.binary(message.clone()) else { panic!() };
     assert_eq!(args.deserialize::<T>().as_ref(), Ok(&sent), "{message:02x?}");
-    let values = Args::from_values(args.to_values());
+    let values = RawArgs::from_values(args.to_values());
     assert_eq!(values.deserialize::<T>().as_ref(), Ok(&sent), "{values:?}");
     // Arguments that are sent on are the same bytes; values of the same JSON form are equal.
     assert_eq!(encoder().event(0, "/", None, "e", &args), Ok(Encoded::Binary(message)));

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use socketio_adapter::{
     AckCount, AdapterError, Answered, Answers, Completion, IntoRooms, SocketId,
 };
-use socketio_parser::{Args, EventData, Value};
+use socketio_parser::{EventData, RawArgs, Value};
 use tokio::sync::mpsc;
 
 use super::BroadcastOperator;
@@ -173,11 +173,11 @@ impl BroadcastOperator {
 fn read<R: DeserializeOwned>(answer: Value) -> Result<R, AckError> {
     // a client that answered without arguments
     if answer.is_null() {
-        if let Ok(answer) = Args::from_values(Vec::new()).deserialize() {
+        if let Ok(answer) = RawArgs::from_values(Vec::new()).deserialize() {
             return Ok(answer);
         }
     }
-    Args::from_values(vec![answer]).deserialize().map_err(AckError::Decode)
+    RawArgs::from_values(vec![answer]).deserialize().map_err(AckError::Decode)
 }
 
 /// What clients answered to a broadcast, see [`BroadcastOperator::emit_with_ack`].
