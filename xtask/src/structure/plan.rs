@@ -101,9 +101,9 @@ pub(super) const PLANS: &[Plan] = &[
         name: "socketio-adapter",
         storeys: &[
             &["cluster/adapter"],
-            &["cluster/asking", "cluster/core"],
-            &["cluster/classic", "cluster/emitter", "cluster/sharded"],
-            &["cluster/codec", "cluster/fields", "cluster/requests"],
+            &["cluster/node", "cluster/requests"],
+            &["cluster/emitter", "cluster/formats"],
+            &["cluster/codec", "cluster/pending"],
             &["cluster/bus", "cluster/message"],
             &["local"],
             &["adapter"],
