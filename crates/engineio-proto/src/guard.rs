@@ -12,6 +12,11 @@
 //!
 //! This crate itself takes no lock; it is only the one that all others have in common.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "it is for the locks of others; this crate takes none"
+)]
+
 use std::any::Any;
 use std::fmt;
 use std::mem::{forget, needs_drop};
@@ -283,6 +288,7 @@ mod tests {
 
     #[cfg(debug_assertions)]
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "another thread holds no lock")]
     fn code_of_others_is_not_called_under_a_lock() {
         let (mutex, table) = (Mutex::new(0), RwLock::new(0));
         let is_refused = || catch_unwind(|| call(|| ())).is_err();

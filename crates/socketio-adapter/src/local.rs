@@ -6,6 +6,8 @@
 //! one pointer per receiver ([`Member::deliver`], [`Member::open`]); no code of the user runs and no system call is
 //! made under it. Members are dropped after it was released.
 
+#![expect(clippy::disallowed_types, reason = "who emits and who joins share the rooms")]
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -1,5 +1,7 @@
 //! How much memory the packets take that wait somewhere, each counted once.
 
+#![expect(clippy::disallowed_types, reason = "packets are counted wherever the last of them goes")]
+
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 

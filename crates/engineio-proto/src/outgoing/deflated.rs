@@ -286,6 +286,7 @@ mod tests {
         assert!(asked[0] != asked[1] && asked[1] != asked[2]);
         // by threads at once, too
         let packet = message(&"y".repeat(50_000), &[&[1; 500]]);
+        #[expect(clippy::disallowed_methods, reason = "who is first does not matter")]
         let forms = std::thread::scope(|scope| {
             let ask = |n: u8| {
                 let form = packet.deflated(Protocol::V4, DEFLATION, window(9 + n % 7));

@@ -1,5 +1,10 @@
 //! The compressed wire forms that a packet keeps.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "forms that are rarely needed are made once, for all who share the packet"
+)]
+
 use std::sync::OnceLock;
 
 use crate::packet::Protocol;

@@ -1,5 +1,10 @@
 //! The session as conversations on a clock moved by hand.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a clock begins somewhere, and is moved by hand then"
+)]
+
 use super::*;
 use crate::packet::PacketType as P;
 

@@ -1,5 +1,10 @@
 //! An upgrade, as the one who drives a session sees it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a clock begins somewhere, and is moved by hand then"
+)]
+
 use std::time::{Duration, Instant};
 
 use engineio_proto::{

@@ -1,6 +1,8 @@
 //! The adapter of a node in a cluster: the in-memory adapter for its own sockets, and the rest of
 //! the cluster over a [`Bus`].
 
+#![expect(clippy::disallowed_types, reason = "who takes part in the cluster is said once, later")]
+
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};

@@ -3,6 +3,8 @@
 //!
 //! What arrives is done on this node and never published again.
 
+#![expect(clippy::disallowed_types, reason = "what comes is taken by tasks of the broker")]
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};

@@ -5,6 +5,8 @@
 //! kind than asked for, or beyond the number expected are dropped; of clients' answers only so many
 //! are kept, however many the nodes tell of.
 
+#![expect(clippy::disallowed_types, reason = "answers are taken by tasks of the broker")]
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,6 +4,8 @@
 //! bus when a method returns; what asks waits for no longer than its time limit, and results in what
 //! is known then.
 
+#![expect(clippy::disallowed_methods, reason = "it waits for other nodes")]
+
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;

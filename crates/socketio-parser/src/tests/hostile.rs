@@ -73,6 +73,7 @@ fn walk(max_depth: usize) {
 }
 
 #[track_caller]
+#[expect(clippy::disallowed_methods, reason = "a stack of a known size")]
 fn with_stack(size: usize, walk: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(size).spawn(walk).unwrap().join().unwrap();
 }

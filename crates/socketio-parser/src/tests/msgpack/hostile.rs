@@ -154,6 +154,7 @@ fn the_deepest_value_fits_a_small_stack() {
     let size = if cfg!(debug_assertions) { 4 << 20 } else { 2 << 20 };
     for (size, max_depth) in [(2 << 20, default), (size, usize::MAX)] {
         let thread = std::thread::Builder::new().stack_size(size);
+        #[expect(clippy::disallowed_methods, reason = "a stack of a known size")]
         thread.spawn(move || walk(max_depth)).unwrap().join().unwrap();
     }
 }
