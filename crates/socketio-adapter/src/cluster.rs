@@ -156,6 +156,33 @@ pub trait Node: Send + Sync + 'static {
 
     /// A request of the application.
     fn custom_request(&self, data: Value, reply: Reply);
+
+    /// Whether this node wants to be told who joins and leaves which room. Asked once, by
+    /// [`Adapter::attach`](crate::Adapter::attach); who is in a room by then is told of, too.
+    fn is_observed(&self) -> bool {
+        false
+    }
+
+    /// A socket of this node has joined a room, be it its own. Called with no lock held, as the three
+    /// below are; changes that two threads make at the same time may be told in either order.
+    fn joined(&self, id: &SocketId, room: &Room) {
+        let _ = (id, room);
+    }
+
+    /// A socket of this node has left a room.
+    fn left(&self, id: &SocketId, room: &Room) {
+        let _ = (id, room);
+    }
+
+    /// A room has its first member on this node, who is told of next.
+    fn room_opened(&self, room: &Room) {
+        let _ = room;
+    }
+
+    /// The last member of this node has left a room, as was just told.
+    fn room_closed(&self, room: &Room) {
+        let _ = room;
+    }
 }
 
 /// Called with each answer of a client.

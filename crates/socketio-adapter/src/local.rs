@@ -9,26 +9,28 @@
 #![expect(clippy::disallowed_types, reason = "who emits and who joins share the rooms")]
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use engineio_proto::Outgoing;
 use engineio_proto::guard::{Held, lock};
 
 use crate::adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
 use crate::options::BroadcastOptions;
-use crate::rooms::Rooms;
-use crate::{Completion, EnterError, JoinError, Room, SocketId};
+use crate::rooms::{Change, Rooms};
+use crate::{Completion, EnterError, JoinError, Node, Room, SocketId};
 
 /// The adapter of a server that is a single process.
 pub struct LocalAdapter {
     rooms: Mutex<Rooms<Arc<dyn Member>>>,
+    /// Who is told of changes in the rooms, if somebody wants to know.
+    observed_by: OnceLock<Weak<dyn Node>>,
 }
 
 impl LocalAdapter {
     /// An adapter without sockets. A socket may join `max_rooms_per_socket` rooms besides its own.
     #[must_use]
     pub fn new(max_rooms_per_socket: usize) -> Self {
-        Self { rooms: Mutex::new(Rooms::new(max_rooms_per_socket)) }
+        Self { rooms: Mutex::new(Rooms::new(max_rooms_per_socket)), observed_by: OnceLock::new() }
     }
 
     /// Whether a socket is in this room.
@@ -41,6 +43,32 @@ impl LocalAdapter {
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {
         self.rooms().contains(id)
+    }
+
+    /// Changes the rooms, and tells of it behind the lock.
+    fn change<T>(&self, f: impl FnOnce(&mut Rooms<Arc<dyn Member>>) -> T) -> T {
+        let (result, changes) = {
+            let mut rooms = self.rooms();
+            let result = f(&mut rooms);
+            (result, rooms.take_changes())
+        };
+        if !changes.is_empty() {
+            self.tell(changes);
+        }
+        result
+    }
+
+    #[cold]
+    fn tell(&self, changes: Vec<Change>) {
+        let Some(node) = self.observed_by.get().and_then(Weak::upgrade) else { return };
+        for change in changes {
+            match change {
+                Change::Opened(room) => node.room_opened(&room),
+                Change::Joined(id, room) => node.joined(&id, &room),
+                Change::Left(id, room) => node.left(&id, &room),
+                Change::Closed(room) => node.room_closed(&room),
+            }
+        }
     }
 
     /// A `deliver` that panics poisons the lock, but cannot leave the rooms half changed: they are
@@ -59,31 +87,33 @@ impl Adapter for LocalAdapter {
         answer: &Outgoing,
     ) -> Result<Completion, EnterError> {
         // What is dropped in the section is never the last of `member`, which goes after it.
-        let mut table = self.rooms();
-        table.add(id, Arc::clone(&member)).map_err(|_| EnterError::DuplicateId)?;
-        let joined = table.join(id, rooms).map_err(EnterError::Join);
-        let entered = joined.and_then(|()| match member.open(answer) {
-            true => Ok(Completion::done()),
-            false => Err(EnterError::Closed),
-        });
-        if entered.is_err() {
-            drop(table.remove(id));
-        }
-        entered
+        self.change(|table| {
+            table.add(id, Arc::clone(&member)).map_err(|_| EnterError::DuplicateId)?;
+            let joined = table.join(id, rooms).map_err(EnterError::Join);
+            let entered = joined.and_then(|()| match member.open(answer) {
+                true => Ok(Completion::done()),
+                false => Err(EnterError::Closed),
+            });
+            if entered.is_err() {
+                drop(table.remove(id));
+                drop(table.take_changes()); // nothing came of it
+            }
+            entered
+        })
     }
 
     fn leave_all(&self, id: &SocketId) {
-        let member = self.rooms().remove(id);
+        let member = self.change(|rooms| rooms.remove(id));
         drop(member);
     }
 
     fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
-        self.rooms().join(id, rooms)?;
+        self.change(|table| table.join(id, rooms))?;
         Ok(Completion::done())
     }
 
     fn leave(&self, id: &SocketId, room: &Room) -> Completion {
-        self.rooms().leave(id, room);
+        self.change(|rooms| rooms.leave(id, room));
         Completion::done()
     }
 
@@ -124,6 +154,13 @@ impl Adapter for LocalAdapter {
 
     fn room_count(&self) -> usize {
         self.rooms().room_count()
+    }
+
+    fn attach(&self, node: Weak<dyn Node>) {
+        let is_observed = node.upgrade().is_some_and(|node| node.is_observed());
+        if is_observed && self.observed_by.set(node).is_ok() {
+            self.change(Rooms::watch);
+        }
     }
 }
 

@@ -41,6 +41,18 @@ pub(crate) struct Rooms<M> {
     sequence: u64,
     /// Scratch space of `for_each_target`, kept so that a broadcast does not allocate.
     visited: SlotSet,
+    /// What has changed since it was taken, in order; `None` as long as nobody wants to know.
+    changes: Option<Vec<Change>>,
+}
+
+/// What changed in the rooms. A room opens before its first member is in it, and closes after the
+/// last has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Opened(Room),
+    Joined(SocketId, Room),
+    Left(SocketId, Room),
+    Closed(Room),
 }
 
 /// A socket.
@@ -84,6 +96,42 @@ impl<M> Rooms<M> {
             max_rooms_per_socket,
             sequence: 0,
             visited: SlotSet::default(),
+            changes: None,
+        }
+    }
+
+    /// Notes down what changes from now on; what is there already has just come.
+    pub(crate) fn watch(&mut self) {
+        let mut changes: Vec<Change> = self.names().into_iter().map(Change::Opened).collect();
+        for id in self.ids.keys() {
+            changes
+                .extend(self.rooms_of(id).into_iter().map(|room| Change::Joined(id.clone(), room)));
+        }
+        self.changes = Some(changes);
+    }
+
+    /// What has changed; nothing if nobody watches.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        self.changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Notes that a socket is about to join a room.
+    fn joins(&mut self, id: &SocketId, room: &Room) {
+        let is_new = self.changes.is_some() && !self.has_members(room.as_str());
+        let Some(changes) = &mut self.changes else { return };
+        if is_new {
+            changes.push(Change::Opened(room.clone()));
+        }
+        changes.push(Change::Joined(id.clone(), room.clone()));
+    }
+
+    /// Notes that a socket has left a room.
+    fn has_left(&mut self, id: &SocketId, room: Room) {
+        let is_empty = self.changes.is_some() && !self.has_members(room.as_str());
+        let Some(changes) = &mut self.changes else { return };
+        changes.push(Change::Left(id.clone(), room.clone()));
+        if is_empty {
+            changes.push(Change::Closed(room));
         }
     }
 
@@ -91,6 +139,9 @@ impl<M> Rooms<M> {
     pub(crate) fn add(&mut self, id: &SocketId, member: M) -> Result<(), M> {
         if self.ids.contains_key(id) {
             return Err(member);
+        }
+        if self.changes.is_some() {
+            self.joins(id, &id.into());
         }
         let added = self.next_sequence();
         let slot = Slot { id: id.clone(), member, added, joined: Vec::new(), own: true };
@@ -102,9 +153,12 @@ impl<M> Rooms<M> {
     /// Removes a socket and returns its member, for the caller to drop where it may.
     pub(crate) fn remove(&mut self, id: &SocketId) -> Option<M> {
         let slot = remove_and_shrink(&mut self.ids, id)?;
-        let Slot { member, joined, .. } = self.slots.remove(slot);
+        let Slot { member, joined, own, .. } = self.slots.remove(slot);
+        if own && self.changes.is_some() {
+            self.has_left(id, id.into());
+        }
         for Joined { room, position, .. } in joined {
-            self.vacate(room, position);
+            self.vacate(id, room, position);
         }
         Some(member)
     }
@@ -113,8 +167,12 @@ impl<M> Rooms<M> {
     pub(crate) fn join(&mut self, id: &SocketId, rooms: &[Room]) -> Result<(), JoinError> {
         let Some(&slot) = self.ids.get(id) else { return Ok(()) };
         let before = (self.slots[slot].own, self.slots[slot].joined.len());
+        let noted = self.changes.as_ref().map_or(0, Vec::len);
         for room in rooms {
             if is_own(id, room) {
+                if !self.slots[slot].own {
+                    self.joins(id, room);
+                }
                 self.slots[slot].own = true;
                 continue;
             }
@@ -123,9 +181,13 @@ impl<M> Rooms<M> {
                 continue;
             }
             if self.slots[slot].joined.len() >= self.max_rooms_per_socket {
-                self.undo_join(slot, before);
+                self.undo_join(id, slot, before);
+                if let Some(changes) = &mut self.changes {
+                    changes.truncate(noted); // nothing came of it
+                }
                 return Err(JoinError::TooManyRooms { limit: self.max_rooms_per_socket });
             }
+            self.joins(id, room);
             let room = known.unwrap_or_else(|| self.open(room));
             self.occupy(slot, room);
         }
@@ -136,12 +198,14 @@ impl<M> Rooms<M> {
     pub(crate) fn leave(&mut self, id: &SocketId, room: &Room) {
         let Some(&slot) = self.ids.get(id) else { return };
         if is_own(id, room) {
-            self.slots[slot].own = false;
+            if std::mem::replace(&mut self.slots[slot].own, false) {
+                self.has_left(id, room.clone());
+            }
             return;
         }
         let Some(&room) = self.names.get(room) else { return };
         let Some(position) = self.find(slot, room) else { return };
-        self.unjoin(slot, position);
+        self.unjoin(id, slot, position);
     }
 
     /// Calls `f` for each socket that is in one of `rooms` (empty: for each) and in none of
@@ -259,18 +323,19 @@ impl<M> Rooms<M> {
     }
 
     /// Removes both nodes of a membership, given by its place in the slot's `joined`.
-    fn unjoin(&mut self, slot: u32, place: usize) {
+    fn unjoin(&mut self, id: &SocketId, slot: u32, place: usize) {
         let joined = &mut self.slots[slot].joined;
         let Joined { room, position, .. } = joined.swap_remove(place);
         if let Some(moved) = joined.get(place) {
             self.rooms[moved.room].members[moved.position as usize].position = index(place);
         }
         shrink(joined);
-        self.vacate(room, position);
+        self.vacate(id, room, position);
     }
 
     /// Removes a room's node of a membership whose other node is gone, and the room with its last.
-    fn vacate(&mut self, room: u32, position: u32) {
+    fn vacate(&mut self, id: &SocketId, room: u32, position: u32) {
+        let name = self.changes.is_some().then(|| self.rooms[room].name.clone());
         let members = &mut self.rooms[room].members;
         members.swap_remove(position as usize);
         if let Some(moved) = members.get(position as usize) {
@@ -281,13 +346,16 @@ impl<M> Rooms<M> {
             let RoomEntry { name, .. } = self.rooms.remove(room);
             remove_and_shrink(&mut self.names, &name);
         }
+        if let Some(name) = name {
+            self.has_left(id, name);
+        }
     }
 
     /// Restores what a slot was in before a join: what was joined since is at the end.
-    fn undo_join(&mut self, slot: u32, (own, count): (bool, usize)) {
+    fn undo_join(&mut self, id: &SocketId, slot: u32, (own, count): (bool, usize)) {
         self.slots[slot].own = own;
         for place in (count..self.slots[slot].joined.len()).rev() {
-            self.unjoin(slot, place);
+            self.unjoin(id, slot, place);
         }
     }
 

@@ -261,6 +261,7 @@ impl Adapter for ClusterAdapter {
     }
 
     fn attach(&self, node: Weak<dyn Node>) {
+        self.local.attach(Weak::clone(&node));
         if self.core.node.set(node).is_err() {
             return;
         }

@@ -2,7 +2,7 @@
 //! those of a fuzzer are its input.
 //!
 //! ```text
-//!   limit | operation, socket, [rooms..] | operation, ..
+//!   limit, watched | operation, socket, [rooms..] | operation, ..
 //!
 //!   operation  0: the socket goes   1..3: it comes      0xff: all go
 //!   (mod 10)   4..6: it joins       7..9: it leaves a room
@@ -15,8 +15,13 @@ use super::*;
 /// Carries out all operations; panics where the two differ.
 pub(crate) fn run(bytes: &[u8]) {
     let mut bytes = Operations(bytes.iter());
-    let limit = if bytes.next() % 2 == 0 { 5 } else { 100 };
+    let first = bytes.next();
+    let (limit, is_watched) = (if first % 2 == 0 { 5 } else { 100 }, first % 4 < 2);
     let (mut rooms, mut model) = (Rooms::new(limit), Model { limit, ..Model::default() });
+    if is_watched {
+        rooms.watch();
+    }
+    let mut seen = Seen::default();
     let mut step = 0;
     while bytes.are_left() {
         step += 1;
@@ -42,6 +47,10 @@ pub(crate) fn run(bytes: &[u8]) {
             }
         }
         rooms.check();
+        rooms.take_changes().into_iter().for_each(|change| seen.change(change));
+        if is_watched {
+            seen.check(&model);
+        }
         let listed = model.rooms_of(&id).map_or_else(Vec::new, |rooms| rooms.clone());
         assert_eq!(rooms.rooms_of(&id), listed);
         let (to, except) = (bytes.rooms(4), bytes.rooms(3));
@@ -123,6 +132,38 @@ impl Model {
             .iter()
             .flat_map(|(id, joined)| joined.iter().filter(|room| !is_own(id, room)));
         rooms.collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// The rooms as the changes tell them.
+#[derive(Default)]
+struct Seen(BTreeMap<String, BTreeSet<String>>);
+
+impl Seen {
+    /// Each change is one.
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Opened(room) => {
+                assert!(self.0.insert(room.to_string(), BTreeSet::new()).is_none());
+            }
+            Change::Joined(id, room) => {
+                assert!(self.0.get_mut(room.as_str()).unwrap().insert(id.to_string()));
+            }
+            Change::Left(id, room) => {
+                assert!(self.0.get_mut(room.as_str()).unwrap().remove(id.as_str()));
+            }
+            Change::Closed(room) => assert_eq!(self.0.remove(room.as_str()), Some(BTreeSet::new())),
+        }
+    }
+
+    fn check(&self, model: &Model) {
+        let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (id, rooms) in &model.sockets {
+            for room in rooms {
+                expected.entry(room.to_string()).or_default().insert(id.to_string());
+            }
+        }
+        assert_eq!(self.0, expected);
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use engineio_proto::{Outgoing, PacketType, Part};
 use socketio_adapter::{
-    Adapter, AdapterError, AdapterFactory, BroadcastOptions, Completion, Delivered, Delivery,
-    EnterError, IntoRooms, JoinError, LocalAdapter, LocalAdapterFactory, Member, Room, SocketId,
+    Adapter, AdapterError, AdapterFactory, Answered, BroadcastOptions, Completion, Delivered,
+    Delivery, EnterError, IntoRooms, JoinError, LocalAdapter, LocalAdapterFactory, Member, Node,
+    Reply, Room, SocketDetails, SocketId,
 };
+use socketio_parser::Value;
 
 /// A socket that notes down what it gets.
 struct Recorder {
@@ -323,6 +326,86 @@ fn nothing_comes_before_the_answer_and_nothing_is_missed() {
         let last: Vec<String> = (2001 - got.len()..2000).map(|i| i.to_string()).collect();
         assert_eq!(got[1..], last);
     }
+}
+
+/// The layer above, as far as it wants to know who is where.
+struct Observing(bool, Mutex<Vec<String>>);
+
+impl Observing {
+    fn note(&self, text: String) {
+        self.1.lock().unwrap().push(text);
+    }
+}
+
+impl Node for Observing {
+    fn is_observed(&self) -> bool {
+        self.0
+    }
+    fn joined(&self, id: &SocketId, room: &Room) {
+        self.note(format!("{id} in {room}"));
+    }
+    fn left(&self, id: &SocketId, room: &Room) {
+        self.note(format!("{id} out of {room}"));
+    }
+    fn room_opened(&self, room: &Room) {
+        self.note(format!("{room} opens"));
+    }
+    fn room_closed(&self, room: &Room) {
+        self.note(format!("{room} closes"));
+    }
+    fn packet(&self, _: &str, _: Vec<Value>, _: bool) -> Option<Outgoing> {
+        None
+    }
+    fn ask(&self, _: &str, _: Vec<Value>, _: &BroadcastOptions, _: Duration, _: Answered) -> usize {
+        0
+    }
+    fn details(&self, _: &[SocketId]) -> Vec<SocketDetails> {
+        Vec::new()
+    }
+    fn join(&self, _: &[SocketId], _: &[Room]) {}
+    fn disconnect(&self, _: &[SocketId], _: bool) {}
+    fn server_event(&self, _: String, _: Vec<Value>, _: Option<Reply>) {}
+    fn custom_request(&self, _: Value, _: Reply) {}
+}
+
+#[test]
+fn who_wants_to_know_is_told_who_is_where() {
+    let mut io = Fixture::new(&["a"]);
+    let observing = Arc::new(Observing(true, Mutex::default()));
+    let weak: Weak<Observing> = Arc::downgrade(&observing);
+    io.adapter.attach(weak);
+    let told = |expected: &[&str]| {
+        assert_eq!(std::mem::take(&mut *observing.1.lock().unwrap()), expected);
+    };
+    told(&["a opens", "a in a"]); // it was there before
+    io.join("a", ["r", "r", "a"]);
+    told(&["r opens", "a in r"]);
+    io.add("b", |_| Delivery::Queued);
+    io.join("b", ["r", "a"]);
+    told(&["b opens", "b in b", "b in r", "b in a"]);
+    assert!(io.adapter.join(&"b".into(), &["s", "t", "u"].into_rooms()).is_err());
+    told(&[]);
+    let closed = Arc::new(Entering(false, Mutex::default()));
+    assert!(io.adapter.enter(&"c".into(), closed, &["s".into()], &packet("")).is_err());
+    told(&[]);
+    io.leave("a", "a");
+    io.leave("a", "a");
+    io.leave("a", "r");
+    told(&["a out of a", "a out of r"]);
+    io.adapter.leave_all(&"b".into());
+    io.adapter.leave_all(&"b".into());
+    told(&["b out of b", "b closes", "b out of r", "r closes", "b out of a", "a closes"]);
+}
+
+#[test]
+fn who_does_not_want_to_know_is_not_told() {
+    let io = Fixture::new(&["a"]);
+    let above = Arc::new(Observing(false, Mutex::default()));
+    let weak: Weak<Observing> = Arc::downgrade(&above);
+    io.adapter.attach(weak);
+    io.join("a", "r");
+    io.adapter.leave_all(&"a".into());
+    assert!(above.1.lock().unwrap().is_empty());
 }
 
 #[test]
