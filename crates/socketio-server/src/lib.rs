@@ -66,6 +66,7 @@ pub use events::extract::{
 pub use events::handler::{Handler, IntoReply, Reply};
 pub use events::listeners::ListenerId;
 pub use events::middleware::IncomingEvent;
+pub use events::observer::{ObservedEvent, Observer, Receivers};
 pub use limits::{Limit, Limits};
 pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};

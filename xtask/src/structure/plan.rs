@@ -63,6 +63,7 @@ pub(super) const PLANS: &[Plan] = &[
             "events/handler",
             "events/listeners",
             "events/middleware",
+            "events/observer",
             "namespace",
             "namespace/connected",
             "namespace/dynamic",

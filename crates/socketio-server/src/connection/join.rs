@@ -182,6 +182,7 @@ impl Connection {
         }
         self.connect_by = None;
         Counters::add(&self.core.counters.connected);
+        self.core.shared.observers.tell(|observer| observer.connected(socket));
         let no_args = RawArgs::from_values(Vec::new());
         for event in ["connect", "connection"] {
             let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));

@@ -39,6 +39,7 @@ use crate::events::context::{Cause, EventContext};
 use crate::events::handler::{Outcome, Pending, SharedHandler};
 use crate::events::listeners::Handlers;
 use crate::events::middleware::{IncomingEvent, MiddlewareFuture, run_event};
+use crate::events::observer::ObservedEvent;
 use crate::limits::Limit;
 use crate::reason::DisconnectReason;
 use crate::socket::handshake::Wish;
@@ -203,6 +204,9 @@ impl Connection {
         args: RawArgs<'_>,
         cx: &mut Context<'_>,
     ) {
+        self.core.shared.observers.tell(|observer| {
+            observer.event_in(socket, &ObservedEvent::new(name, &|| args.to_values()));
+        });
         let Some(chain) = socket.middleware() else {
             return self.dispatch(socket, name, id, &args, cx);
         };
@@ -381,6 +385,7 @@ impl Connection {
         namespace.remove(socket);
         socket.fail_acks();
         self.tell(socket, "disconnect", reason, cx);
+        self.core.shared.observers.tell(|observer| observer.disconnected(socket, reason));
         socket.clear();
         if reason == DisconnectReason::SERVER_NAMESPACE {
             let Unjoined { left, .. } = &mut **self.unjoined.get_or_insert_default();
@@ -407,6 +412,7 @@ impl Connection {
         socket.namespace().remove(socket);
         socket.fail_acks();
         self.tell(socket, "disconnect", reason, cx);
+        self.core.shared.observers.tell(|observer| observer.disconnected(socket, reason));
     }
 
     /// The rest of it.

@@ -10,8 +10,9 @@ use serde::Serialize;
 use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId};
 
 use crate::error::EmitError;
+use crate::events::observer::{ObservedEvent, Receivers};
 use crate::namespace::Namespace;
-use crate::socket::Socket;
+use crate::socket::{Socket, values_of};
 
 pub use self::cluster::BroadcastAcks;
 
@@ -66,10 +67,27 @@ impl BroadcastOperator {
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.namespace.encode_event(None, event, &args)?;
         let packet = packet.compress(!self.options.uncompressed).when_full(self.when_full);
+        self.show(event, &args);
         // first, so that it is on its way while the clients of this node are written to
         self.namespace.publish(event, &args, &self.options)?;
         self.namespace.broadcast(&packet, &self.options);
         Ok(())
+    }
+
+    /// Shows an event to the observers.
+    fn show<T: Serialize>(&self, event: &str, args: &T) {
+        self.namespace.observers().tell(|observer| {
+            let BroadcastOptions { rooms, except, sender, local, .. } = &self.options;
+            let to = Receivers::Broadcast {
+                namespace: &self.namespace,
+                rooms,
+                except,
+                sender: sender.as_ref(),
+                local: *local,
+            };
+            let values = || values_of(args).unwrap_or_default();
+            observer.event_out(&to, &ObservedEvent::new(event, &values));
+        });
     }
 
     /// Sends a `message` event.

@@ -5,3 +5,4 @@ pub(crate) mod extract;
 pub(crate) mod handler;
 pub(crate) mod listeners;
 pub(crate) mod middleware;
+pub(crate) mod observer;

@@ -31,6 +31,7 @@ use crate::error::{ConnectError, EmitError};
 use crate::events::handler::Handler;
 use crate::events::listeners::Handlers;
 use crate::events::middleware::{Chain, ConnectMiddleware};
+use crate::events::observer::Observers;
 use crate::forward::forward;
 use crate::limits::{Limit, LimitCounters, Limits};
 use crate::namespace::registry::{Maker, Registry};
@@ -108,6 +109,7 @@ pub(crate) struct Shared {
     /// Listeners of other servers' events that are unfinished.
     pub(crate) server_events: Arc<AtomicUsize>,
     pub(crate) state: Arc<http::Extensions>,
+    pub(crate) observers: Observers,
 }
 
 impl Namespace {
@@ -354,6 +356,10 @@ impl Namespace {
 
     pub(crate) fn state(&self) -> &http::Extensions {
         &self.0.shared.state
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.0.shared.observers
     }
 
     /// The rule's hooks, then its own.

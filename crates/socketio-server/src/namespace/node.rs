@@ -191,6 +191,26 @@ impl Node for Inner {
         }
     }
 
+    fn is_observed(&self) -> bool {
+        self.shared.observers.are_there()
+    }
+
+    fn joined(&self, id: &SocketId, room: &Room) {
+        self.shared.observers.tell(|observer| observer.joined(&self.name, id, room));
+    }
+
+    fn left(&self, id: &SocketId, room: &Room) {
+        self.shared.observers.tell(|observer| observer.left(&self.name, id, room));
+    }
+
+    fn room_opened(&self, room: &Room) {
+        self.shared.observers.tell(|observer| observer.room_opened(&self.name, room));
+    }
+
+    fn room_closed(&self, room: &Room) {
+        self.shared.observers.tell(|observer| observer.room_closed(&self.name, room));
+    }
+
     fn custom_request(&self, data: Value, reply: Reply) {
         let custom = lock(&self.server_listeners.custom).clone();
         let Some(custom) = custom else { return reply(Value::Null) };

@@ -12,6 +12,7 @@ use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
 
 use crate::error::BuildError;
+use crate::events::observer::{Observer, Observers};
 use crate::limits::Limits;
 use crate::server::client_files::{ClientFiles, Files};
 use crate::server::{Parts, Server};
@@ -42,6 +43,7 @@ pub struct Builder {
     state: http::Extensions,
     connect_timeout: Duration,
     root_first: bool,
+    observers: Observers,
 }
 
 impl Default for Builder {
@@ -58,6 +60,7 @@ impl Default for Builder {
             state: http::Extensions::new(),
             connect_timeout: Duration::from_secs(45),
             root_first: true,
+            observers: Observers::default(),
         }
     }
 }
@@ -358,13 +361,29 @@ impl Builder {
         self
     }
 
+    /// Adds an observer (none): it is told of sockets, rooms and events, in all namespaces. Without
+    /// one, nothing is spent on it.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.add(observer);
+        self
+    }
+
     /// Makes the server.
     ///
     /// # Errors
     /// [`BuildError`] names the first option that makes no sense.
     pub fn build(self) -> Result<Server, BuildError> {
-        let Self { engine, adapter, files, parser, limits, state, connect_timeout, root_first } =
-            self;
+        let Self {
+            engine,
+            adapter,
+            files,
+            parser,
+            limits,
+            state,
+            connect_timeout,
+            root_first,
+            observers,
+        } = self;
         if connect_timeout.is_zero() {
             return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
         }
@@ -414,6 +433,7 @@ impl Builder {
             state,
             connect_timeout,
             root_first,
+            observers,
         }))
     }
 }

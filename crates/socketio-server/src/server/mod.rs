@@ -27,6 +27,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::connection::core::Core;
 use crate::error::BuildError;
+use crate::events::observer::Observers;
 use crate::limits::Limits;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
@@ -61,18 +62,29 @@ pub(crate) struct Parts {
     pub(crate) state: http::Extensions,
     pub(crate) connect_timeout: Duration,
     pub(crate) root_first: bool,
+    pub(crate) observers: Observers,
 }
 
 impl Server {
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { engine, adapter, files, parser, limits, state, connect_timeout, root_first } =
-            parts;
+        let Parts {
+            engine,
+            adapter,
+            files,
+            parser,
+            limits,
+            state,
+            connect_timeout,
+            root_first,
+            observers,
+        } = parts;
         let shared = Shared {
             encoder: parser.encoder(),
             limits: Arc::new(limits),
             counters: Arc::default(),
             server_events: Arc::default(),
             state: Arc::new(state),
+            observers,
         };
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
         let root = registry.get_or_make("/");

@@ -27,6 +27,7 @@ use crate::emit::with_ack::{Acks, EmitWithAck, Rejected, Waiter};
 use crate::error::{BoxError, EmitError};
 use crate::events::listeners::Listeners;
 use crate::events::middleware::{Chain, EventMiddleware};
+use crate::events::observer::{ObservedEvent, Receivers};
 use crate::forward::forward;
 use crate::limits::Limit;
 use crate::namespace::Namespace;
@@ -122,6 +123,10 @@ impl Socket {
         args: &T,
     ) -> Result<Outgoing, EmitError> {
         let packet = self.namespace().encode_event(id, event, args)?;
+        self.namespace().observers().tell(|observer| {
+            let values = || values_of(args).unwrap_or_default();
+            observer.event_out(&Receivers::Socket(self), &ObservedEvent::new(event, &values));
+        });
         let Some(extras) = self.extras() else { return Ok(packet) };
         let watchers = lock(extras).outgoing.clone();
         if !watchers.is_empty() {
@@ -495,7 +500,7 @@ fn answer(waiter: Waiter, result: Result<&socketio_parser::RawArgs<'_>, crate::A
 }
 
 /// What arguments look like on the other side.
-fn values_of<T: Serialize>(args: &T) -> Result<Vec<Value>, EmitError> {
+pub(crate) fn values_of<T: Serialize>(args: &T) -> Result<Vec<Value>, EmitError> {
     Ok(socketio_parser::RawArgs::from_serialize(args)?.into_values())
 }
 

@@ -26,6 +26,7 @@ mod middleware;
 mod mistakes;
 mod namespace;
 mod nodes;
+mod observer;
 mod order;
 mod panics;
 mod parser;

@@ -46,6 +46,7 @@ impl BroadcastOperator {
             Some(cluster) => Some(EventData::new(cluster.form(), event, &args)?),
             None => None,
         };
+        self.show(event, &args);
         drop(args);
         let sockets = self.namespace.local_sockets(&self.options);
         // room for all: a waiter must not wait
