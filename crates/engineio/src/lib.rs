@@ -72,7 +72,7 @@ pub use limits::fair::whom_to_cut;
 pub use limits::{Limit, LimitCounts};
 pub use listen::{Attached, Bind, HttpService, Listener, NotFound};
 pub use options::Options;
-pub use options::cookie::Cookie;
+pub use options::cookie::{Cookie, SameSite};
 pub use options::cors::Cors;
 pub use options::deflate::PerMessageDeflate;
 pub use options::error::OptionsError;

@@ -56,7 +56,7 @@ pub use engineio::{
     AllowRequest, Attached, Bind, CloseDetail, CloseReason, Closing, Cookie, Cors, Draining,
     EngineService, GenerateId, HttpService, Limit as EngineLimit, LimitCounts, Listener, NotFound,
     Options, OptionsError, OriginCheck, Origins, OverflowPolicy, PerMessageDeflate, Rate, Refused,
-    RemoteAddr, Request, Secure, SubprotocolChoice, Subprotocols, TransportKind,
+    RemoteAddr, Request, SameSite, Secure, SubprotocolChoice, Subprotocols, TransportKind,
 };
 pub use error::{AckError, BoxError, BuildError, ConnectError, EmitError};
 pub use events::context::{Ack, Acknowledge, EventContext};

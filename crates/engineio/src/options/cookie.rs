@@ -1,5 +1,7 @@
 //! The cookie that load balancers keep a client on one node by.
 
+use std::time::Duration;
+
 use crate::options::error::OptionsError;
 
 /// The cookie that the first answer of a session sets: its id, for load balancers that keep a
@@ -9,14 +11,33 @@ use crate::options::error::OptionsError;
 pub struct Cookie {
     /// The name (`io`).
     pub name: String,
-    /// The path (`/`); `None` leaves it out.
+    /// The path (`/`); `None` leaves it out, and browsers take the folder of the request.
     pub path: Option<String>,
+    /// The host that gets it with all of its subdomains (none: the host of the request alone).
+    pub domain: Option<String>,
+    /// How long browsers keep it, in whole seconds (none: until they are closed). The id of a
+    /// session that is over does no harm.
+    pub max_age: Option<Duration>,
     /// Whether scripts are kept from reading it (true).
     pub http_only: bool,
-    /// The `SameSite` attribute (`Lax`); `None` leaves it out.
-    pub same_site: Option<String>,
+    /// Which requests of other sites' pages carry it (`Lax`); `None` leaves the attribute out.
+    pub same_site: Option<SameSite>,
     /// Whether it is for HTTPS only (false).
     pub secure: bool,
+    /// Whether it is kept apart for each page that embeds ours (false). Only for `secure` ones.
+    pub partitioned: bool,
+}
+
+/// Which requests of other sites' pages carry a cookie.
+// RFC 6265bis 4.1.2.7
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// None.
+    Strict,
+    /// Those that open a page of ours.
+    Lax,
+    /// All. Only for `secure` cookies.
+    None,
 }
 
 impl Default for Cookie {
@@ -24,9 +45,12 @@ impl Default for Cookie {
         Self {
             name: "io".to_owned(),
             path: Some("/".to_owned()),
+            domain: None,
+            max_age: None,
             http_only: true,
-            same_site: Some("Lax".to_owned()),
+            same_site: Some(SameSite::Lax),
             secure: false,
+            partitioned: false,
         }
     }
 }
@@ -47,7 +71,7 @@ impl Cookie {
             text.as_deref()
                 .is_none_or(|text| text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b';'))
         };
-        if !(token(&self.name) && attribute(&self.path) && attribute(&self.same_site)) {
+        if !(token(&self.name) && attribute(&self.path) && attribute(&self.domain)) {
             return Err(OptionsError::Cookie(self.name.clone()));
         }
         // what browsers ignore, or refuse
@@ -58,46 +82,49 @@ impl Cookie {
         if let Some(path) = path.filter(|path| !path.starts_with('/')) {
             return unusable(path, "a cookie's path begins with a slash");
         }
-        let is =
-            |value: &str| self.same_site.as_deref().is_some_and(|s| s.eq_ignore_ascii_case(value));
-        match self.same_site.as_deref() {
-            Some(other) if !(is("Strict") || is("Lax") || is("None")) => {
-                return unusable(other, "SameSite is Strict, Lax or None");
-            }
-            Some(none) if is("None") && !self.secure => {
-                return unusable(none, "SameSite=None is for `secure` cookies only");
-            }
-            _ => {}
+        if self.same_site == Some(SameSite::None) && !self.secure {
+            return unusable("None", "SameSite=None is for `secure` cookies only");
+        }
+        if self.partitioned && !self.secure {
+            return unusable("Partitioned", "such a cookie is `secure`");
         }
         let name = self.name.to_ascii_lowercase();
         if name.starts_with("__secure-") && !self.secure {
             return unusable(&self.name, "such a name is for `secure` cookies only");
         }
-        if name.starts_with("__host-") && !(self.secure && path == Some("/")) {
-            return unusable(&self.name, "such a name is for `secure` cookies of the path / only");
+        let is_of_host = self.secure && path == Some("/") && self.domain.is_none();
+        if name.starts_with("__host-") && !is_of_host {
+            return unusable(
+                &self.name,
+                "such a name is for `secure` cookies of the path / and no domain only",
+            );
         }
         Ok(())
     }
 
+    /// The value of `Set-Cookie`.
+    // Node: Cookie
     pub(crate) fn header(&self, sid: &str) -> String {
-        let mut value =
-            format!("{}={}", self.name, engineio_proto::handshake::encode_cookie_value(sid));
-        let mut attribute = |name: &str, text: &str| {
-            value.push_str(name);
-            value.push_str(text);
-        };
+        // encoded here, as encodeURIComponent does
+        let value = engineio_proto::handshake::encode_cookie_value(sid);
+        let mut cookie = cookie::Cookie::new(&*self.name, value);
         if let Some(path) = &self.path {
-            attribute("; Path=", path);
+            cookie.set_path(path);
         }
-        if self.http_only {
-            attribute("; HttpOnly", "");
+        if let Some(domain) = &self.domain {
+            cookie.set_domain(domain);
         }
-        if let Some(same_site) = &self.same_site {
-            attribute("; SameSite=", same_site);
+        if let Some(age) = self.max_age {
+            cookie.set_max_age(age.try_into().unwrap_or(cookie::time::Duration::MAX));
         }
-        if self.secure {
-            attribute("; Secure", "");
-        }
-        value
+        cookie.set_http_only(self.http_only);
+        cookie.set_same_site(self.same_site.map(|same_site| match same_site {
+            SameSite::Strict => cookie::SameSite::Strict,
+            SameSite::Lax => cookie::SameSite::Lax,
+            SameSite::None => cookie::SameSite::None,
+        }));
+        cookie.set_secure(self.secure);
+        cookie.set_partitioned(self.partitioned);
+        cookie.to_string()
     }
 }

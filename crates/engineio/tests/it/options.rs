@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use engineio::{
     AllowRequest, Cookie, GenerateId, Message, Options, OptionsError, Origins, Outgoing, Refused,
-    Request, Server, TransportKind,
+    Request, SameSite, Server, TransportKind,
 };
 use serde_json::{Value, json};
 use testkit::{
@@ -57,7 +57,7 @@ async fn ids_by_a_sync_function() {
     let host = Host::echo(options);
     let response = get(&host.net, &[("X-User", "ann")]).await;
     assert_eq!(sid(&response), "ann/0 ü");
-    let cookie = "io=ann%2F0%20%C3%BC; Path=/; HttpOnly; SameSite=Lax";
+    let cookie = "io=ann%2F0%20%C3%BC; HttpOnly; SameSite=Lax; Path=/";
     assert_eq!(response.header("set-cookie"), Some(cookie));
     assert!(host.server.session("ann/0 ü").is_some());
     let target = format!("{}&sid=ann%2F0%20%C3%BC", host.net.target(Eio::V4, "polling", ""));
@@ -315,12 +315,17 @@ async fn the_cookie_is_set_once() {
     let mut options = Options::default();
     let mut cookie = Cookie::named("sticky");
     cookie.path = Some("/app".to_owned());
-    cookie.secure = true;
+    (cookie.secure, cookie.partitioned) = (true, true);
+    (cookie.domain, cookie.max_age) = (Some("app.test".to_owned()), Some(ms(3_600_999)));
+    cookie.same_site = Some(SameSite::None);
     options.cookie = Some(cookie);
     let host = Host::echo(options);
     let response = get(&host.net, &[]).await;
     let id = sid(&response);
-    let expected = format!("sticky={id}; Path=/app; HttpOnly; SameSite=Lax; Secure");
+    let expected = format!(
+        "sticky={id}; HttpOnly; SameSite=None; Partitioned; Secure; Path=/app; Domain=app.test; \
+         Max-Age=3600"
+    );
     assert_eq!(response.headers_named("set-cookie"), [expected.as_str()]);
     host.say("x");
     let target = format!("{}&sid={id}", host.net.target(Eio::V4, "polling", ""));
@@ -470,12 +475,20 @@ fn options_that_are_of_no_use() {
     let some = |text: &str| Some(text.to_owned());
     let path = cookie(&|c| c.path = some("app"));
     check(|o| o.cookie = path, Some(("cookie", "app")));
-    let same_site = cookie(&|c| c.same_site = some("Sometimes"));
-    check(|o| o.cookie = same_site, Some(("cookie", "Sometimes")));
-    let insecure = cookie(&|c| c.same_site = some("None"));
+    let domain = cookie(&|c| c.domain = some("a.test;b"));
+    let mut options = Options::default();
+    options.cookie = domain;
+    assert_eq!(Server::new(options).unwrap_err(), OptionsError::Cookie("io".into()));
+    let insecure = cookie(&|c| c.same_site = Some(SameSite::None));
     check(|o| o.cookie = insecure, Some(("cookie", "None")));
-    let secure = cookie(&|c| (c.same_site, c.secure) = (some("none"), true));
+    let secure = cookie(&|c| (c.same_site, c.secure) = (Some(SameSite::None), true));
     check(|o| o.cookie = secure, None);
+    let partitioned = cookie(&|c| c.partitioned = true);
+    check(|o| o.cookie = partitioned, Some(("cookie", "Partitioned")));
+    let of_subdomains = cookie(&|c| {
+        (c.name, c.secure, c.domain) = ("__Host-io".to_owned(), true, some("a.test"));
+    });
+    check(|o| o.cookie = of_subdomains, Some(("cookie", "__Host-io")));
     for (name, secure, path, is_of_use) in [
         ("__Secure-io", false, "/", false),
         ("__Secure-io", true, "/a", true),
