@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use socketio_parser::{IndexMap, Spread, Value};
+use socketio_parser::{ArgsError, IndexMap, Spread, Value};
 
 use crate::error::BoxError;
 use crate::events::context::{Ack, EventContext};
@@ -41,30 +41,107 @@ pub trait FromEvent: Sized {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError>;
 }
 
-/// Why a handler was not called: an argument could not be made.
+/// Why a handler was not called: an argument could not be made. It raises the socket's `error` event,
+/// whose handlers may ask for it:
+///
+/// ```
+/// # use socketio::{ErrorEvent, ExtractError, Socket};
+/// # fn example(socket: Socket) {
+/// socket.on_error(|socket: Socket, ErrorEvent(error): ErrorEvent| {
+///     if let Some(ExtractError::Args { event, .. }) = error.downcast_ref() {
+///         return socket.emit("not understood", event);
+///     }
+///     Ok(())
+/// });
+/// # }
+/// ```
 #[derive(Debug)]
-pub struct ExtractError {
-    event: String,
-    cause: BoxError,
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The client's arguments are of another type than [`Data`] is to read.
+    #[non_exhaustive]
+    Args {
+        /// The event's name, as in all of them.
+        event: String,
+        /// Which argument does not fit, and why.
+        error: ArgsError,
+    },
+    /// What the client sent with its wish to join is of another type than [`Auth`] is to read.
+    #[non_exhaustive]
+    Auth {
+        /// The event's name.
+        event: String,
+        /// Why it does not fit.
+        error: ArgsError,
+    },
+    /// The parameters of the handshake are of another type than [`Query`] is to read.
+    #[non_exhaustive]
+    Query {
+        /// The event's name.
+        event: String,
+        /// Why they do not fit.
+        error: BoxError,
+    },
+    /// The program gave no [`State`] of this type to the [builder](crate::Builder::with_state).
+    #[non_exhaustive]
+    State {
+        /// The event's name.
+        event: String,
+        /// The name of the type.
+        type_name: &'static str,
+    },
+    /// Another cause, as an extractor of the application says, or one that is for other events.
+    #[non_exhaustive]
+    Other {
+        /// The event's name.
+        event: String,
+        /// The cause.
+        error: BoxError,
+    },
 }
 
 impl ExtractError {
     /// An argument of this event could not be made, for this cause.
     #[must_use]
     pub fn new(event: &EventContext<'_>, cause: impl Into<BoxError>) -> Self {
-        Self { event: event.name().to_owned(), cause: cause.into() }
+        Self::Other { event: event.name().to_owned(), error: cause.into() }
+    }
+
+    /// The name of the event.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        match self {
+            Self::Args { event, .. }
+            | Self::Auth { event, .. }
+            | Self::Query { event, .. }
+            | Self::State { event, .. }
+            | Self::Other { event, .. } => event,
+        }
     }
 }
 
 impl fmt::Display for ExtractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "event {:?}: {}", self.event, self.cause)
+        write!(f, "event {:?}: ", self.event())?;
+        match self {
+            Self::Args { error, .. } => error.fmt(f),
+            Self::Auth { error, .. } => write!(f, "auth: {error}"),
+            Self::Query { error, .. } => write!(f, "query: {error}"),
+            Self::State { type_name, .. } => {
+                write!(f, "no state of type {type_name}: give it to `with_state`")
+            }
+            Self::Other { error, .. } => error.fmt(f),
+        }
     }
 }
 
 impl Error for ExtractError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.cause)
+        match self {
+            Self::Args { error, .. } | Self::Auth { error, .. } => Some(error),
+            Self::Query { error, .. } | Self::Other { error, .. } => Some(&**error),
+            Self::State { .. } => None,
+        }
     }
 }
 
@@ -97,7 +174,8 @@ impl<T: DeserializeOwned> FromEvent for Data<T> {
             || socketio_parser::RawArgs::from_values(Vec::new()).deserialize(),
             |args| args.deserialize(),
         );
-        read.map(Data).map_err(|error| ExtractError::new(event, error))
+        let event = || event.name().to_owned();
+        read.map(Data).map_err(|error| ExtractError::Args { event: event(), error })
     }
 }
 
@@ -173,7 +251,8 @@ impl<T: DeserializeOwned> FromEvent for Auth<T> {
         let taken = event.socket().credentials().map_or(0, Credentials::value_bytes);
         event.charge(taken);
         let auth = event.socket().handshake().auth_as();
-        auth.map(Auth).map_err(|error| ExtractError::new(event, format!("auth: {error}")))
+        let event = || event.name().to_owned();
+        auth.map(Auth).map_err(|error| ExtractError::Auth { event: event(), error })
     }
 }
 
@@ -208,9 +287,10 @@ impl<T: DeserializeOwned> FromEvent for Query<T> {
         let pairs: IndexMap<Cow<'_, str>, Cow<'_, str>> = handshake.query().collect();
         let pairs: Vec<_> = pairs.iter().collect();
         let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
-        serde_urlencoded::from_str(&query)
-            .map(Query)
-            .map_err(|error| ExtractError::new(event, format!("query: {error}")))
+        serde_urlencoded::from_str(&query).map(Query).map_err(|error| {
+            let event = event.name().to_owned();
+            ExtractError::Query { event, error: error.into() }
+        })
     }
 }
 
@@ -223,8 +303,8 @@ impl<T: Clone + Send + Sync + 'static> FromEvent for State<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
         let state = event.socket().namespace().state().get::<T>().cloned().map(State);
         state.ok_or_else(|| {
-            let name = std::any::type_name::<T>();
-            ExtractError::new(event, format!("no state of type {name}: give it to `with_state`"))
+            let (event, type_name) = (event.name().to_owned(), std::any::type_name::<T>());
+            ExtractError::State { event, type_name }
         })
     }
 }

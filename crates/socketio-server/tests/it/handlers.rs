@@ -1,12 +1,13 @@
 //! Handlers: sync and async, what they take, what they return, and what their errors do.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use socketio::{
     Ack, Args, Auth, BoxError, Data, EmitError, ErrorEvent, EventContext, EventName, ExtractError,
-    FromEvent, One, Reason, Reply, Server, Socket, State, Value,
+    FromEvent, One, Query, Reason, Reply, Server, Socket, State, Value,
 };
 use testkit::Eio;
 
@@ -87,6 +88,53 @@ async fn extractors() {
         peer.send(r#"451-1["bytes",{"_placeholder":true,"num":0}]"#).await;
         peer.send_binary(&[1, 2, 3]).await;
         peer.expect("431[3]").await;
+        leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// What could not be made, and why, for the handlers of `error`.
+#[tokio::test(start_paused = true)]
+async fn causes_of_arguments_that_cannot_be_made() {
+    struct Never;
+    impl FromEvent for Never {
+        fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
+            Err(ExtractError::new(event, "never"))
+        }
+    }
+
+    for eio in BOTH {
+        let io = Server::new();
+        let mut sockets = arrivals(io.sockets());
+        let mut peer = Peer::join(&connector(&io), eio).await;
+        let (socket, log) = (sockets.next().await, Log::default());
+        socket.on("args", |_: Data<u32>| ());
+        socket.on("auth", |_: Auth<u32>| ());
+        socket.on("query", |_: Query<Point>| ());
+        socket.on("state", |_: State<u32>| ());
+        socket.on("own", |_: Never| ());
+        let logged = log.clone();
+        socket.on_error(move |ErrorEvent(error): ErrorEvent| {
+            let error: &ExtractError = error.downcast_ref().unwrap();
+            let kind = match error {
+                ExtractError::Args { .. } => "args",
+                ExtractError::Auth { .. } => "auth",
+                ExtractError::Query { .. } => "query",
+                ExtractError::State { type_name, .. } => type_name,
+                _ => "other",
+            };
+            logged.add(format!("{kind} of {}: {error}", error.event()));
+            assert_eq!(error.source().is_none(), kind == "u32");
+        });
+        for event in ["args", "auth", "query", "state", "own"] {
+            peer.send(&format!(r#"42["{event}","x"]"#)).await;
+        }
+        let told = log.take().await;
+        let begin = |at: usize, text: &str| assert!(told[at].starts_with(text), "{}", told[at]);
+        begin(0, r#"args of args: event "args": "#);
+        begin(1, r#"auth of auth: event "auth": auth: "#);
+        begin(2, r#"query of query: event "query": query: "#);
+        begin(3, r#"u32 of state: event "state": no state of type u32"#);
+        assert_eq!(told[4], r#"other of own: event "own": never"#);
         leave_nothing(&io, [peer]).await;
     }
 }
