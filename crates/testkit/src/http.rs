@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::protocol::{BodyRule, HttpResponse, write_request};
 use crate::stream::{Connector, Wire};
 use crate::wait::{silence, within};
 
@@ -72,12 +73,10 @@ impl Request {
         if !chunked && (self.method == "POST" || !self.body.is_empty()) {
             request = request.default_header("Content-Length", &self.body.len().to_string());
         }
-        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
-        for (name, value) in &request.headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        text += "\r\n";
-        [text.as_bytes(), &self.body].concat()
+        let mut bytes = Vec::new();
+        let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        write_request(&mut bytes, &self.method, &self.path, headers, &self.body);
+        bytes
     }
 }
 
@@ -238,80 +237,27 @@ enum End {
     Reached,
 }
 
-#[derive(Clone, Copy)]
-enum BodyRule {
-    ByHeaders,
-    /// The response to HEAD has the headers of a body, but no body.
-    Absent,
-}
-
 /// Takes the first response off the buffer, once it is complete.
 fn take_response(
     read: &mut BytesMut,
     end: End,
     rule: BodyRule,
 ) -> Result<Option<Response>, String> {
-    let Some(head_size) = position(read, b"\r\n\r\n") else { return Ok(None) };
-    let head = String::from_utf8_lossy(&read[..head_size]).into_owned();
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3));
-    let status: u16 = status
-        .and_then(|code| code.parse().ok())
-        .ok_or_else(|| format!("not an HTTP/1.1 response: {head:?}"))?;
-    let mut headers = Vec::new();
-    for line in lines {
-        let (name, value) = line.split_once(':').ok_or_else(|| format!("bad header {line:?}"))?;
-        headers.push((name.to_owned(), value.trim().to_owned()));
-    }
-
-    // RFC 9112 6.3
-    let rest = &read[head_size + 4..];
-    let chunked = find(&headers, "transfer-encoding").any(|v| v.eq_ignore_ascii_case("chunked"));
-    let length = find(&headers, "content-length").next();
-    let body = if matches!(rule, BodyRule::Absent) || matches!(status, 100..=199 | 204 | 304) {
-        Some((Bytes::new(), 0))
-    } else if chunked {
-        dechunk(rest)?
-    } else if let Some(length) = length {
-        let length = length.parse().map_err(|_| format!("bad Content-Length {length:?}"))?;
-        rest.get(..length).map(|body| (Bytes::copy_from_slice(body), length))
-    } else {
-        (end == End::Reached).then(|| (Bytes::copy_from_slice(rest), rest.len()))
+    let Some(found) = HttpResponse::parse(read, rule, end == End::Reached)? else {
+        return Ok(None);
     };
-    let Some((body, body_size)) = body else { return Ok(None) };
-    read.advance(head_size + 4 + body_size);
-    Ok(Some(Response { status, headers, body }))
+    let headers = found.headers();
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let body = Bytes::copy_from_slice(&found.body);
+    let (response, size) = (Response { status: found.status, headers, body }, found.size);
+    read.advance(size);
+    Ok(Some(response))
 }
 
-/// The content of a chunked body and its size on the wire, or none while it is incomplete.
-fn dechunk(bytes: &[u8]) -> Result<Option<(Bytes, usize)>, String> {
-    let mut body = Vec::new();
-    let mut at = 0;
-    loop {
-        let Some(line) = position(&bytes[at..], b"\r\n") else { return Ok(None) };
-        let size = String::from_utf8_lossy(&bytes[at..at + line]).into_owned();
-        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)
-            .map_err(|_| format!("bad chunk size {size:?}"))?;
-        at += line + 2;
-        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.get(..size.saturating_add(2)))
-        else {
-            return Ok(None);
-        };
-        if &chunk[size..] != b"\r\n" {
-            return Err("a chunk, or the trailer, does not end where it should".to_owned());
-        }
-        body.extend_from_slice(&chunk[..size]);
-        at += size + 2;
-        if size == 0 {
-            return Ok(Some((body.into(), at)));
-        }
-    }
-}
-
-fn position(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes.windows(needle.len()).position(|window| window == needle)
-}
-
-fn find<'a>(headers: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
+/// The values of the headers of that name, in any spelling.
+pub(crate) fn find<'a>(
+    headers: &'a [(String, String)],
+    name: &str,
+) -> impl Iterator<Item = &'a str> {
     headers.iter().filter(move |h| h.0.eq_ignore_ascii_case(name)).map(|h| h.1.as_str())
 }

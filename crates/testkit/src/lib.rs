@@ -83,19 +83,21 @@
 mod engine;
 mod http;
 mod inbox;
-mod payload;
 mod polling;
+pub mod protocol;
 mod session;
 mod socketio;
 mod stream;
 mod wait;
 mod websocket;
 
-pub use crate::engine::{Eio, Packet, open_websocket};
+pub use crate::engine::open_websocket;
 pub use crate::http::{HttpConnection, Request, Response, request};
 pub use crate::polling::Polling;
+pub use crate::protocol::packet::{Eio, Packet};
+pub use crate::protocol::websocket::{Frame, RawFrame, frame};
 pub use crate::session::Transport;
 pub use crate::socketio::{Args, Client, ClientBuilder, Closed, ConnectError, Event};
 pub use crate::stream::{Connector, Throttled, pair};
 pub use crate::wait::{TIMEOUT, settle};
-pub use crate::websocket::{Frame, RawFrame, WebSocket, frame};
+pub use crate::websocket::WebSocket;

@@ -10,12 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::engine::{Eio, Packet, handshake};
 use crate::http::{HttpConnection, Request, Response};
-use crate::payload;
+use crate::protocol::{Eio, Open, Packet, Session, decode_payload, encode_form, encode_payload};
 use crate::stream::Connector;
-use crate::wait::{settle, silence, within};
-use crate::websocket::{Frame, MASK, TEXT, WebSocket, frame};
+use crate::wait::{now, settle, silence, within};
+use crate::websocket::WebSocket;
 
 /// An Engine.IO session over long polling. Dropping it stops polling; the server is not told.
 #[derive(Debug)]
@@ -23,8 +22,8 @@ pub struct Polling {
     server: Connector,
     eio: Eio,
     query: String,
-    handshake: Value,
-    sid: String,
+    open: Open,
+    pub(crate) session: Session,
     /// Packets that came with others and were not asked for yet.
     pub(crate) waiting: VecDeque<Packet>,
     pending: Option<HttpConnection>,
@@ -51,7 +50,7 @@ impl Polling {
     pub fn poll(&mut self) -> impl Future<Output = Vec<Packet>> {
         within("the answer to a poll", async move {
             let response = self.fetch().await?;
-            payload::decode(self.eio, &response)
+            packets(self.eio, &response)
         })
     }
 
@@ -129,12 +128,12 @@ impl Polling {
 
     /// The id of the session.
     pub fn sid(&self) -> &str {
-        &self.sid
+        &self.open.sid
     }
 
     /// The content of the open packet.
     pub fn handshake(&self) -> &Value {
-        &self.handshake
+        &self.open.content
     }
 
     /// Path and query of the session's requests.
@@ -149,7 +148,7 @@ impl Polling {
     /// If the answer is not 200, or its body not a payload.
     #[track_caller]
     pub fn packets(&self, response: &Response) -> Vec<Packet> {
-        match payload::decode(self.eio, response) {
+        match packets(self.eio, response) {
             Ok(packets) => packets,
             Err(error) => panic!("{error}"),
         }
@@ -165,14 +164,11 @@ impl Polling {
         if response.status != 200 {
             return Ok(Err(response));
         }
-        let mut waiting = VecDeque::from(payload::decode(eio, &response)?);
-        let Some(Packet::Text(open)) = waiting.pop_front() else {
-            return Err(format!("expected the open packet, got {response:?}"));
-        };
-        let handshake = handshake(&open)?;
-        let sid = handshake["sid"].as_str().ok_or("the open packet has no sid")?.to_owned();
+        let mut waiting = VecDeque::from(packets(eio, &response)?);
+        let first = waiting.pop_front().ok_or("a payload without a packet")?;
+        let (session, open) = Session::open(eio, None, now(), first.as_raw())?;
         let (server, query) = (server.clone(), query.to_owned());
-        Ok(Ok(Self { server, eio, query, handshake, sid, waiting, pending: None }))
+        Ok(Ok(Self { server, eio, query, open, session, waiting, pending: None }))
     }
 
     /// The next packet, or the answer of a server that knows the session no more.
@@ -185,15 +181,15 @@ impl Polling {
             if response.status != 200 {
                 return Ok(Err(response));
             }
-            self.waiting.extend(payload::decode(self.eio, &response)?);
+            self.waiting.extend(packets(self.eio, &response)?);
         }
     }
 
     pub(crate) async fn submit(&mut self, packets: &[Packet]) -> Result<Response, String> {
-        let body = payload::encode(self.eio, packets);
+        let body = encode_payload(self.eio, packets);
         let jsonp = self.query.split('&').any(|parameter| parameter.starts_with("j="));
         let (body, kind) = if jsonp {
-            (payload::encode_form(&body), "application/x-www-form-urlencoded")
+            (encode_form(&body), "application/x-www-form-urlencoded")
         } else {
             (body, "text/plain;charset=UTF-8")
         };
@@ -208,12 +204,12 @@ impl Polling {
         let mut websocket = WebSocket::open(connection, request)
             .await?
             .map_err(|response| format!("the server refused: {response:?}"))?;
-        websocket.write(&frame(true, TEXT, MASK, b"2probe")).await?;
-        match websocket.read().await? {
-            Frame::Text(text) if text == "3probe" => {}
-            other => return Err(format!("expected 3probe, got {other:?}")),
-        }
-        websocket.write(&frame(true, TEXT, MASK, b"5")).await?;
+        let probe = self.session.start_probe();
+        websocket.send(self.eio, &[probe.into()]).await?;
+        let answer = Packet::from_frame(self.eio, &websocket.read().await?)?;
+        self.session.on_probe_packet(answer.as_raw())?;
+        let upgrade = self.session.upgrade().ok_or("the probe was not answered")?;
+        websocket.send(self.eio, &[upgrade.into()]).await?;
         Ok(websocket)
     }
 
@@ -239,6 +235,15 @@ impl Polling {
     }
 
     fn target_by(&self, transport: &str) -> String {
-        format!("{}&sid={}", self.server.target(self.eio, transport, &self.query), self.sid)
+        format!("{}&sid={}", self.server.target(self.eio, transport, &self.query), self.open.sid)
     }
+}
+
+/// The packets in the answer to a poll.
+fn packets(eio: Eio, response: &Response) -> Result<Vec<Packet>, String> {
+    if response.status != 200 {
+        return Err(format!("the server refused: {response:?}"));
+    }
+    let kind = response.header("content-type").unwrap_or_default();
+    Ok(decode_payload(eio, kind, &response.body)?)
 }

@@ -2,17 +2,16 @@
 //! noops, closing, the transports) to itself.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
-use tokio::time::Instant;
 
-use crate::engine::{self, Eio, Packet};
+use crate::engine;
 use crate::http::Response;
 use crate::polling::Polling;
+use crate::protocol::{self, CLOSE, Due, Eio, Frame, PONG, Packet, Step, frame};
 use crate::stream::Connector;
-use crate::websocket::{BINARY, CLOSE, Frame, MASK, PONG, TEXT, WebSocket, frame};
+use crate::wait::now;
+use crate::websocket::{MASK, WebSocket};
 
 /// How a [`Client`](crate::Client) talks to the server. Complete: what clients of today do, except
 /// for WebTransport.
@@ -31,16 +30,15 @@ pub(crate) struct Session {
     link: Link,
     eio: Eio,
     handshake: Value,
+    state: protocol::Session,
     /// Packets from before an upgrade.
     waiting: VecDeque<Packet>,
-    ping_interval: Duration,
-    pinged: Instant,
 }
 
 #[derive(Debug)]
 enum Link {
     WebSocket(WebSocket),
-    Polling(Polling),
+    Polling(Box<Polling>),
 }
 
 impl Session {
@@ -50,69 +48,57 @@ impl Session {
         query: &str,
         transport: Transport,
     ) -> Result<Result<Self, Response>, String> {
-        let mut waiting = VecDeque::new();
-        let (link, handshake) = if transport == Transport::WebSocket {
-            match engine::open(server, eio, query).await? {
-                Ok((websocket, handshake)) => (Link::WebSocket(websocket), handshake),
-                Err(response) => return Ok(Err(response)),
-            }
-        } else {
-            let mut polling = match Polling::try_open(server, eio, query).await? {
-                Ok(polling) => polling,
+        let waiting = VecDeque::new();
+        if transport == Transport::WebSocket {
+            let (websocket, packet) = match engine::open(server, eio, query).await? {
+                Ok(opened) => opened,
                 Err(response) => return Ok(Err(response)),
             };
-            let handshake = polling.handshake().clone();
-            if transport == Transport::Upgrade {
-                let websocket = polling.switch().await?;
-                waiting = polling.waiting;
-                (Link::WebSocket(websocket), handshake)
-            } else {
-                (Link::Polling(polling), handshake)
-            }
+            // How long the server may be silent, the test says.
+            let (state, open) = protocol::Session::open(eio, None, now(), packet.as_raw())?;
+            let (link, handshake) = (Link::WebSocket(websocket), open.content);
+            return Ok(Ok(Self { link, eio, handshake, state, waiting }));
+        }
+        let mut polling = match Polling::try_open(server, eio, query).await? {
+            Ok(polling) => polling,
+            Err(response) => return Ok(Err(response)),
         };
-        let interval = handshake["pingInterval"].as_u64().ok_or("no pingInterval")?;
-        let ping_interval = Duration::from_millis(interval);
-        let pinged = Instant::now();
-        Ok(Ok(Self { link, eio, handshake, waiting, ping_interval, pinged }))
+        let handshake = polling.handshake().clone();
+        if transport == Transport::Polling {
+            let state = polling.session.clone();
+            return Ok(Ok(Self {
+                link: Link::Polling(Box::new(polling)),
+                eio,
+                handshake,
+                state,
+                waiting,
+            }));
+        }
+        let link = Link::WebSocket(polling.switch().await?);
+        let Polling { session: state, waiting, .. } = polling;
+        Ok(Ok(Self { link, eio, handshake, state, waiting }))
     }
 
     /// Sends packets. If the session has ended this does nothing; the next read will tell.
     pub(crate) async fn send(&mut self, packets: &[Packet]) -> Result<(), String> {
         match &mut self.link {
             Link::Polling(polling) => polling.submit(packets).await.map(drop),
-            Link::WebSocket(websocket) => {
-                let mut bytes = Vec::new();
-                for packet in packets {
-                    bytes.extend(match (packet, self.eio) {
-                        (Packet::Text(text), _) => frame(true, TEXT, MASK, text.as_bytes()),
-                        (Packet::Binary(content), Eio::V4) => frame(true, BINARY, MASK, content),
-                        (Packet::Binary(content), Eio::V3) => {
-                            frame(true, BINARY, MASK, &[&[4], &content[..]].concat())
-                        }
-                    });
-                }
-                websocket.write(&bytes).await
-            }
+            Link::WebSocket(websocket) => websocket.send(self.eio, packets).await,
         }
     }
 
     /// Waits for the next message; none is the end of the session. May be given up while it waits.
     pub(crate) async fn receive(&mut self) -> Result<Option<Packet>, String> {
         loop {
-            // Engine.IO v3: Heartbeat; here the client pings
-            if self.eio == Eio::V3 && self.pinged.elapsed() >= self.ping_interval {
-                self.pinged = Instant::now();
-                self.send(&["2".into()]).await?;
+            if let Due::Send(packet) = self.state.on_deadline(now()) {
+                self.send(&[packet.into()]).await?;
             }
             let Some(packet) = self.read().await? else { return Ok(None) };
-            let Packet::Text(text) = packet else { return Ok(Some(packet)) };
-            match (text.split_at(1), self.eio) {
-                (("4", text), _) => return Ok(Some(text.into())),
-                // Engine.IO v4: Heartbeat
-                (("2", ""), Eio::V4) => self.send(&["3".into()]).await?,
-                (("3", ""), Eio::V3) | (("6", ""), _) => {}
-                (("1", ""), _) => return Ok(None),
-                _ => return Err(format!("unexpected packet {text:?}")),
+            match self.state.on_packet(now(), packet.as_raw())? {
+                Step::Message => return Ok(Some(packet)),
+                Step::Send(answer) => self.send(&[answer.into()]).await?,
+                Step::Closed => return Ok(None),
+                Step::Nothing => {}
             }
         }
     }
@@ -121,7 +107,9 @@ impl Session {
     pub(crate) async fn close(&mut self) -> Result<(), String> {
         match &mut self.link {
             Link::Polling(polling) => polling.submit(&["1".into()]).await.map(drop),
-            Link::WebSocket(websocket) => websocket.write(&frame(true, CLOSE, MASK, b"")).await,
+            Link::WebSocket(websocket) => {
+                websocket.write(&frame(true, CLOSE, Some(MASK), b"")).await
+            }
         }
     }
 
@@ -139,20 +127,14 @@ impl Session {
             Link::WebSocket(websocket) => websocket,
         };
         loop {
-            return match websocket.read().await? {
-                Frame::Text(text) => Packet::from_text(self.eio, &text).map(Some),
-                Frame::Binary(content) if self.eio == Eio::V4 => Ok(Some(content.into())),
-                Frame::Binary(content) => match &content[..] {
-                    [4, content @ ..] => Ok(Some(Bytes::copy_from_slice(content).into())),
-                    _ => Err(format!("not a binary packet: {content:02x?}")),
-                },
+            match websocket.read().await? {
                 Frame::Ping(content) => {
-                    websocket.write(&frame(true, PONG, MASK, &content)).await?;
-                    continue;
+                    websocket.write(&frame(true, PONG, Some(MASK), &content)).await?;
                 }
-                Frame::Pong(_) => continue,
-                Frame::Close(..) | Frame::Eof => Ok(None),
-            };
+                Frame::Pong(_) => {}
+                Frame::Close(..) | Frame::Eof => return Ok(None),
+                message => return Ok(Some(Packet::from_frame(self.eio, &message)?)),
+            }
         }
     }
 }

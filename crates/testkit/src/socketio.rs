@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::engine::{Eio, Packet};
 use crate::http::Response;
-use crate::inbox::{ACK, BINARY_OFFSET, EVENT, Inbox};
+use crate::inbox::Inbox;
+use crate::protocol::{Eio, SocketIoKind, SocketIoPacket};
 use crate::session::{Session, Transport};
 use crate::stream::Connector;
 use crate::wait::{silence, within};
@@ -57,7 +57,7 @@ impl Client {
         let args = args.into().with_first(name);
         within("the server to read", async move {
             let namespace = self.namespace.clone();
-            self.send(EVENT, &namespace, None, &args).await
+            self.send(SocketIoKind::Event, namespace, None, args).await
         })
     }
 
@@ -71,7 +71,7 @@ impl Client {
     ) -> impl Future<Output = Vec<Value>> {
         let args = args.into().with_first(name);
         within("an ack", async move {
-            let id = self.send_expecting_ack(&args).await?;
+            let id = self.send_expecting_ack(args).await?;
             Ok(self.read_ack(id).await?.values)
         })
     }
@@ -84,7 +84,7 @@ impl Client {
         args: impl Into<Args>,
     ) -> impl Future<Output = u64> {
         let args = args.into().with_first(name);
-        within("the server to read", async move { self.send_expecting_ack(&args).await })
+        within("the server to read", async move { self.send_expecting_ack(args).await })
     }
 
     /// Waits for the ack of this id.
@@ -115,10 +115,9 @@ impl Client {
         let args = args.into();
         let id = event.id.expect("the event should ask for an ack");
         let namespace = event.namespace.clone();
-        within(
-            "the server to read",
-            async move { self.send(ACK, &namespace, Some(id), &args).await },
-        )
+        within("the server to read", async move {
+            self.send(SocketIoKind::Ack, namespace, Some(id), args).await
+        })
     }
 
     /// Joins one more namespace; an error is what the server says to a refusal.
@@ -144,16 +143,15 @@ impl Client {
     /// Leaves a namespace; the connection stays.
     #[track_caller]
     pub fn leave_namespace(&mut self, namespace: &str) -> impl Future<Output = ()> {
-        let packet = format!("41{}", prefix(namespace));
-        within("the server to read", async move { self.session.send(&[packet.into()]).await })
+        let namespace = namespace.to_owned();
+        within("the server to read", async move { self.leave(namespace).await })
     }
 
     /// Leaves the client's namespace and closes the connection, as a client does that means to go.
     #[track_caller]
     pub fn disconnect(&mut self) -> impl Future<Output = ()> {
         within("the server to read", async move {
-            let packet = format!("41{}", prefix(&self.namespace));
-            self.session.send(&[packet.into()]).await?;
+            self.leave(self.namespace.clone()).await?;
             self.session.close().await
         })
     }
@@ -200,15 +198,12 @@ impl Client {
         auth: Option<Value>,
     ) -> Result<Result<(), Value>, String> {
         let namespace = target.split('?').next().unwrap_or_default().to_owned();
-        match self.eio {
-            // Socket.IO v4: the server joins everybody to "/"
-            Eio::V3 if namespace == "/" => {}
-            Eio::V3 => self.session.send(&[format!("40{target}").into()]).await?,
-            Eio::V4 => {
-                let auth = auth.map(|auth| auth.to_string()).unwrap_or_default();
-                let packet = format!("40{}{auth}", prefix(&target));
-                self.session.send(&[packet.into()]).await?;
-            }
+        // Socket.IO v4: the server joins everybody to "/"
+        if self.eio == Eio::V4 || namespace != "/" {
+            let content = auth.filter(|_| self.eio == Eio::V4).unwrap_or_default();
+            let packet = SocketIoPacket::new(SocketIoKind::Connect, content);
+            let packet = SocketIoPacket { namespace: target, ..packet };
+            self.session.send(&packet.encode()).await?;
         }
         let joined = self
             .wait(|inbox| {
@@ -233,11 +228,16 @@ impl Client {
         Ok(Ok(()))
     }
 
-    async fn send_expecting_ack(&mut self, args: &Args) -> Result<u64, String> {
+    async fn leave(&mut self, namespace: String) -> Result<(), String> {
+        let packet = SocketIoPacket::new(SocketIoKind::Disconnect, Value::Null);
+        self.session.send(&SocketIoPacket { namespace, ..packet }.encode()).await
+    }
+
+    async fn send_expecting_ack(&mut self, args: Args) -> Result<u64, String> {
         let id = self.next_ack;
         self.next_ack += 1;
         let namespace = self.namespace.clone();
-        self.send(EVENT, &namespace, Some(id), args).await?;
+        self.send(SocketIoKind::Event, namespace, Some(id), args).await?;
         Ok(id)
     }
 
@@ -250,23 +250,17 @@ impl Client {
         .await
     }
 
-    // Socket.IO v5: binary packets are those with the number of attachments before a "-"
     async fn send(
         &mut self,
-        kind: u8,
-        namespace: &str,
+        kind: SocketIoKind,
+        namespace: String,
         id: Option<u64>,
-        args: &Args,
+        args: Args,
     ) -> Result<(), String> {
-        let kind = match args.attachments.len() {
-            0 => kind.to_string(),
-            count => format!("{}{count}-", kind + BINARY_OFFSET),
-        };
-        let id = id.map(|id| id.to_string()).unwrap_or_default();
-        let json = serde_json::to_string(&args.values).expect("a value is always JSON");
-        let mut packets = vec![Packet::Text(format!("4{kind}{}{id}{json}", prefix(namespace)))];
-        packets.extend(args.attachments.iter().cloned().map(Packet::Binary));
-        self.session.send(&packets).await
+        let Args { values, attachments } = args;
+        let content = Value::Array(values);
+        let packet = SocketIoPacket { kind, namespace, id, content, attachments };
+        self.session.send(&packet.encode()).await
     }
 
     /// Reads until there is what `take` looks for. May be given up while it waits.
@@ -438,9 +432,4 @@ impl From<Value> for Args {
         };
         Self { values, attachments: Vec::new() }
     }
-}
-
-/// The namespace as it stands in a packet: left out if it is `/`.
-fn prefix(namespace: &str) -> String {
-    if namespace == "/" { String::new() } else { format!("{namespace},") }
 }

@@ -13,8 +13,8 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::engine::Eio;
 use crate::http::Request;
+use crate::protocol::{Eio, target};
 
 /// How to reach the server under test; makes a new stream to it for each connection.
 ///
@@ -81,8 +81,7 @@ impl Connector {
 
     /// The path and query of an Engine.IO request. `query` is appended as it is: `b64=1&token=x`.
     pub fn target(&self, eio: Eio, transport: &str, query: &str) -> String {
-        let and = if query.is_empty() { "" } else { "&" };
-        format!("{}?EIO={}&transport={transport}{and}{query}", self.path, eio.number())
+        target(&self.path, eio, transport, query)
     }
 
     /// `request` with the headers that every Engine.IO request has.

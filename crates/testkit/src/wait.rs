@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 use std::panic::Location;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the clients wait for the server before they panic.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,6 +16,11 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// rest; on a running one it is a guess.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The time as the codecs want it, of tokio's clock.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Waits for `work`, or panics with what was waited `for_what`.

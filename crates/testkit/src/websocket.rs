@@ -1,14 +1,16 @@
-//! The client's side of RFC 6455: frames, right ones and wrong ones.
+//! WebSockets, frame by frame. What the server sends is checked.
 //!
-//! What the server sends is checked: it must not mask, must use the shortest length and must send
-//! UTF-8. Pings are not answered and closes not returned; a test does that where it wants to.
+//! Pings are not answered and closes not returned; a test does that where it wants to.
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::http::{HttpConnection, Request, Response};
+use crate::http::{HttpConnection, Request, Response, find};
+use crate::protocol::{
+    BINARY, CLOSE, Eio, Fragments, Frame, Packet, RawFrame, TEXT, UPGRADE_HEADERS, check_upgrade,
+    frame, take_frame,
+};
 use crate::stream::{Connector, Wire};
 use crate::wait::{silence, within};
 
@@ -17,8 +19,7 @@ use crate::wait::{silence, within};
 pub struct WebSocket {
     wire: Wire,
     response: Response,
-    /// Opcode and content of a message of which fragments have arrived.
-    partial: Option<(u8, BytesMut)>,
+    fragments: Fragments,
 }
 
 impl WebSocket {
@@ -54,14 +55,14 @@ impl WebSocket {
     /// Sends a text message.
     #[track_caller]
     pub fn send_text(&mut self, text: &str) -> impl Future<Output = ()> {
-        let bytes = frame(true, TEXT, MASK, text.as_bytes());
+        let bytes = frame(true, TEXT, Some(MASK), text.as_bytes());
         within("the server to read", async move { self.write(&bytes).await })
     }
 
     /// Sends a binary message.
     #[track_caller]
     pub fn send_binary(&mut self, content: &[u8]) -> impl Future<Output = ()> {
-        let bytes = frame(true, BINARY, MASK, content);
+        let bytes = frame(true, BINARY, Some(MASK), content);
         within("the server to read", async move { self.write(&bytes).await })
     }
 
@@ -69,7 +70,7 @@ impl WebSocket {
     #[track_caller]
     pub fn send_close(&mut self, code: Option<u16>) -> impl Future<Output = ()> {
         let content = code.map(u16::to_be_bytes);
-        let bytes = frame(true, CLOSE, MASK, content.as_ref().map_or(&[], |c| c));
+        let bytes = frame(true, CLOSE, Some(MASK), content.as_ref().map_or(&[], |c| c));
         within("the server to read", async move { self.write(&bytes).await })
     }
 
@@ -158,26 +159,26 @@ impl WebSocket {
         mut connection: HttpConnection,
         request: Request,
     ) -> Result<Result<Self, Response>, String> {
-        let request = request
-            .default_header("Connection", "Upgrade")
-            .default_header("Upgrade", "websocket")
-            .default_header("Sec-WebSocket-Version", "13")
-            .default_header("Sec-WebSocket-Key", KEY);
-        let usual_key = request.headers.iter().any(|(_, value)| value == KEY);
+        let request = UPGRADE_HEADERS
+            .iter()
+            .fold(request, |request, (name, value)| request.default_header(name, value));
         let response = connection.exchange(&request).await?;
         if response.status != 101 {
             return Ok(Err(response));
         }
-        let is = |name, value| {
-            response.header(name).is_some_and(|found| found.eq_ignore_ascii_case(value))
-        };
-        if !is("upgrade", "websocket") || !is("connection", "upgrade") {
-            return Err(format!("not the answer to a WebSocket handshake: {response:?}"));
+        let key = find(&request.headers, "sec-websocket-key").next().unwrap_or_default();
+        check_upgrade(key, response.status, |name| response.header(name))
+            .map_err(|violation| format!("{violation}: {response:?}"))?;
+        Ok(Ok(Self { wire: connection.into_wire(), response, fragments: Fragments::default() }))
+    }
+
+    /// Sends packets of Engine.IO in one write.
+    pub(crate) async fn send(&mut self, eio: Eio, packets: &[Packet]) -> Result<(), String> {
+        let mut bytes = Vec::new();
+        for packet in packets {
+            packet.write_frame(&mut bytes, eio, MASK);
         }
-        if usual_key && response.header("sec-websocket-accept") != Some(ACCEPT) {
-            return Err(format!("Sec-WebSocket-Accept should be {ACCEPT}: {response:?}"));
-        }
-        Ok(Ok(Self { wire: connection.into_wire(), response, partial: None }))
+        self.write(&bytes).await
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
@@ -188,26 +189,9 @@ impl WebSocket {
     pub(crate) async fn read(&mut self) -> Result<Frame, String> {
         loop {
             let Some(raw) = self.read_raw().await? else { return Ok(Frame::Eof) };
-            if raw.rsv != 0 {
-                return Err(format!("reserved bits without an extension: {raw:?}"));
+            if let Some(frame) = self.fragments.add(raw)? {
+                return Ok(frame);
             }
-            if raw.opcode >= CLOSE {
-                return control(raw);
-            }
-            let (opcode, mut content) = match (raw.opcode, self.partial.take()) {
-                (CONTINUATION, Some(partial)) => partial,
-                (TEXT | BINARY, None) => (raw.opcode, BytesMut::new()),
-                _ => return Err(format!("a fragment out of order: {raw:?}")),
-            };
-            content.extend_from_slice(&raw.payload);
-            if !raw.fin {
-                self.partial = Some((opcode, content));
-                continue;
-            }
-            return match opcode {
-                TEXT => text(&content).map(Frame::Text),
-                _ => Ok(Frame::Binary(content.freeze())),
-            };
         }
     }
 
@@ -224,125 +208,5 @@ impl WebSocket {
     }
 }
 
-/// What comes out of a WebSocket. Complete: RFC 6455 has no more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A text message.
-    Text(String),
-    /// A binary message.
-    Binary(Bytes),
-    /// A ping.
-    Ping(Bytes),
-    /// A pong.
-    Pong(Bytes),
-    /// A close frame with its status, if it has one, and its reason.
-    Close(Option<u16>, String),
-    /// The end of the connection.
-    Eof,
-}
-
-/// A frame as it was sent, fragment or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawFrame {
-    /// Whether it is the last frame of its message.
-    pub fin: bool,
-    /// The three reserved bits; 4 is the first, which marks a compressed message.
-    pub rsv: u8,
-    /// The opcode: 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong.
-    pub opcode: u8,
-    /// The content.
-    pub payload: Bytes,
-}
-
-/// The bytes of a frame with the shortest form of the length.
-///
-/// ```text
-/// fin rsv opcode | mask length | length, 0, 2 or 8 bytes | mask, 0 or 4 bytes | payload
-///  1   3    4    |  1     7    |
-/// ```
-///
-/// Other wrong frames are made by changing the first bytes of the result: `bytes[0] |= 0x40` sets
-/// the first reserved bit.
-pub fn frame(fin: bool, opcode: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let mask_bit = if mask.is_some() { 0x80 } else { 0 };
-    let mut bytes = vec![if fin { 0x80 | opcode } else { opcode }];
-    match payload.len() {
-        size @ ..=125 => bytes.push(mask_bit | size as u8),
-        size @ 126..=0xffff => {
-            bytes.push(mask_bit | 126);
-            bytes.extend((size as u16).to_be_bytes());
-        }
-        size => {
-            bytes.push(mask_bit | 127);
-            bytes.extend((size as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(mask.into_iter().flatten());
-    let mask = mask.unwrap_or_default();
-    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-    bytes
-}
-
-/// Takes the first frame off the buffer, once it is complete.
-fn take_frame(read: &mut BytesMut) -> Result<Option<RawFrame>, String> {
-    let &[first, second, ..] = &read[..] else { return Ok(None) };
-    if second & 0x80 != 0 {
-        return Err("the server masks its frames".to_owned());
-    }
-    let (header, size) = match (second, &read[2..]) {
-        (126, &[a, b, ..]) => (4, usize::from(u16::from_be_bytes([a, b]))),
-        (127, &[a, b, c, d, e, f, g, h, ..]) => {
-            (10, u64::from_be_bytes([a, b, c, d, e, f, g, h]) as usize)
-        }
-        (126 | 127, _) => return Ok(None),
-        (size, _) => (2, usize::from(size)),
-    };
-    // RFC 6455 5.2: the minimal number of bytes
-    if (header == 4 && size < 126) || (header == 10 && size <= 0xffff) {
-        return Err(format!("a length of {size} in {} bytes", header - 2));
-    }
-    if read.len() - header < size {
-        return Ok(None);
-    }
-    read.advance(header);
-    Ok(Some(RawFrame {
-        fin: first & 0x80 != 0,
-        rsv: first >> 4 & 7,
-        opcode: first & 15,
-        payload: read.split_to(size).freeze(),
-    }))
-}
-
-fn control(raw: RawFrame) -> Result<Frame, String> {
-    // RFC 6455 5.5
-    if !raw.fin || raw.payload.len() > 125 {
-        return Err(format!("a control frame in fragments, or too long: {raw:?}"));
-    }
-    match (raw.opcode, &raw.payload[..]) {
-        (CLOSE, []) => Ok(Frame::Close(None, String::new())),
-        (CLOSE, [a, b, reason @ ..]) => {
-            Ok(Frame::Close(Some(u16::from_be_bytes([*a, *b])), text(reason)?))
-        }
-        (PING, _) => Ok(Frame::Ping(raw.payload)),
-        (PONG, _) => Ok(Frame::Pong(raw.payload)),
-        _ => Err(format!("no such control frame: {raw:?}")),
-    }
-}
-
-fn text(bytes: &[u8]) -> Result<String, String> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| format!("text is not UTF-8: {bytes:02x?}"))
-}
-
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
-pub(crate) const PONG: u8 = 10;
-
 /// Any key will do; one that changes each byte shows a server that forgets to unmask.
-pub(crate) const MASK: Option<[u8; 4]> = Some([0x11, 0x22, 0x33, 0x44]);
-
-/// The key and its answer from the example in RFC 6455 1.3, so that no SHA-1 is needed.
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+pub(crate) const MASK: [u8; 4] = [0x11, 0x22, 0x33, 0x44];

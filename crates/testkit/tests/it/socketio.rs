@@ -111,7 +111,7 @@ async fn the_older_protocol() {
     script.extend([
         say(OPEN),
         say("40"),
-        hear("40/chat?a=b"),
+        hear("40/chat?a=b,"),
         say("40/chat,"),
         hear("451-/chat,[\"up\"]"),
         hear_binary(&[4, 1]), // the type "message" is a number here
