@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
-use testkit::Eio;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use testkit::protocol::{SocketIoDecoder, SocketIoKind, SocketIoPacket};
+use testkit::{Eio, Packet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::history::{Life, Op, Record, Recorder, Room, Text};
-use crate::link::{Cause, Link, Packet};
+use crate::link::{Cause, Link, bad};
 use crate::plan::{Ending, Plan, Rng, Transport, room};
 use crate::proxy::Way;
 use crate::server::Heartbeat;
@@ -63,7 +65,7 @@ async fn live(run: &Run, life: Life) {
     let polling = plan.transport != Transport::WebSocket;
     let opening = Link::open(&way, plan.eio, polling, plan.base64);
     let cause = match timeout(Duration::from_secs(30), opening).await {
-        Ok(Ok((link, _))) => {
+        Ok(Ok(link)) => {
             let mut rng = Rng::of(run.seed, life, 1);
             let upgrade_at = match plan.transport {
                 Transport::Upgrade => Some(rng.below(4) as u32),
@@ -85,10 +87,8 @@ async fn live(run: &Run, life: Life) {
                 rooms: Vec::new(),
                 in_order: 0,
                 later: HashSet::new(),
-                heard: now,
                 due: now,
-                ping: now + run.heartbeat.interval,
-                partial: None,
+                decoder: SocketIoDecoder::default(),
             };
             session.talk().await.err().unwrap_or_else(|| "goodbye".to_owned())
         }
@@ -120,13 +120,9 @@ struct Session<'a> {
     /// Answers that are still to come: those that keep their order, and the others.
     in_order: usize,
     later: HashSet<u32>,
-    heard: Instant,
     /// The next operation.
     due: Instant,
-    /// The next ping (protocol 3).
-    ping: Instant,
-    /// A packet of which attachments are missing.
-    partial: Option<(Head, Vec<Vec<u8>>)>,
+    decoder: SocketIoDecoder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -140,42 +136,23 @@ enum Phase {
     Ending,
 }
 
-/// A Socket.IO packet without its attachments.
-#[derive(Debug)]
-struct Head {
-    is_ack: bool,
-    attachments: usize,
-    id: Option<u64>,
-    args: Vec<Value>,
-}
-
 impl Session<'_> {
     /// Until it says goodbye, or with the cause of another end.
     async fn talk(&mut self) -> Result<(), Cause> {
         if self.plan.eio == Eio::V4 {
-            self.link.send(&[Packet::Text("40".to_owned())]).await?;
+            let connect = SocketIoPacket::new(SocketIoKind::Connect, Value::Null);
+            self.link.send(&connect.encode()).await?;
         }
         loop {
-            let silence = self.run.heartbeat.silence();
-            let wake = self.due.min(self.ping).min(self.heard + silence).min(self.until);
+            let wake = self.due.min(self.until);
+            let wake = self.link.deadline().map_or(wake, |deadline| wake.min(deadline.into()));
             tokio::select! {
                 biased;
-                packet = self.link.next() => {
-                    self.heard = Instant::now();
-                    self.on_packet(packet?).await?;
-                }
+                packet = self.link.next() => self.on_packet(packet?).await?,
                 () = sleep_until(wake) => {}
             }
+            self.link.on_deadline().await?;
             let now = Instant::now();
-            if now >= self.heard + silence {
-                return Err("silence".to_owned());
-            }
-            if now >= self.ping {
-                self.ping = now + self.run.heartbeat.interval;
-                if self.plan.eio == Eio::V3 {
-                    self.link.send(&[Packet::Text("2".to_owned())]).await?;
-                }
-            }
             if now >= self.until {
                 return Err("gave-up".to_owned());
             }
@@ -273,16 +250,18 @@ impl Session<'_> {
         self.next += 1;
         let mut rng = Rng::of(self.run.seed, self.life, 1_000 + u64::from(n));
         let (event, with_ack, more) = match op {
-            Op::Echo => ("echo", false, pad(&mut rng, n)),
-            Op::Ack => ("ack", true, String::new()),
-            Op::Later => ("later", true, String::new()),
-            Op::Ask => ("ask", false, String::new()),
-            Op::Join(room) => ("join", true, format!(",\"{room}\"")),
-            Op::Leave(room) => ("leave", true, format!(",\"{room}\"")),
-            Op::Say(room) => ("say", true, format!(",\"{room}\"{}", pad(&mut rng, n))),
-            Op::SayToOthers(room) => ("others", true, format!(",\"{room}\"{}", pad(&mut rng, n))),
-            Op::Flood(count) => ("flood", false, format!(",{count}")),
-            Op::Kick(close) => ("kick", false, format!(",{close}")),
+            Op::Echo => ("echo", false, vec![pad(&mut rng, n)]),
+            Op::Ack => ("ack", true, vec![]),
+            Op::Later => ("later", true, vec![]),
+            Op::Ask => ("ask", false, vec![]),
+            Op::Join(room) => ("join", true, vec![room.to_string().into()]),
+            Op::Leave(room) => ("leave", true, vec![room.to_string().into()]),
+            Op::Say(room) => ("say", true, vec![room.to_string().into(), pad(&mut rng, n)]),
+            Op::SayToOthers(room) => {
+                ("others", true, vec![room.to_string().into(), pad(&mut rng, n)])
+            }
+            Op::Flood(count) => ("flood", false, vec![count.into()]),
+            Op::Kick(close) => ("kick", false, vec![close.into()]),
         };
         match op {
             Op::Join(room) if !self.rooms.contains(&room) => self.rooms.push(room),
@@ -293,65 +272,42 @@ impl Session<'_> {
             Op::Later => drop(self.later.insert(n)),
             op => self.in_order += usize::from(op.is_answered_in_order()),
         }
-        let id = if with_ack { n.to_string() } else { String::new() };
-        let is_binary = matches!(op, Op::Echo | Op::Say(_) | Op::SayToOthers(_)) && rng.percent(25);
-        self.run.history.add(&Record::Send { life: self.life, n, op });
-        if is_binary {
-            let text = format!("451-{id}[\"{event}\",{n}{more},{PLACEHOLDER}]");
-            let bytes = vec![n as u8; rng.between(0, 300) as usize];
-            self.link.send(&[Packet::Text(text), Packet::Binary(bytes)]).await
-        } else {
-            self.link.send(&[Packet::Text(format!("42{id}[\"{event}\",{n}{more}]"))]).await
+        let mut args = vec![event.into(), n.into()];
+        args.extend(more);
+        let mut attachments = Vec::new();
+        if matches!(op, Op::Echo | Op::Say(_) | Op::SayToOthers(_)) && rng.percent(25) {
+            args.push(json!({ "_placeholder": true, "num": 0 }));
+            attachments.push(Bytes::from(vec![n as u8; rng.between(0, 300) as usize]));
         }
+        let packet = SocketIoPacket::new(SocketIoKind::Event, args.into());
+        let id = with_ack.then_some(n.into());
+        self.run.history.add(&Record::Send { life: self.life, n, op });
+        self.link.send(&SocketIoPacket { id, attachments, ..packet }.encode()).await
     }
 
     async fn on_packet(&mut self, packet: Packet) -> Result<(), Cause> {
-        let text = match packet {
-            Packet::Text(text) => text,
-            Packet::Binary(bytes) => {
-                let (head, mut parts) = self.partial.take().ok_or("bad: binary without a text")?;
-                parts.push(bytes);
-                if parts.len() == head.attachments {
-                    return self.on_message(head, &parts).await;
-                }
-                self.partial = Some((head, parts));
-                return Ok(());
-            }
-        };
-        if self.partial.is_some() && text.starts_with('4') {
-            return Err(format!("bad: attachments are missing before {text}"));
-        }
-        match text.as_bytes() {
-            [b'2', ..] if self.plan.eio == Eio::V4 => {
-                self.link.send(&[Packet::Text("3".to_owned())]).await
-            }
-            [b'3', ..] if self.plan.eio == Eio::V3 => Ok(()),
-            [b'6', ..] => Ok(()),
-            [b'1', ..] | [b'4', b'1', ..] => Err("closed".to_owned()),
-            [b'4', b'0', ..] if !self.is_up => {
+        let Some(message) = self.link.on_packet(packet).await? else { return Ok(()) };
+        let Some(packet) = self.decoder.add(message).map_err(bad)? else { return Ok(()) };
+        match packet.kind {
+            SocketIoKind::Disconnect => Err("closed".to_owned()),
+            SocketIoKind::Connect if !self.is_up => {
                 self.is_up = true;
                 self.until = Instant::now() + LONGEST;
                 self.run.history.add(&Record::Up { life: self.life });
                 Ok(())
             }
-            [b'4', b'2' | b'3' | b'5' | b'6', ..] if self.is_up => {
-                let head = head(&text[1..]).ok_or_else(|| format!("bad packet {text}"))?;
-                if head.attachments > 0 {
-                    self.partial = Some((head, Vec::new()));
-                    return Ok(());
-                }
-                self.on_message(head, &[]).await
-            }
-            _ => Err(format!("bad packet {text}")),
+            SocketIoKind::Event | SocketIoKind::Ack if self.is_up => self.on_message(packet).await,
+            _ => Err(format!("bad packet {packet:?}")),
         }
     }
 
-    async fn on_message(&mut self, head: Head, parts: &[Vec<u8>]) -> Result<(), Cause> {
+    async fn on_message(&mut self, packet: SocketIoPacket) -> Result<(), Cause> {
         let (life, history) = (self.life, &self.run.history);
-        let number = |at: usize| head.args.get(at).and_then(Value::as_u64).map(|n| n as u32);
-        let bad = || format!("bad event {:?}", head.args);
-        if head.is_ack {
-            let n = head.id.map(|n| n as u32).filter(|n| number(0) == Some(*n)).ok_or_else(bad)?;
+        let SocketIoPacket { kind, id, content, attachments, .. } = packet;
+        let number = |at: usize| content.get(at).and_then(Value::as_u64).map(|n| n as u32);
+        let bad = || format!("bad event {content}");
+        if kind == SocketIoKind::Ack {
+            let n = id.map(|n| n as u32).filter(|n| number(0) == Some(*n)).ok_or_else(bad)?;
             if self.later.remove(&n) {
                 history.add(&Record::Late { life, n });
             } else {
@@ -360,27 +316,29 @@ impl Session<'_> {
             }
             return Ok(());
         }
-        match head.args.first().and_then(Value::as_str) {
+        match content.get(0).and_then(Value::as_str) {
             Some("r") => {
                 let n = number(1).ok_or_else(bad)?;
-                check_pad(n, head.args.get(2), parts).ok_or_else(bad)?;
+                check_pad(n, content.get(2), &attachments).ok_or_else(bad)?;
                 self.in_order = self.in_order.saturating_sub(1);
                 history.add(&Record::Got { life, n });
             }
             Some("said") => {
-                let sender = head.args.get(1).and_then(Value::as_str);
+                let sender = content.get(1).and_then(Value::as_str);
                 let sender = sender.and_then(|life| life.parse().ok()).ok_or_else(bad)?;
                 let n = number(2).ok_or_else(bad)?;
-                check_pad(n, head.args.get(3), parts).ok_or_else(bad)?;
+                check_pad(n, content.get(3), &attachments).ok_or_else(bad)?;
                 history.add(&Record::Said { life, sender, n });
             }
             Some("ask") => {
-                let (n, id) = (number(1).ok_or_else(bad)?, head.id.ok_or_else(bad)?);
+                let (n, id) = (number(1).ok_or_else(bad)?, id.ok_or_else(bad)?);
                 self.in_order = self.in_order.saturating_sub(1);
                 history.add(&Record::Got { life, n });
                 if !Rng::of(self.run.seed, life, 5_000 + u64::from(n)).percent(12) {
                     history.add(&Record::Reply { life, n });
-                    self.link.send(&[Packet::Text(format!("43{id}[\"yes\",{n}]"))]).await?;
+                    let reply = SocketIoPacket::new(SocketIoKind::Ack, json!(["yes", n]));
+                    let reply = SocketIoPacket { id: Some(id), ..reply };
+                    self.link.send(&reply.encode()).await?;
                 }
             }
             Some("f") => {
@@ -397,26 +355,10 @@ impl Session<'_> {
     }
 }
 
-/// `5` attachments `-`, id, arguments.
-fn head(packet: &str) -> Option<Head> {
-    let (kind, rest) = packet.split_at(1);
-    let (attachments, rest) = match kind {
-        "5" | "6" => {
-            let (count, rest) = rest.split_once('-')?;
-            (count.parse().ok()?, rest)
-        }
-        _ => (0, rest),
-    };
-    let (id, json) = rest.split_at(rest.find('[')?);
-    let id = if id.is_empty() { None } else { Some(id.parse().ok()?) };
-    let args = serde_json::from_str(json).ok()?;
-    Some(Head { is_ack: matches!(kind, "3" | "6"), attachments, id, args })
-}
-
 /// Text that shows whether it belongs to its number and is whole: its length, and one letter.
-fn pad(rng: &mut Rng, n: u32) -> String {
+fn pad(rng: &mut Rng, n: u32) -> Value {
     let size = if rng.percent(3) { rng.between(0, 20_000) } else { rng.between(0, 40) };
-    format!(",\"{size}:{}\"", letter(n).repeat(size as usize))
+    format!("{size}:{}", letter(n).repeat(size as usize)).into()
 }
 
 fn letter(n: u32) -> &'static str {
@@ -424,7 +366,7 @@ fn letter(n: u32) -> &'static str {
     &LETTERS[at..=at]
 }
 
-fn check_pad(n: u32, pad: Option<&Value>, parts: &[Vec<u8>]) -> Option<()> {
+fn check_pad(n: u32, pad: Option<&Value>, parts: &[Bytes]) -> Option<()> {
     let (size, letters) = pad?.as_str()?.split_once(':')?;
     let is_whole = size.parse() == Ok(letters.len()) && letters.replace(letter(n), "").is_empty();
     let parts_are_whole = parts.iter().flatten().all(|byte| *byte == n as u8);
@@ -432,8 +374,6 @@ fn check_pad(n: u32, pad: Option<&Value>, parts: &[Vec<u8>]) -> Option<()> {
 }
 
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
-
-const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
 /// Events of 4 kB: more than the server and the kernels keep for a client.
 const FLOOD: u32 = 4_000;

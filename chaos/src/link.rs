@@ -1,36 +1,39 @@
-//! The client's side of an Engine.IO session: WebSocket, polling, and the change from one to the
-//! other, in both protocols. Written apart from the server's codecs.
+//! How a client's session travels: WebSocket, polling, and the change from one to the other, in both
+//! protocols. What the bytes mean is `testkit::protocol`; here is what waits for them.
 //!
 //! Nothing panics and nothing is repeated: what goes wrong is the end of the session, with its
 //! cause. Waiting for a packet may be given up at any point.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, BytesMut};
-use testkit::Eio;
+use testkit::protocol::{
+    BodyRule, Due, Fragments, HttpResponse, KEY, Session, Step, UPGRADE_HEADERS, Violation,
+    check_upgrade, decode_payload, encode_payload, take_frame, target, write_frame, write_request,
+};
+use testkit::{Eio, Frame, Packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 
 use crate::proxy::Way;
-
-/// A packet: a text with its type in front, or a binary message without it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Packet {
-    Text(String),
-    Binary(Vec<u8>),
-}
+use crate::server::SLACK;
 
 /// The cause of an end.
 pub(crate) type Cause = String;
+
+/// The server has done what it must not do.
+pub(crate) fn bad(violation: Violation) -> Cause {
+    format!("bad {}", String::from(violation))
+}
 
 #[derive(Debug)]
 pub(crate) struct Link {
     way: Arc<Way>,
     eio: Eio,
     base64: bool,
+    session: Session,
     transport: Transport,
     /// What came while something else was waited for.
     waiting: VecDeque<Packet>,
@@ -43,51 +46,36 @@ enum Transport {
 }
 
 impl Link {
-    /// Opens a session and gives the open packet.
+    /// Opens a session.
     pub(crate) async fn open(
         way: &Arc<Way>,
         eio: Eio,
         polling: bool,
         base64: bool,
-    ) -> Result<(Self, String), Cause> {
-        let number = if eio == Eio::V3 { 3 } else { 4 };
+    ) -> Result<Self, Cause> {
         let b64 = if base64 { "&b64=1" } else { "" };
-        let query = format!("EIO={number}&life={}{b64}", way.life);
+        let query = format!("life={}{b64}", way.life);
         let way = Arc::clone(way);
-        let (transport, first) = if polling {
-            let target = format!("/socket.io/?{query}&transport=polling");
-            let mut get = Http::new(way.connect());
-            get.start(&format!("GET {target} HTTP/1.1\r\nHost: chaos\r\n\r\n"), b"");
-            let mut packets = decode(eio, &get.response().await?)?;
-            let first = packets.pop_front().ok_or("no open packet")?;
-            let sid = match &first {
-                Packet::Text(text) => sid(text)?,
-                Packet::Binary(_) => return Err("no open packet".to_owned()),
-            };
-            let target = format!("{target}&sid={sid}");
-            let post = Http::new(way.connect());
-            let link = Self {
-                way,
-                eio,
-                base64,
-                transport: Transport::Polling(Polling { get, post, target, is_parked: false }),
-                waiting: packets,
-            };
-            (link, first)
-        } else {
-            let target = format!("/socket.io/?{query}&transport=websocket");
+        if !polling {
+            let target = target("/socket.io/", eio, "websocket", &query);
             let mut websocket = WebSocket::open(way.connect(), &target, eio).await?;
-            let first = websocket.next().await?;
-            let transport = Transport::WebSocket(websocket);
-            (Self { way, eio, base64, transport, waiting: VecDeque::new() }, first)
-        };
-        match first {
-            Packet::Text(text) if text.starts_with('0') => Ok((transport, text)),
-            other => Err(format!("no open packet: {other:?}")),
+            let (session, _) = opened(eio, &websocket.next().await?)?;
+            let (transport, waiting) = (Transport::WebSocket(websocket), VecDeque::new());
+            return Ok(Self { way, eio, base64, session, transport, waiting });
         }
+        let mut target = target("/socket.io/", eio, "polling", &query);
+        let mut get = Http::new(way.connect());
+        get.start("GET", &target, &[], b"");
+        let mut waiting = get.response(|response| decode(eio, response)).await?;
+        let first = waiting.pop_front().ok_or("bad: no open packet")?;
+        let (session, sid) = opened(eio, &first)?;
+        target += &format!("&sid={sid}");
+        let post = Http::new(way.connect());
+        let transport = Transport::Polling(Polling { get, post, target, is_parked: false });
+        Ok(Self { way, eio, base64, session, transport, waiting })
     }
 
-    /// The next packet.
+    /// The next packet, which goes to [`on_packet`](Self::on_packet).
     pub(crate) async fn next(&mut self) -> Result<Packet, Cause> {
         loop {
             if let Some(packet) = self.waiting.pop_front() {
@@ -100,18 +88,38 @@ impl Link {
         }
     }
 
+    /// Does what a packet calls for; gives it if it is a message.
+    pub(crate) async fn on_packet(&mut self, packet: Packet) -> Result<Option<Packet>, Cause> {
+        match self.session.on_packet(now(), packet.as_raw()).map_err(bad)? {
+            Step::Message => return Ok(Some(packet)),
+            Step::Send(answer) => self.send(&[answer.into()]).await?,
+            Step::Closed => return Err("closed".to_owned()),
+            Step::Nothing => {}
+        }
+        Ok(None)
+    }
+
+    /// When [`on_deadline`](Self::on_deadline) is to be called.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.session.deadline()
+    }
+
+    /// Does what is due.
+    pub(crate) async fn on_deadline(&mut self) -> Result<(), Cause> {
+        match self.session.on_deadline(now()) {
+            Due::Nothing => Ok(()),
+            Due::Send(packet) => self.send(&[packet.into()]).await,
+            Due::Silence => Err("silence".to_owned()),
+        }
+    }
+
     /// Sends packets that belong together.
     pub(crate) async fn send(&mut self, packets: &[Packet]) -> Result<(), Cause> {
         let sending = async {
             match &mut self.transport {
                 Transport::WebSocket(websocket) => websocket.send(packets, self.base64).await,
                 Transport::Polling(polling) => {
-                    let texts: Vec<String> =
-                        packets.iter().map(|packet| to_text(self.eio, packet)).collect();
-                    let body = match self.eio {
-                        Eio::V3 => texts.iter().map(|t| format!("{}:{t}", t.len())).collect(),
-                        Eio::V4 => texts.join("\u{1e}"),
-                    };
+                    let body = encode_payload(self.eio, packets);
                     polling.post(self.eio, &body, &mut self.waiting).await
                 }
             }
@@ -125,13 +133,13 @@ impl Link {
         let target = polling.target.replace("transport=polling", "transport=websocket");
         let probing = async {
             let mut websocket = WebSocket::open(self.way.connect(), &target, self.eio).await?;
-            websocket.send(&[Packet::Text("2probe".to_owned())], false).await?;
-            match websocket.next().await? {
-                Packet::Text(text) if text == "3probe" => Ok(websocket),
-                other => Err(format!("no answer to the probe: {other:?}")),
-            }
+            websocket.send(&[self.session.start_probe().into()], false).await?;
+            let answer = websocket.next().await?;
+            self.session.on_probe_packet(answer.as_raw()).map_err(bad)?;
+            Ok::<_, Cause>(websocket)
         };
         let Ok(Ok(mut websocket)) = timeout(self.way.patience, probing).await else {
+            self.session.abandon_probe();
             return Ok(());
         };
         // the poll that is under way is answered, if only with a noop
@@ -139,46 +147,52 @@ impl Link {
             let parked = timeout(self.way.patience, polling.poll(self.eio)).await;
             self.waiting.extend(parked.unwrap_or_else(|_| Err("silence".to_owned()))?);
         }
-        websocket.send(&[Packet::Text("5".to_owned())], false).await?;
+        let upgrade = self.session.upgrade().ok_or("the probe was not answered")?;
+        websocket.send(&[upgrade.into()], false).await?;
         self.transport = Transport::WebSocket(websocket);
         Ok(())
     }
+}
+
+/// The session that this packet opens, and its id.
+fn opened(eio: Eio, packet: &Packet) -> Result<(Session, String), Cause> {
+    let opened = Session::open(eio, Some(SLACK), now(), packet.as_raw());
+    opened.map(|(session, open)| (session, open.sid)).map_err(bad)
+}
+
+fn now() -> Instant {
+    Instant::now()
 }
 
 #[derive(Debug)]
 struct WebSocket {
     stream: DuplexStream,
     read: BytesMut,
+    fragments: Fragments,
     eio: Eio,
 }
 
 impl WebSocket {
     async fn open(stream: DuplexStream, target: &str, eio: Eio) -> Result<Self, Cause> {
         let mut http = Http::new(stream);
-        http.start(
-            &format!(
-                "GET {target} HTTP/1.1\r\nHost: chaos\r\nConnection: Upgrade\r\n\
-                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            ),
-            b"",
-        );
-        let answer = http.response().await?;
-        if answer.status != 101 {
-            return Err(format!("refused {}", answer.status));
-        }
-        Ok(Self { stream: http.stream, read: http.read, eio })
+        http.start("GET", target, &UPGRADE_HEADERS, b"");
+        http.response(|response| match response.status {
+            101 => check_upgrade(KEY, 101, |name| response.header(name)).map_err(bad),
+            status => Err(format!("refused {status}")),
+        })
+        .await?;
+        let Http { stream, read, .. } = http;
+        Ok(Self { stream, read, fragments: Fragments::default(), eio })
     }
 
     async fn send(&mut self, packets: &[Packet], base64: bool) -> Result<(), Cause> {
         for packet in packets {
-            let (opcode, content) = match (packet, self.eio) {
-                (Packet::Text(text), _) => (1, text.clone().into_bytes()),
-                (binary, Eio::V3) if base64 => (1, to_text(Eio::V3, binary).into_bytes()),
-                (Packet::Binary(bytes), Eio::V3) => (2, [&[4], bytes.as_slice()].concat()),
-                (Packet::Binary(bytes), Eio::V4) => (2, bytes.clone()),
-            };
-            let frame = testkit::frame(true, opcode, Some([0x37, 0xfa, 0x21, 0x3d]), &content);
+            let mut frame = Vec::new();
+            if base64 {
+                Packet::Text(packet.to_text(self.eio)).write_frame(&mut frame, self.eio, MASK);
+            } else {
+                packet.write_frame(&mut frame, self.eio, MASK);
+            }
             self.stream.write_all(&frame).await.map_err(|_| "closed")?;
         }
         Ok(())
@@ -186,25 +200,21 @@ impl WebSocket {
 
     async fn next(&mut self) -> Result<Packet, Cause> {
         loop {
-            if let Some((opcode, content)) = take_frame(&mut self.read)? {
-                match (opcode, self.eio) {
-                    (1, _) => {
-                        let text = String::from_utf8(content).map_err(|_| "bad not UTF-8")?;
-                        return match from_text(self.eio, &text) {
-                            Some(packet) => Ok(packet),
-                            None => Err(format!("bad packet {text}")),
-                        };
-                    }
-                    (2, Eio::V4) => return Ok(Packet::Binary(content)),
-                    (2, Eio::V3) if content.first() == Some(&4) => {
-                        return Ok(Packet::Binary(content[1..].to_vec()));
-                    }
-                    (8, _) => {
-                        let echo = testkit::frame(true, 8, Some([0; 4]), &content);
+            while let Some(raw) = take_frame(&mut self.read).map_err(bad)? {
+                if !raw.fin {
+                    return Err(format!("bad: the server sends whole messages, not {raw:?}"));
+                }
+                match self.fragments.add(raw).map_err(bad)? {
+                    Some(Frame::Close(code, reason)) => {
+                        let code = code.map(u16::to_be_bytes);
+                        let code = code.as_ref().map_or(&[][..], |code| code);
+                        let mut echo = Vec::new();
+                        write_frame(&mut echo, 0x88, Some(MASK), &[code, reason.as_bytes()]);
                         let _ = self.stream.write_all(&echo).await;
                         return Err("closed".to_owned());
                     }
-                    _ => return Err(format!("bad frame {opcode}")),
+                    Some(message) => return Packet::from_frame(self.eio, &message).map_err(bad),
+                    None => {}
                 }
             }
             match self.stream.read_buf(&mut self.read).await {
@@ -213,30 +223,6 @@ impl WebSocket {
             }
         }
     }
-}
-
-/// Takes the first frame off the buffer: opcode and content. The server sends whole messages.
-fn take_frame(read: &mut BytesMut) -> Result<Option<(u8, Vec<u8>)>, Cause> {
-    let &[first, second, ..] = &read[..] else { return Ok(None) };
-    if first & 0xf0 != 0x80 || second & 0x80 != 0 {
-        return Err(format!("bad frame {first:02x} {second:02x}"));
-    }
-    let (header, size) = match (second, &read[2..]) {
-        (126, &[a, b, ..]) => (4, usize::from(u16::from_be_bytes([a, b]))),
-        (127, &[a, b, c, d, e, f, g, h, ..]) => {
-            (10, u64::from_be_bytes([a, b, c, d, e, f, g, h]) as usize)
-        }
-        (126 | 127, _) => return Ok(None),
-        (size, _) => (2, usize::from(size)),
-    };
-    if size > MAX_MESSAGE {
-        return Err(format!("bad frame of {size} bytes"));
-    }
-    if read.len() < header + size {
-        return Ok(None);
-    }
-    read.advance(header);
-    Ok(Some((first & 15, read.split_to(size).to_vec())))
 }
 
 #[derive(Debug)]
@@ -251,12 +237,12 @@ struct Polling {
 impl Polling {
     async fn poll(&mut self, eio: Eio) -> Result<VecDeque<Packet>, Cause> {
         if !self.is_parked {
-            self.get.start(&format!("GET {} HTTP/1.1\r\nHost: chaos\r\n\r\n", self.target), b"");
+            self.get.start("GET", &self.target, &[], b"");
             self.is_parked = true;
         }
-        let response = self.get.response().await?;
+        let packets = self.get.response(|response| Ok(decode(eio, response))).await?;
         self.is_parked = false;
-        decode(eio, &response)
+        packets
     }
 
     /// Posts, and goes on polling meanwhile.
@@ -266,29 +252,39 @@ impl Polling {
         body: &str,
         waiting: &mut VecDeque<Packet>,
     ) -> Result<(), Cause> {
-        let head = format!(
-            "POST {} HTTP/1.1\r\nHost: chaos\r\nContent-Type: text/plain;charset=UTF-8\r\n\
-             Content-Length: {}\r\n\r\n",
-            self.target,
-            body.len()
-        );
-        self.post.start(&head, body.as_bytes());
-        let response = loop {
+        let length = body.len().to_string();
+        let headers =
+            [("Content-Type", "text/plain;charset=UTF-8"), ("Content-Length", length.as_str())];
+        self.post.start("POST", &self.target, &headers, body.as_bytes());
+        loop {
             // both keep what has come when the other is first
             let polled = tokio::select! {
                 biased;
-                response = self.post.response() => break response?,
-                response = self.get.response(), if self.is_parked => response?,
+                taken = self.post.response(is_taken) => return taken,
+                packets = self.get.response(|response| decode(eio, response)), if self.is_parked => {
+                    packets?
+                }
             };
             self.is_parked = false;
-            waiting.extend(decode(eio, &polled)?);
-        };
-        match (response.status, response.body.as_slice()) {
-            (200, b"ok") => Ok(()),
-            (200, other) => Err(format!("bad answer {}", String::from_utf8_lossy(other))),
-            (status, _) => Err(format!("closed {status}")),
+            waiting.extend(polled);
         }
     }
+}
+
+fn is_taken(response: &HttpResponse<'_>) -> Result<(), Cause> {
+    match (response.status, &response.body[..]) {
+        (200, b"ok") => Ok(()),
+        (200, other) => Err(format!("bad answer {}", String::from_utf8_lossy(other))),
+        (status, _) => Err(format!("closed {status}")),
+    }
+}
+
+fn decode(eio: Eio, response: &HttpResponse<'_>) -> Result<VecDeque<Packet>, Cause> {
+    if response.status != 200 {
+        return Err(format!("closed {}", response.status));
+    }
+    let kind = response.header("content-type").unwrap_or_default();
+    decode_payload(eio, kind, &response.body).map(VecDeque::from).map_err(bad)
 }
 
 #[derive(Debug)]
@@ -298,28 +294,30 @@ struct Http {
     read: BytesMut,
 }
 
-#[derive(Debug)]
-struct Response {
-    status: u16,
-    is_binary: bool,
-    body: Vec<u8>,
-}
-
 impl Http {
     fn new(stream: DuplexStream) -> Self {
         Self { stream, write: BytesMut::new(), read: BytesMut::new() }
     }
 
     /// A request, written while its answer is waited for.
-    fn start(&mut self, head: &str, body: &[u8]) {
-        self.write.extend_from_slice(head.as_bytes());
-        self.write.extend_from_slice(body);
+    fn start(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) {
+        let mut request = Vec::new();
+        let headers = headers.iter().copied().chain([("Host", "chaos")]);
+        write_request(&mut request, method, target, headers, body);
+        self.write.extend_from_slice(&request);
     }
 
-    async fn response(&mut self) -> Result<Response, Cause> {
+    /// Waits for a response, and gives what is `read` in it.
+    async fn response<T>(
+        &mut self,
+        read: impl FnOnce(&HttpResponse<'_>) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
         loop {
-            if let Some(response) = take_response(&mut self.read)? {
-                return Ok(response);
+            let response = HttpResponse::parse(&self.read, BodyRule::ByHeaders, false);
+            if let Some(response) = response.map_err(bad)? {
+                let (outcome, size) = (read(&response), response.size);
+                self.read.advance(size);
+                return outcome;
             }
             let ended = if self.write.is_empty() {
                 self.stream.read_buf(&mut self.read).await
@@ -338,136 +336,5 @@ impl Http {
     }
 }
 
-fn take_response(read: &mut BytesMut) -> Result<Option<Response>, Cause> {
-    let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
-    let head = String::from_utf8_lossy(&read[..end]).to_ascii_lowercase();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status: u16 = status.ok_or_else(|| format!("bad response {head}"))?;
-    let header = |name| {
-        let mut lines = head.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
-    };
-    let size = match header("content-length") {
-        _ if status == 101 => 0,
-        Some(size) => size.parse().map_err(|_| "bad content-length")?,
-        None => return Err(format!("bad response without a length: {head}")),
-    };
-    if read.len() < end + 4 + size {
-        return Ok(None);
-    }
-    let is_binary = header("content-type") == Some("application/octet-stream");
-    read.advance(end + 4);
-    Ok(Some(Response { status, is_binary, body: read.split_to(size).to_vec() }))
-}
-
-fn decode(eio: Eio, response: &Response) -> Result<VecDeque<Packet>, Cause> {
-    if response.status != 200 {
-        return Err(format!("closed {}", response.status));
-    }
-    let packets = match eio {
-        _ if response.is_binary => decode_binary(&response.body),
-        Eio::V3 => decode_lengths(&response.body),
-        Eio::V4 => {
-            let mut texts = response.body.split(|byte| *byte == 0x1e);
-            texts.try_fold(VecDeque::new(), |mut packets, text| {
-                packets.push_back(from_text(eio, std::str::from_utf8(text).ok()?)?);
-                Some(packets)
-            })
-        }
-    };
-    packets.ok_or_else(|| format!("bad payload {}", String::from_utf8_lossy(&response.body)))
-}
-
-/// `6:4hello` and so on. All texts here are ASCII: the length in UTF-16 is that in bytes.
-fn decode_lengths(mut body: &[u8]) -> Option<VecDeque<Packet>> {
-    let mut packets = VecDeque::new();
-    while !body.is_empty() {
-        let colon = body.iter().position(|byte| *byte == b':')?;
-        let size: usize = std::str::from_utf8(&body[..colon]).ok()?.parse().ok()?;
-        let text = body.get(colon + 1..)?.get(..size)?;
-        packets.push_back(from_text(Eio::V3, std::str::from_utf8(text).ok()?)?);
-        body = &body[colon + 1 + size..];
-    }
-    Some(packets)
-}
-
-/// Text (0) or binary (1), the digits of the length, 255, the content.
-fn decode_binary(mut body: &[u8]) -> Option<VecDeque<Packet>> {
-    let mut packets = VecDeque::new();
-    while !body.is_empty() {
-        let end = body.iter().position(|byte| *byte == 255)?;
-        let digits = body.get(1..end)?;
-        let size = digits.iter().fold(0, |size, digit| size * 10 + usize::from(*digit));
-        let content = body.get(end + 1..)?.get(..size)?;
-        packets.push_back(match (body[0], content) {
-            (0, text) => from_text(Eio::V3, std::str::from_utf8(text).ok()?)?,
-            (1, [4, bytes @ ..]) => Packet::Binary(bytes.to_vec()),
-            _ => return None,
-        });
-        body = &body[end + 1 + size..];
-    }
-    Some(packets)
-}
-
-fn base64_mark(eio: Eio) -> &'static str {
-    if eio == Eio::V3 { "b4" } else { "b" }
-}
-
-fn from_text(eio: Eio, text: &str) -> Option<Packet> {
-    match text.strip_prefix(base64_mark(eio)) {
-        Some(base64) => STANDARD.decode(base64).ok().map(Packet::Binary),
-        None if text.starts_with(|c| matches!(c, '0'..='6')) => Some(Packet::Text(text.to_owned())),
-        None => None,
-    }
-}
-
-fn to_text(eio: Eio, packet: &Packet) -> String {
-    match packet {
-        Packet::Text(text) => text.clone(),
-        Packet::Binary(bytes) => format!("{}{}", base64_mark(eio), STANDARD.encode(bytes)),
-    }
-}
-
-fn sid(open: &str) -> Result<String, Cause> {
-    let json = open.strip_prefix('0').ok_or_else(|| format!("bad open packet {open}"))?;
-    let value: serde_json::Value = serde_json::from_str(json).map_err(|e| e.to_string())?;
-    Ok(value["sid"].as_str().unwrap_or_default().to_owned())
-}
-
-/// More than any message here has.
-const MAX_MESSAGE: usize = 10_000_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(eio: Eio, is_binary: bool, body: &[u8], expected: Option<&[Packet]>) {
-        let response = Response { status: 200, is_binary, body: body.to_vec() };
-        let found = decode(eio, &response).ok().map(Vec::from);
-        assert_eq!(found.as_deref(), expected);
-    }
-
-    #[test]
-    fn payloads() {
-        let text = || Packet::Text("40".to_owned());
-        let binary = || Packet::Binary(vec![1, 2]);
-        check(Eio::V4, false, b"40\x1ebAQI=", Some(&[text(), binary()]));
-        check(Eio::V4, false, b"40\x1e", None);
-        check(Eio::V3, false, b"2:406:b4AQI=", Some(&[text(), binary()]));
-        check(Eio::V3, false, b"3:40", None);
-        check(Eio::V3, true, b"\0\x02\xff40\x01\x03\xff\x04\x01\x02", Some(&[text(), binary()]));
-        check(Eio::V3, true, b"\x01\x03\xff\x04\x01", None);
-    }
-
-    #[test]
-    fn frames() {
-        let mut read = BytesMut::from(&b"\x81\x02hi\x82\x01"[..]);
-        assert_eq!(take_frame(&mut read), Ok(Some((1, b"hi".to_vec()))));
-        assert_eq!(take_frame(&mut read), Ok(None));
-        read.extend_from_slice(b"\x07");
-        assert_eq!(take_frame(&mut read), Ok(Some((2, vec![7]))));
-        assert!(take_frame(&mut BytesMut::from(&b"\x81\x82mask.."[..])).is_err());
-        assert!(take_frame(&mut BytesMut::from(&b"\x01\x02hi"[..])).is_err());
-    }
-}
+/// Any will do.
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
