@@ -4,12 +4,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use testkit::protocol::TEXT;
 
 use crate::histogram::Histogram;
 use crate::load::{Load, Stage};
 use crate::network::Ready;
 use crate::process::{Usage, usage};
-use crate::request::text;
+use crate::request::{frame, text};
 use crate::run::{Window, round};
 
 /// What was sent, and what each member saw of it.
@@ -195,10 +196,8 @@ impl Load {
 
     /// In one write.
     fn send_all(&mut self, requests: &[String]) {
-        let frames: Vec<u8> = requests
-            .iter()
-            .flat_map(|request| crate::websocket::frame(crate::websocket::TEXT, request.as_bytes()))
-            .collect();
+        let frames: Vec<u8> =
+            requests.iter().flat_map(|request| frame(TEXT, request.as_bytes())).collect();
         if !frames.is_empty() {
             self.send(0, &frames);
         }

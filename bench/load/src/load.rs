@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use testkit::protocol::{CLOSE, Session, TEXT, UPGRADE_HEADERS, target, write_request};
+
 use crate::cluster::Cluster;
 use crate::fanout::Order;
 use crate::histogram::Histogram;
+use crate::inflate::Inflate;
 use crate::network::{Epoll, Ready, Stream};
-use crate::options::{Dialect, Options, Scenario};
-use crate::request::Request;
-use crate::websocket::{self, CLOSE, TEXT, frame};
+use crate::options::{Options, Scenario};
+use crate::request::{Request, frame};
 
 pub(crate) struct Load {
     pub(crate) options: Options,
@@ -25,7 +27,12 @@ pub(crate) struct Load {
     pub(crate) casts: Vec<Cast>,
     pub(crate) order: Order,
     pub(crate) cluster: Cluster,
-    pub(crate) inflate: websocket::Inflate,
+    pub(crate) inflate: Inflate,
+    /// When the bytes that are handled came.
+    pub(crate) now: Instant,
+    host: String,
+    /// Requests are put together in it.
+    scratch: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -57,8 +64,8 @@ pub(crate) enum Stage {
 /// direct:  UpgradeAnswer -> OpenPacket -> Namespace [-> JoinAnswer] -> Ready
 /// raw:     UpgradeAnswer -> Ready
 /// polling: HandshakeAnswer [-> PostAnswer] -> FirstPoll -> Poll   (and a second one: PostIdle)
-/// upgrade: HandshakeAnswer .. FirstPoll, then a second one: UpgradeAnswer -> ProbeAnswer
-///          -> UpgradedEcho -> Ready
+/// upgrade: HandshakeAnswer .. FirstPoll -> Upgrading, then a second one: UpgradeAnswer
+///          -> ProbeAnswer -> UpgradedEcho -> Ready
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waits {
@@ -76,6 +83,8 @@ pub(crate) enum Waits {
     FirstPoll,
     Poll,
     PostIdle,
+    /// Its session goes on over another connection.
+    Upgrading,
     Closing,
     Gone,
 }
@@ -91,7 +100,10 @@ pub(crate) struct Connection {
     pub(crate) seen: usize,
     /// The other connection of the same session.
     pub(crate) peer: Option<usize>,
-    pub(crate) id: String,
+    /// Nothing before its open packet, and where another connection has the session.
+    pub(crate) session: Option<Session>,
+    /// Path and query of its requests.
+    pub(crate) target: String,
 }
 
 /// A broadcast on its way.
@@ -103,6 +115,7 @@ pub(crate) struct Cast {
 impl Load {
     pub(crate) fn new(options: Options) -> Result<Self, String> {
         let epoll = Epoll::new().map_err(|error| format!("no epoll: {error}"))?;
+        let host = options.address.to_string();
         Ok(Self {
             request: Request::new(&options),
             options,
@@ -116,13 +129,17 @@ impl Load {
             casts: Vec::new(),
             order: Order::default(),
             cluster: Cluster::default(),
-            inflate: websocket::Inflate::default(),
+            inflate: Inflate::default(),
+            now: Instant::now(),
+            host,
+            scratch: Vec::new(),
         })
     }
 
     /// Waits at most so long for bytes, and handles what came.
     pub(crate) fn turn(&mut self, timeout: Duration, found: &mut Vec<Ready>) -> Result<(), String> {
         self.epoll.wait(timeout, found).map_err(|error| format!("epoll: {error}"))?;
+        self.now = Instant::now();
         for &Ready { token, read, write } in &*found {
             let Some(stream) = &mut self.connections[token].stream else { continue };
             if write {
@@ -194,37 +211,36 @@ impl Load {
     }
 
     fn start_polling(&mut self) -> Result<(), String> {
-        let at = self.open(Waits::HandshakeAnswer)?;
-        self.get(at, "");
+        let at = self.open(Waits::HandshakeAnswer, "polling")?;
+        self.get(at);
         Ok(())
     }
 
-    /// A WebSocket, of a new session or for the upgrade of one.
-    pub(crate) fn start_websocket(&mut self, session: Option<&str>) -> Result<usize, String> {
-        let at = self.open(Waits::UpgradeAnswer)?;
-        let revision = self.options.dialect.revision();
-        let path = match (self.options.dialect, session) {
-            (Dialect::Raw, _) => "/".to_owned(),
-            (_, None) => format!("/socket.io/?EIO={revision}&transport=websocket"),
-            (_, Some(id)) => format!("/socket.io/?EIO={revision}&transport=websocket&sid={id}"),
-        };
-        let extensions = if self.options.deflate {
-            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-        } else {
-            ""
-        };
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             {extensions}\r\n",
-            self.options.address
-        );
-        self.send(at, request.as_bytes());
+    /// A WebSocket, of a new session or for the upgrade of the one at this place.
+    pub(crate) fn start_websocket(&mut self, session: Option<usize>) -> Result<usize, String> {
+        let at = self.open(Waits::UpgradeAnswer, "websocket")?;
+        if let Some(polling) = session {
+            let polling = &mut self.connections[polling];
+            let target = polling.target.replace("transport=polling", "transport=websocket");
+            let session = polling.session.take();
+            let websocket = &mut self.connections[at];
+            (websocket.session, websocket.target) = (session, target);
+        }
+        let deflate = self
+            .options
+            .deflate
+            .then_some(("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"));
+        let headers = UPGRADE_HEADERS.into_iter().chain(deflate);
+        let mut request = Vec::new();
+        let host = [("Host", self.host.as_str())];
+        let target = &self.connections[at].target;
+        write_request(&mut request, "GET", target, host.into_iter().chain(headers), b"");
+        self.send(at, &request);
         Ok(at)
     }
 
     /// A new connection in a free place.
-    pub(crate) fn open(&mut self, waits: Waits) -> Result<usize, String> {
+    pub(crate) fn open(&mut self, waits: Waits, transport: &str) -> Result<usize, String> {
         self.turn += 1;
         let at = self.free.pop().unwrap_or(self.connections.len());
         let stream = Stream::connect(&self.epoll, self.options.address_of(at), self.turn, at)
@@ -236,7 +252,11 @@ impl Load {
             sent: VecDeque::new(),
             seen: 0,
             peer: None,
-            id: String::new(),
+            session: None,
+            target: match self.options.dialect.eio() {
+                Some(eio) => target("/socket.io/", eio, transport, ""),
+                None => "/".to_owned(),
+            },
         };
         if at == self.connections.len() {
             self.connections.push(connection);
@@ -246,32 +266,41 @@ impl Load {
         Ok(at)
     }
 
-    pub(crate) fn get(&mut self, at: usize, session: &str) {
-        let head = format!("GET {} HTTP/1.1\r\n{}\r\n", self.path(session), self.headers());
-        self.send(at, head.as_bytes());
+    pub(crate) fn get(&mut self, at: usize) {
+        let headers = [("Host", self.host.as_str()), ("Accept", "*/*")];
+        self.scratch.clear();
+        let target = &self.connections[at].target;
+        write_request(&mut self.scratch, "GET", target, headers, b"");
+        self.send_scratch(at);
     }
 
-    pub(crate) fn post(&mut self, at: usize, session: &str, body: &[u8]) {
-        let mut request = format!(
-            "POST {} HTTP/1.1\r\n{}Content-Type: text/plain;charset=UTF-8\r\n\
-             Content-Length: {}\r\n\r\n",
-            self.path(session),
-            self.headers(),
-            body.len()
-        )
-        .into_bytes();
-        request.extend_from_slice(body);
+    /// Posts for the session at this place, over this or another connection.
+    pub(crate) fn post(&mut self, at: usize, over: usize, body: &[u8]) {
+        let length = body.len().to_string();
+        let headers = [
+            ("Host", self.host.as_str()),
+            ("Accept", "*/*"),
+            ("Content-Type", "text/plain;charset=UTF-8"),
+            ("Content-Length", length.as_str()),
+        ];
+        self.scratch.clear();
+        let target = &self.connections[at].target;
+        write_request(&mut self.scratch, "POST", target, headers, body);
+        self.send_scratch(over);
+    }
+
+    fn send_scratch(&mut self, at: usize) {
+        let request = std::mem::take(&mut self.scratch);
         self.send(at, &request);
+        self.scratch = request;
     }
 
-    fn path(&self, session: &str) -> String {
-        let separator = if session.is_empty() { "" } else { "&sid=" };
-        let revision = self.options.dialect.revision();
-        format!("/socket.io/?EIO={revision}&transport=polling{separator}{session}")
-    }
-
-    fn headers(&self) -> String {
-        format!("Host: {}\r\nAccept: */*\r\n", self.options.address)
+    /// Sends what the session calls for, over its transport.
+    pub(crate) fn send_packet(&mut self, at: usize, packet: &str) {
+        match (self.connections[at].waits, self.connections[at].peer) {
+            (Waits::Poll, Some(post)) => self.post(at, post, packet.as_bytes()),
+            _ => self.send_text(at, packet),
+        }
     }
 
     /// Begins the closing of a WebSocket.

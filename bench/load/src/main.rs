@@ -2,12 +2,13 @@
 //!
 //! One thread, one epoll, requests built once. It checks every answer and prints one JSON line a
 //! run. Read from `run.rs`, which has the scenarios, to `load.rs`, which has the connections and
-//! what they wait for.
+//! what they wait for. What bytes mean is `testkit::protocol`, which allocates nothing for a message;
+//! here is what is counted, and what the expected bytes are.
 
 mod cluster;
 mod fanout;
 mod histogram;
-mod http;
+mod inflate;
 mod load;
 mod network;
 mod options;
@@ -15,7 +16,6 @@ mod process;
 mod receive;
 mod request;
 mod run;
-mod websocket;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use testkit::Eio;
+
 /// Which protocol the clients speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -179,9 +181,13 @@ impl Dialect {
         })
     }
 
-    /// The Engine.IO revision; plain WebSocket has none, and asks for none.
-    pub(crate) fn revision(self) -> u8 {
-        if self == Self::Eio3 { 3 } else { 4 }
+    /// Its Engine.IO; plain WebSocket has none.
+    pub(crate) fn eio(self) -> Option<Eio> {
+        match self {
+            Self::Eio3 => Some(Eio::V3),
+            Self::Eio4 => Some(Eio::V4),
+            Self::Raw => None,
+        }
     }
 }
 

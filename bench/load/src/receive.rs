@@ -3,12 +3,14 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use memchr::memmem::find;
+use testkit::Eio;
+use testkit::protocol::{
+    BINARY, BodyRule, CLOSE, HttpResponse, KEY, Packets, ParsedFrame, RawPacket, Session, Step,
+    Violation, check_upgrade,
+};
 
-use crate::http::answer;
 use crate::load::{Load, Stage, Waits};
-use crate::options::{Dialect, Scenario};
-use crate::websocket::{CLOSE, TEXT, parse};
+use crate::options::Scenario;
 
 impl Load {
     /// Handles what is whole; gives how many bytes that was.
@@ -17,44 +19,21 @@ impl Load {
         let mut used = 0;
         let mut answered = 0;
         while used < bytes.len() && self.connections[at].born == born {
-            let rest = &bytes[used..];
-            match self.connections[at].waits {
+            let size = match self.connections[at].waits {
                 Waits::Gone => break,
-                Waits::UpgradeAnswer => {
-                    let Some(end) = find(rest, b"\r\n\r\n") else { break };
-                    self.on_upgrade(at, &rest[..end]);
-                    used += end + 4;
-                }
-                Waits::HandshakeAnswer
+                Waits::UpgradeAnswer
+                | Waits::HandshakeAnswer
                 | Waits::PostAnswer
                 | Waits::FirstPoll
                 | Waits::Poll
-                | Waits::PostIdle => {
-                    let Some(answer) = answer(rest) else { break };
-                    used += answer.length;
-                    if answer.is_ok {
-                        self.on_body(at, &answer.body);
-                    } else {
-                        self.fail(at, &String::from_utf8_lossy(&answer.body));
-                    }
-                }
-                _ => {
-                    let Some(frame) = parse(rest) else { break };
-                    used += frame.end;
-                    let payload = &rest[frame.start..frame.end];
-                    if !frame.whole {
-                        self.fail(at, "a fragment");
-                    } else if frame.compressed {
-                        match self.inflate.message(payload) {
-                            Some(plain) => {
-                                answered += self.on_message(at, frame.opcode, &Rc::clone(&plain));
-                            }
-                            None => self.fail(at, "no deflated message"),
-                        }
-                    } else {
-                        answered += self.on_message(at, frame.opcode, payload);
-                    }
-                }
+                | Waits::PostIdle
+                | Waits::Upgrading => self.on_http(at, &bytes[used..]),
+                _ => self.on_frames(at, &bytes[used..], &mut answered),
+            };
+            match size {
+                Ok(0) => break,
+                Ok(size) => used += size,
+                Err(violation) => self.fail(at, &violation.to_string()),
             }
         }
         if answered > 0 && self.stage != Stage::Stopping && self.connections[at].born == born {
@@ -64,60 +43,143 @@ impl Load {
         used
     }
 
-    fn on_upgrade(&mut self, at: usize, head: &[u8]) {
-        if !head.starts_with(b"HTTP/1.1 101") {
-            return self.fail(at, &String::from_utf8_lossy(&head[..head.len().min(80)]));
+    /// Handles the response that the bytes begin with; gives its size, or 0 if it is not whole.
+    fn on_http(&mut self, at: usize, bytes: &[u8]) -> Result<usize, Violation> {
+        let Some(response) = HttpResponse::parse(bytes, BodyRule::ByHeaders, false)? else {
+            return Ok(0);
+        };
+        match (self.connections[at].waits, response.status) {
+            (Waits::UpgradeAnswer, 101) => self.on_upgrade(at, &response)?,
+            (Waits::UpgradeAnswer, _) => self.fail(at, &format!("{response:?}")),
+            (_, 200) => self.on_body(at, &response)?,
+            _ => self.fail(at, &String::from_utf8_lossy(&response.body)),
         }
-        if find(head, ACCEPT).is_none() {
-            return self.fail(at, "a wrong Sec-WebSocket-Accept");
-        }
-        if self.options.deflate {
-            let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-            if !head.contains("permessage-deflate") || !head.contains("server_no_context_takeover")
-            {
-                return self.fail(at, "no permessage-deflate without context takeover");
+        Ok(response.size)
+    }
+
+    /// As [`on_http`](Self::on_http), for a frame. Counts how many requests it answers.
+    fn on_frames(
+        &mut self,
+        at: usize,
+        bytes: &[u8],
+        answered: &mut usize,
+    ) -> Result<usize, Violation> {
+        let Some(frame) = ParsedFrame::parse(bytes)? else { return Ok(0) };
+        if !frame.fin {
+            self.fail(at, "a fragment");
+        } else if frame.rsv == 0 {
+            *answered += self.on_frame(at, frame.opcode, frame.payload)?;
+        } else {
+            match self.inflate.message(frame.payload) {
+                Some(plain) => *answered += self.on_frame(at, frame.opcode, &Rc::clone(&plain))?,
+                None => self.fail(at, "no deflated message"),
             }
         }
-        if self.options.dialect == Dialect::Raw {
-            self.on_ready(at);
-        } else if self.connections[at].peer.is_some() {
-            self.connections[at].waits = Waits::ProbeAnswer;
-            self.send_text(at, "2probe");
+        Ok(frame.size)
+    }
+
+    fn on_upgrade(&mut self, at: usize, response: &HttpResponse<'_>) -> Result<(), Violation> {
+        check_upgrade(KEY, response.status, |name| response.header(name))?;
+        if self.options.deflate {
+            let extensions = response.header("sec-websocket-extensions").unwrap_or_default();
+            if !extensions.contains("permessage-deflate")
+                || !extensions.contains("server_no_context_takeover")
+            {
+                self.fail(at, "no permessage-deflate without context takeover");
+                return Ok(());
+            }
+        }
+        let connection = &mut self.connections[at];
+        if let Some(session) = &mut connection.session {
+            connection.waits = Waits::ProbeAnswer;
+            let probe = session.start_probe();
+            self.send_text(at, probe);
+        } else if self.options.dialect.eio().is_some() {
+            connection.waits = Waits::OpenPacket;
         } else {
-            self.connections[at].waits = Waits::OpenPacket;
+            self.on_ready(at);
+        }
+        Ok(())
+    }
+
+    /// Gives how many requests it answers.
+    fn on_frame(&mut self, at: usize, opcode: u8, content: &[u8]) -> Result<usize, Violation> {
+        if opcode == CLOSE {
+            self.on_end(at);
+            return Ok(0);
+        }
+        if opcode > BINARY {
+            return Ok(0);
+        }
+        match self.options.dialect.eio() {
+            Some(eio) => self.on_packet(at, eio, RawPacket::from_message(eio, opcode, content)?),
+            None => Ok(self.on_message(at, RawPacket::from_message(Eio::V4, opcode, content)?)),
         }
     }
 
     /// Gives how many requests it answers.
-    fn on_message(&mut self, at: usize, opcode: u8, message: &[u8]) -> usize {
-        if opcode == CLOSE {
-            self.on_end(at);
-            return 0;
-        }
-        if opcode > 2 {
-            return 0;
-        }
-        if self.options.dialect == Dialect::Eio4 && message == b"2" {
-            self.send_text(at, "3");
-            return 0;
-        }
-        match self.connections[at].waits {
-            Waits::OpenPacket if message.first() == Some(&b'0') => {
-                self.connections[at].waits = Waits::Namespace;
-                if self.options.dialect == Dialect::Eio4 {
-                    self.send_text(at, "40");
-                }
-            }
-            Waits::Namespace if message.starts_with(b"40") => self.on_connected(at),
-            Waits::JoinAnswer if message.starts_with(b"430[") => self.on_joined(at),
-            Waits::ProbeAnswer if message == b"3probe" => {
-                self.connections[at].waits = Waits::UpgradedEcho;
-                self.send_text(at, "5");
+    fn on_packet(
+        &mut self,
+        at: usize,
+        eio: Eio,
+        packet: RawPacket<'_>,
+    ) -> Result<usize, Violation> {
+        let connection = &mut self.connections[at];
+        let Some(session) = &mut connection.session else {
+            let (session, open) = Session::open(eio, None, self.now, packet)?;
+            connection.session = Some(session);
+            self.on_open(at, &open.sid);
+            return Ok(0);
+        };
+        if connection.waits == Waits::ProbeAnswer {
+            session.on_probe_packet(packet)?;
+            if let Some(upgrade) = session.upgrade() {
+                connection.waits = Waits::UpgradedEcho;
+                self.send_text(at, upgrade);
                 self.send_text(at, UPGRADED);
             }
+            return Ok(0);
+        }
+        match session.on_packet(self.now, packet)? {
+            Step::Message => return Ok(self.on_message(at, packet)),
+            Step::Send(answer) => self.send_packet(at, answer),
+            Step::Nothing => {}
+            Step::Closed => self.on_end(at),
+        }
+        Ok(0)
+    }
+
+    fn on_open(&mut self, at: usize, sid: &str) {
+        let joins_by_itself = self.options.dialect.eio() == Some(Eio::V3);
+        let connection = &mut self.connections[at];
+        if connection.waits == Waits::OpenPacket {
+            connection.waits = Waits::Namespace;
+            if !joins_by_itself {
+                self.send_text(at, "40");
+            }
+            return;
+        }
+        connection.target.push_str("&sid=");
+        connection.target.push_str(sid);
+        if !joins_by_itself {
+            connection.waits = Waits::PostAnswer;
+            self.post(at, at, b"40");
+        }
+    }
+
+    /// Gives how many requests it answers.
+    fn on_message(&mut self, at: usize, packet: RawPacket<'_>) -> usize {
+        let (RawPacket::Text(message) | RawPacket::Binary(message)) = packet;
+        match self.connections[at].waits {
+            Waits::Namespace if message.starts_with(b"40") => self.on_connected(at),
+            Waits::JoinAnswer if message.starts_with(b"430[") => self.on_joined(at),
             Waits::UpgradedEcho if message == UPGRADED.as_bytes() => self.on_ready(at),
-            Waits::Closing => {}
-            Waits::Ready | Waits::Attachment => return self.on_event(at, opcode, message),
+            Waits::HandshakeAnswer | Waits::FirstPoll if message.starts_with(b"40") => {
+                self.on_polling_ready(at);
+            }
+            Waits::Closing | Waits::Gone => {}
+            Waits::Ready | Waits::Attachment => return self.on_event(at, packet, message),
+            Waits::Poll => self.on_polled(at, message),
             _ => self.fail(at, &String::from_utf8_lossy(&message[..message.len().min(80)])),
         }
         0
@@ -155,13 +217,13 @@ impl Load {
         }
     }
 
-    fn on_event(&mut self, at: usize, opcode: u8, message: &[u8]) -> usize {
+    fn on_event(&mut self, at: usize, packet: RawPacket<'_>, message: &[u8]) -> usize {
         match self.options.scenario {
             Scenario::Echo | Scenario::Ack => {
                 if let (Some(head), Waits::Ready) =
                     (self.request.answer_head, self.connections[at].waits)
                 {
-                    if opcode == TEXT && message.starts_with(head) {
+                    if matches!(packet, RawPacket::Text(_)) && message.starts_with(head) {
                         self.connections[at].waits = Waits::Attachment;
                     } else {
                         self.wrong(message);
@@ -222,41 +284,36 @@ impl Load {
         }
     }
 
-    fn on_body(&mut self, at: usize, body: &[u8]) {
-        match self.connections[at].waits {
-            Waits::HandshakeAnswer => self.on_handshake(at, body),
+    fn on_body(&mut self, at: usize, response: &HttpResponse<'_>) -> Result<(), Violation> {
+        let waits = self.connections[at].waits;
+        match waits {
             Waits::PostAnswer => {
                 self.connections[at].waits = Waits::FirstPoll;
-                let id = self.connections[at].id.clone();
-                self.get(at, &id);
+                self.get(at);
+                return Ok(());
             }
-            Waits::FirstPoll => self.on_polling_ready(at),
-            Waits::Poll => self.on_poll(at, body),
-            _ => {}
+            Waits::Poll => self.get(at),
+            Waits::HandshakeAnswer | Waits::FirstPoll => {}
+            _ => return Ok(()),
         }
-    }
-
-    fn on_handshake(&mut self, at: usize, body: &[u8]) {
-        let body = String::from_utf8_lossy(body);
-        let id = body.split_once(r#""sid":""#).and_then(|(_, rest)| rest.split('"').next());
-        let Some(id) = id else { return self.fail(at, "no session id") };
-        self.connections[at].id = id.to_owned();
-        if self.options.dialect == Dialect::Eio4 {
-            self.connections[at].waits = Waits::PostAnswer;
-            self.post(at, id, b"40");
-        } else if body.contains("2:40") {
-            self.on_polling_ready(at);
-        } else {
+        let Some(eio) = self.options.dialect.eio() else { return Ok(()) };
+        let kind = response.header("content-type").unwrap_or_default();
+        for packet in Packets::new(eio, kind, &response.body) {
+            self.on_packet(at, eio, packet?)?;
+        }
+        // Engine.IO v3: the CONNECT may come with the open packet, or after it.
+        if matches!(self.connections[at].waits, Waits::HandshakeAnswer | Waits::FirstPoll) {
             self.connections[at].waits = Waits::FirstPoll;
-            self.get(at, id);
+            self.get(at);
         }
+        Ok(())
     }
 
     fn on_polling_ready(&mut self, at: usize) {
-        let id = self.connections[at].id.clone();
         if self.options.scenario == Scenario::Connect {
             let born = self.connections[at].born;
-            match self.start_websocket(Some(&id)) {
+            self.connections[at].waits = Waits::Upgrading;
+            match self.start_websocket(Some(at)) {
                 Ok(websocket) => {
                     self.connections[websocket].peer = Some(at);
                     self.connections[websocket].born = born;
@@ -265,25 +322,22 @@ impl Load {
             }
             return;
         }
-        match self.open(Waits::PostIdle) {
+        match self.open(Waits::PostIdle, "polling") {
             Ok(post) => self.connections[at].peer = Some(post),
             Err(problem) => return self.fail(at, &problem),
         }
         self.connections[at].waits = Waits::Poll;
-        self.get(at, &id);
+        self.get(at);
         self.counts.pending -= 1;
         self.counts.ready += 1;
     }
 
-    fn on_poll(&mut self, at: usize, body: &[u8]) {
-        let id = self.connections[at].id.clone();
-        self.get(at, &id);
-        let is_answer = find(body, &self.request.answer).is_some();
-        // A ping may come by itself, and is no answer.
-        if !is_answer && body == b"2" {
+    /// A message of a poll, which goes on already.
+    fn on_polled(&mut self, at: usize, message: &[u8]) {
+        if self.request.answer_head.is_some_and(|head| message.starts_with(head)) {
             return;
         }
-        self.on_answer(at, is_answer, body);
+        self.on_answer(at, message == self.request.answer, message);
         if self.stage != Stage::Stopping {
             self.poll_request(at);
         }
@@ -293,15 +347,11 @@ impl Load {
     pub(crate) fn poll_request(&mut self, at: usize) {
         let Some(post) = self.connections[at].peer else { return };
         self.connections[at].sent.push_back(Instant::now());
-        let id = self.connections[at].id.clone();
         let body = std::mem::take(&mut self.request.bytes);
-        self.post(post, &id, &body);
+        self.post(at, post, &body);
         self.request.bytes = body;
     }
 }
-
-/// What answers our key, which is the one of RFC 6455 1.3.
-const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Tells that the upgrade is done, since the server answers it over the new transport.
 const UPGRADED: &str = r#"42["echo","up"]"#;

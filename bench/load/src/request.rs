@@ -1,15 +1,14 @@
 //! What one request of a scenario is on the wire, and what answers it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use testkit::Packet;
+use testkit::protocol::{BINARY, TEXT, encode_payload};
 
-use crate::options::{Dialect, Options, Scenario};
-use crate::websocket::{BINARY, TEXT, frame};
+use crate::options::{Options, Scenario};
 
 pub(crate) struct Request {
     /// Frames, or the body of a POST.
     pub(crate) bytes: Vec<u8>,
-    /// The last message that answers: the attachment of a binary event, else the event.
+    /// The last packet that answers: the attachment of a binary event, else the event.
     pub(crate) answer: Vec<u8>,
     /// What precedes it.
     pub(crate) answer_head: Option<&'static [u8]>,
@@ -18,55 +17,43 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(options: &Options) -> Self {
         let text = text(options.size);
-        match (options.dialect, options.scenario) {
-            (Dialect::Raw, scenario) => {
-                // The floors send to everybody what begins so.
-                let text = match scenario {
-                    Scenario::Broadcast => format!("B{}", &text[1..]),
-                    _ => text,
-                };
-                let opcode = if options.binary { BINARY } else { TEXT };
-                Self::new_frame(opcode, text.as_bytes(), text.as_bytes())
-            }
-            (_, Scenario::Ack) => {
+        let Some(eio) = options.dialect.eio() else {
+            // The floors send to everybody what begins so.
+            let text = match options.scenario {
+                Scenario::Broadcast => format!("B{}", &text[1..]),
+                _ => text,
+            };
+            let opcode = if options.binary { BINARY } else { TEXT };
+            return Self::new_frame(opcode, text.as_bytes(), text.as_bytes());
+        };
+        let echo = format!(r#"42["echo","{text}"]"#);
+        match options.scenario {
+            Scenario::Ack => {
                 Self::event(&format!(r#"421["ack","{text}"]"#), &format!(r#"431["{text}"]"#))
             }
-            (_, Scenario::Broadcast) => {
+            Scenario::Broadcast => {
                 Self::event(&format!(r#"42["bcast","{text}"]"#), &format!(r#"42["msg","{text}"]"#))
             }
-            (dialect, Scenario::Polling) => Self::polled(dialect, options.binary, &text),
-            (dialect, _) if options.binary => {
-                let mut bytes = frame(TEXT, BINARY_EVENT);
-                let mut attachment = Vec::new();
-                if dialect == Dialect::Eio3 {
-                    // Engine.IO v3: the type precedes bytes too
-                    attachment.push(4);
+            Scenario::Polling if options.binary => {
+                let packets = binary_event(text);
+                let answer = packets[1].to_text(eio).into_bytes();
+                let bytes = encode_payload(eio, &packets).into_bytes();
+                Self { bytes, answer, answer_head: Some(BINARY_ANSWER) }
+            }
+            Scenario::Polling => {
+                let bytes = encode_payload(eio, &[Packet::from(echo.as_str())]).into_bytes();
+                Self { bytes, answer: echo.into_bytes(), answer_head: None }
+            }
+            _ if options.binary => {
+                let answer = text.clone().into_bytes();
+                let mut bytes = Vec::new();
+                for packet in binary_event(text) {
+                    packet.write_frame(&mut bytes, eio, MASK);
                 }
-                attachment.extend_from_slice(text.as_bytes());
-                bytes.extend(frame(BINARY, &attachment));
-                Self { bytes, answer: attachment, answer_head: Some(BINARY_ANSWER) }
+                Self { bytes, answer, answer_head: Some(BINARY_ANSWER) }
             }
-            _ => {
-                let event = format!(r#"42["echo","{text}"]"#);
-                Self::event(&event, &event)
-            }
+            _ => Self::event(&echo, &echo),
         }
-    }
-
-    fn polled(dialect: Dialect, binary: bool, text: &str) -> Self {
-        let body = if binary {
-            let mut body = BINARY_EVENT.to_vec();
-            body.extend_from_slice(b"\x1eb");
-            body.extend_from_slice(STANDARD.encode(text).as_bytes());
-            body
-        } else {
-            let event = format!(r#"42["echo","{text}"]"#);
-            match dialect {
-                Dialect::Eio3 => format!("{}:{event}", event.len()).into_bytes(),
-                _ => event.into_bytes(),
-            }
-        };
-        Self { answer: body.clone(), bytes: body, answer_head: None }
     }
 
     fn event(event: &str, answer: &str) -> Self {
@@ -76,6 +63,15 @@ impl Request {
     fn new_frame(opcode: u8, payload: &[u8], answer: &[u8]) -> Self {
         Self { bytes: frame(opcode, payload), answer: answer.to_vec(), answer_head: None }
     }
+}
+
+/// A whole masked frame.
+pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    testkit::frame(true, opcode, Some(MASK), payload)
+}
+
+fn binary_event(text: String) -> [Packet; 2] {
+    [BINARY_EVENT.into(), Packet::Binary(text.into_bytes().into())]
 }
 
 /// ASCII without what JSON escapes; always the same.
@@ -92,7 +88,10 @@ pub(crate) fn text(size: usize) -> String {
     std::iter::repeat_with(next).take(size).collect()
 }
 
-const BINARY_EVENT: &[u8] = br#"451-["echo",{"_placeholder":true,"num":0}]"#;
+/// Any will do: it is there for proxies.
+const MASK: [u8; 4] = [0x5a, 0xc3, 0x17, 0x9e];
+
+const BINARY_EVENT: &str = r#"451-["echo",{"_placeholder":true,"num":0}]"#;
 
 /// The placeholder's keys may come in any order.
 const BINARY_ANSWER: &[u8] = br#"451-["echo",{"#;
@@ -116,7 +115,7 @@ mod tests {
         check("broadcast -s 4", &format!(r#"42["msg","{text}"]"#));
         check("broadcast -s 4 --protocol raw", &format!("B{}", &text[1..]));
         check("echo -s 4 --binary", &text);
-        check("echo -s 4 --binary --protocol eio3", &format!("\u{4}{text}"));
-        check("polling -s 4 --protocol eio3", &format!(r#"17:42["echo","{text}"]"#));
+        check("echo -s 4 --binary --protocol eio3", &text);
+        check("polling -s 4 --protocol eio3", &format!(r#"42["echo","{text}"]"#));
     }
 }
