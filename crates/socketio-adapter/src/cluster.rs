@@ -19,6 +19,8 @@ mod message;
 #[cfg(feature = "cluster")]
 mod node;
 #[cfg(feature = "cluster")]
+mod peers;
+#[cfg(feature = "cluster")]
 mod pending;
 #[cfg(feature = "cluster")]
 mod requests;

@@ -30,7 +30,7 @@ pub use answers::Answers;
 #[cfg(feature = "cluster")]
 pub use cluster::adapter::{ClusterAdapter, ClusterNode, Format};
 #[cfg(feature = "cluster")]
-pub use cluster::bus::{Bus, Channel, QueueFull, Receiver};
+pub use cluster::bus::{Bus, Census, Channel, QueueFull, Receiver};
 #[cfg(feature = "cluster")]
 pub use cluster::emitter::{Emitter, EmitterError};
 #[cfg(feature = "cluster")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use redis::{FromRedisValue, RedisError};
-use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, QueueFull, Receiver};
+use socketio_adapter::{AdapterError, AdapterFuture, Bus, Census, Channel, QueueFull, Receiver};
 use tokio::task::AbortHandle;
 
 use crate::links::Links;
@@ -99,6 +99,12 @@ impl Bus for RedisBus {
         self.parts.links.unsubscribe(channel, receiver);
     }
 
+    fn census(&self) -> Option<&dyn Census> {
+        Some(self)
+    }
+}
+
+impl Census for RedisBus {
     fn subscribers(&self, channel: &str) -> AdapterFuture<usize> {
         let mut command = redis::cmd("PUBSUB");
         command.arg(if self.sharded { "SHARDNUMSUB" } else { "NUMSUB" }).arg(channel);

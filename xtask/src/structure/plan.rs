@@ -105,6 +105,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["cluster/node", "cluster/requests"],
             &["cluster/emitter", "cluster/formats"],
             &["cluster/codec", "cluster/pending"],
+            &["cluster/peers"],
             &["cluster/bus", "cluster/message"],
             &["local"],
             &["adapter"],

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio_proto::Outgoing;
@@ -16,7 +16,9 @@ use super::codec::Codec;
 use super::emitter::Emitter;
 use super::formats::classic::{Classic, Dialect};
 use super::formats::message::{MessageFormat, RoomChannels};
-use super::node::{Core, Counters, Listening};
+use super::message::Sign;
+use super::node::{Core, Counters, Listening, now};
+use super::peers::{EMITTER, Heartbeats, Peers};
 use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, EnterError,
@@ -43,6 +45,7 @@ pub struct ClusterNode {
     max_rooms_per_socket: usize,
     max_message_bytes: usize,
     max_client_answers: usize,
+    heartbeats: Heartbeats,
     counters: Arc<Counters>,
 }
 
@@ -59,6 +62,7 @@ impl ClusterNode {
             max_rooms_per_socket: crate::local::MAX_ROOMS_PER_SOCKET,
             max_message_bytes: MAX_MESSAGE_BYTES,
             max_client_answers: MAX_CLIENT_ANSWERS,
+            heartbeats: Heartbeats::default(),
             counters: Arc::default(),
         }
     }
@@ -92,6 +96,15 @@ impl ClusterNode {
         self
     }
 
+    /// Sets how often a node shows itself (5 s), and after which time one that was not heard of is
+    /// gone (10 s), over a broker without [`Bus::census`]. The same on all nodes.
+    // Node: heartbeatInterval, heartbeatTimeout
+    #[must_use]
+    pub const fn heartbeats(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.heartbeats = Heartbeats { interval, timeout };
+        self
+    }
+
     /// The adapter of a namespace.
     ///
     /// # Panics
@@ -105,6 +118,8 @@ impl ClusterNode {
                 Format::Sharded(_) => random(16, HEXADECIMAL),
             },
         );
+        let has_heartbeats = self.bus.census().is_none() && codec.sign(Sign::Alive).is_some();
+        let peers = has_heartbeats.then(|| Mutex::new(Peers::new(now(), self.heartbeats)));
         let local = Arc::new(LocalAdapter::new(self.max_rooms_per_socket));
         let core = Arc::new_cyclic(|this| Core {
             namespace: namespace.to_owned(),
@@ -113,6 +128,8 @@ impl ClusterNode {
             local: Arc::clone(&local),
             node: OnceLock::new(),
             receiver: Arc::new(Listening(this.clone())),
+            peers,
+            peers_task: Mutex::default(),
             pending: Arc::new(Pending::new(self.max_client_answers)),
             request_timeout: self.request_timeout,
             max_message_bytes: self.max_message_bytes,
@@ -126,7 +143,7 @@ impl ClusterNode {
     /// What publishes in a namespace without being a server.
     pub fn emitter(&self, namespace: &str) -> Emitter {
         // Node: the name that the emitters of Node have
-        let codec = self.codec(namespace, "emitter".to_owned());
+        let codec = self.codec(namespace, EMITTER.to_owned());
         Emitter::new(codec, Arc::clone(&self.bus))
     }
 
@@ -174,6 +191,7 @@ impl ClusterAdapter {
         if self.core.node.get().is_none() {
             return;
         }
+        self.core.leave();
         for channel in self.core.codec.subscriptions() {
             self.core.bus.unsubscribe(&channel, &self.core.receiver);
         }
@@ -265,10 +283,11 @@ impl Adapter for ClusterAdapter {
         if self.core.node.set(node).is_err() {
             return;
         }
-        for channel in self.core.codec.subscriptions() {
-            // what is waited for is waited for by the back end
-            drop(self.core.bus.subscribe(channel, &self.core.receiver));
-        }
+        // what is waited for is waited for by the back end
+        let subscriptions = self.core.codec.subscriptions().into_iter();
+        let listening =
+            subscriptions.map(|channel| self.core.bus.subscribe(channel, &self.core.receiver));
+        self.core.enter(listening.collect());
     }
 
     fn close(&self) -> AdapterFuture<()> {

@@ -32,6 +32,18 @@ pub trait Bus: Send + Sync + fmt::Debug + 'static {
     /// This receiver (the same pointer) listens no more. Another that listens to the channel goes on.
     fn unsubscribe(&self, channel: &Channel, receiver: &Arc<dyn Receiver>);
 
+    /// What counts who listens, if the broker can.
+    ///
+    /// Without it the nodes of [`Format::Sharded`](crate::Format::Sharded) know each other by name:
+    /// they send heartbeats, and requests wait for the nodes that are heard of. The classic formats
+    /// have no heartbeats, so that with such a broker their requests find nobody, and say so.
+    fn census(&self) -> Option<&dyn Census> {
+        None
+    }
+}
+
+/// A broker that can count who listens.
+pub trait Census: Send + Sync {
     /// How many listen to the channel of this name, this node included. Channels with a common
     /// beginning do not count.
     fn subscribers(&self, channel: &str) -> AdapterFuture<usize>;

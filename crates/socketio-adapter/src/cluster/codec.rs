@@ -5,7 +5,9 @@ use std::fmt;
 use socketio_parser::{DataForm, EventData};
 
 use super::bus::Channel;
-use super::message::{Answer, Change, Incoming, Malformed, Message, Plan, Request, Requester};
+use super::message::{
+    Answer, Change, Malformed, Message, Plan, Received, Request, Requester, Sign,
+};
 use crate::{BroadcastOptions, Room};
 
 /// A format, for one namespace of a node. It does no I/O, and remembers nothing.
@@ -33,14 +35,18 @@ pub(crate) trait Codec: Send + Sync + fmt::Debug + 'static {
         None
     }
 
-    /// Reads what came on a channel. `None`: it does not concern this node, or nobody knows what it
-    /// is.
+    /// What shows this node to the others, in the formats in which nodes know each other by that.
+    fn sign(&self, _sign: Sign) -> Option<Message> {
+        None
+    }
+
+    /// Reads what came on a channel.
     fn decode(
         &self,
         channel: &str,
         payload: &[u8],
         has_members: &dyn Fn(&str) -> bool,
-    ) -> Result<Option<Incoming>, Malformed>;
+    ) -> Result<Received, Malformed>;
 
     /// A broadcast.
     fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message;

@@ -12,6 +12,33 @@ pub(crate) struct Message {
     pub(crate) payload: Bytes,
 }
 
+/// A message of another node, or of an emitter.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// Who it is of, where the format tells.
+    pub(crate) sender: Option<Sender>,
+    /// `None`: it does not concern this node's sockets, or nobody knows what it is.
+    pub(crate) incoming: Option<Incoming>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The node's name.
+    pub(crate) node: String,
+    pub(crate) sign: Sign,
+}
+
+/// What a message says of the node that sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// It is new, and knows nobody.
+    Hello,
+    /// It is there, as every message says.
+    Alive,
+    /// It leaves.
+    Farewell,
+}
+
 /// What another node asks or tells.
 #[derive(Debug)]
 pub(crate) enum Incoming {

@@ -13,10 +13,15 @@ use std::time::Duration;
 use engineio_proto::guard::lock;
 use engineio_proto::log;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
 
 use super::bus::{Bus, Receiver};
 use super::codec::Codec;
-use super::message::{Answer, Change, Event, Incoming, Malformed, Message, Requester};
+use super::message::{
+    Answer, Change, Event, Incoming, Malformed, Message, Received, Requester, Sender, Sign,
+};
+use super::peers::{Peers, Reaction};
 use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
@@ -41,6 +46,10 @@ pub(crate) struct Core {
     pub(crate) node: OnceLock<Weak<dyn Node>>,
     /// What the bus has of it.
     pub(crate) receiver: Arc<dyn Receiver>,
+    /// The other nodes, where the broker does not count them.
+    pub(crate) peers: Option<Mutex<Peers>>,
+    /// Keeps them known.
+    pub(crate) peers_task: Mutex<Option<AbortHandle>>,
     pub(crate) pending: Arc<Pending>,
     pub(crate) request_timeout: Duration,
     pub(crate) max_message_bytes: usize,
@@ -69,11 +78,15 @@ impl Receiver for Core {
             false => Err(Malformed("too long")),
         };
         match read {
-            Ok(Some(incoming)) => {
-                self.counters.received.fetch_add(1, Ordering::Relaxed);
-                self.on_incoming(incoming);
+            Ok(Received { sender, incoming }) => {
+                if let (Some(peers), Some(sender)) = (&self.peers, sender) {
+                    self.on_sender(peers, &sender);
+                }
+                if let Some(incoming) = incoming {
+                    self.counters.received.fetch_add(1, Ordering::Relaxed);
+                    self.on_incoming(incoming);
+                }
             }
-            Ok(None) => {}
             Err(Malformed(why)) => {
                 self.counters.malformed.fetch_add(1, Ordering::Relaxed);
                 log!(debug:
@@ -89,6 +102,40 @@ impl Receiver for Core {
 impl Core {
     fn node(&self) -> Option<Arc<dyn Node>> {
         self.node.get()?.upgrade()
+    }
+
+    fn on_sender(&self, peers: &Mutex<Peers>, sender: &Sender) {
+        let reaction = lock(peers).on_sign(now(), &sender.node, sender.sign);
+        match reaction {
+            Reaction::Nothing => {}
+            Reaction::Show => self.show(Sign::Alive),
+            Reaction::Gone => self.pending.gone(&sender.node),
+        }
+    }
+
+    /// Shows this node to the others from when it listens on, where that is how nodes are known.
+    #[expect(clippy::disallowed_methods, reason = "nodes show themselves whatever else happens")]
+    pub(super) fn enter(&self, listening: Vec<AdapterFuture<()>>) {
+        if self.peers.is_some() {
+            let task = self.runtime.spawn(keep_known(self.this.clone(), listening));
+            *lock(&self.peers_task) = Some(task.abort_handle());
+        }
+    }
+
+    /// Takes leave of the others, once.
+    pub(super) fn leave(&self) {
+        let task = lock(&self.peers_task).take();
+        if let Some(task) = task {
+            task.abort();
+            self.show(Sign::Farewell);
+        }
+    }
+
+    /// Shows this node to the others.
+    fn show(&self, sign: Sign) {
+        if let Some(message) = self.codec.sign(sign) {
+            self.publish(message);
+        }
     }
 
     fn on_incoming(&self, incoming: Incoming) {
@@ -136,7 +183,7 @@ impl Core {
                 }
             }
             Incoming::Answer { id, node, answer } => {
-                if !self.pending.answer(&id, node, answer) {
+                if !self.pending.answer(&id, node.as_deref(), answer) {
                     self.counters.refused_answers.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -255,6 +302,39 @@ impl Core {
         // counted by the bus
         self.bus.publish(message.channel, message.payload).is_ok()
     }
+}
+
+/// Shows a node to the others, and takes off those that are gone. Ends with the node.
+async fn keep_known(this: Weak<Core>, listening: Vec<AdapterFuture<()>>) {
+    for listening in listening {
+        // One that fails is made all the same once the broker is there.
+        let _ = listening.await;
+    }
+    if let Some(core) = this.upgrade() {
+        core.show(Sign::Hello);
+    }
+    loop {
+        let deadline = {
+            let Some(core) = this.upgrade() else { return };
+            let Some(peers) = &core.peers else { return };
+            lock(peers).deadline()
+        };
+        sleep_until(deadline.into()).await;
+        let Some(core) = this.upgrade() else { return };
+        let Some(peers) = &core.peers else { return };
+        let due = lock(peers).on_deadline(now());
+        for node in &due.gone {
+            core.pending.gone(node);
+        }
+        if due.beat {
+            core.show(Sign::Alive);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the table of nodes is given the time")]
+pub(super) fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 /// What a bus keeps of a namespace: nothing that keeps it alive.

@@ -1,6 +1,6 @@
 //! Pending that wait for answers of other nodes.
 //!
-//! Each knows how many answers it waits for and is woken when they are there; the time limit is the
+//! Each knows which nodes it waits for, or how many, and is woken when they are there; the time limit is the
 //! waiting task's business. Answers come from the network: those to no request of ours, of another
 //! kind than asked for, or beyond the number expected are dropped; of clients' answers only so many
 //! are kept, however many the nodes tell of.
@@ -17,6 +17,7 @@ use socketio_parser::Value;
 use tokio::sync::Notify;
 
 use super::message::Answer;
+use super::peers::MAX_PEERS;
 use crate::{Answered, Room, SocketDetails, SocketId};
 
 /// The open requests of a node in a namespace, by id.
@@ -52,10 +53,37 @@ pub(crate) enum Wants {
     Done,
 }
 
+/// Which nodes are to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// So many, as the broker counts them.
+    Count(usize),
+    /// Those of these names, until they answer or are gone.
+    Nodes(HashSet<String>),
+}
+
+impl Awaited {
+    pub(crate) fn is_nobody(&self) -> bool {
+        match self {
+            Self::Count(count) => *count == 0,
+            Self::Nodes(nodes) => nodes.is_empty(),
+        }
+    }
+
+    /// Whether one more may answer. Nodes that nobody has heard of yet may.
+    fn has_room(&self, answered: usize) -> bool {
+        match self {
+            Self::Count(count) => answered < *count,
+            Self::Nodes(_) => answered < MAX_PEERS,
+        }
+    }
+}
+
 struct Open {
     wants: Wants,
     /// `None`: not known yet.
-    expected: Option<usize>,
+    awaited: Option<Awaited>,
+    /// Those that answered, where nodes say who they are.
     nodes: HashSet<String>,
     collected: Collected,
     on_client: Option<Answered>,
@@ -64,8 +92,11 @@ struct Open {
 
 impl Open {
     fn is_complete(&self) -> bool {
-        let Some(expected) = self.expected else { return false };
-        let nodes = self.collected.answered >= expected;
+        let nodes = match &self.awaited {
+            None => return false,
+            Some(Awaited::Count(count)) => self.collected.answered >= *count,
+            Some(Awaited::Nodes(nodes)) => nodes.is_empty(),
+        };
         match self.wants {
             Wants::Clients => nodes && self.collected.client_answers >= self.collected.clients,
             _ => nodes,
@@ -109,13 +140,13 @@ impl Pending {
         self: &Arc<Self>,
         id: String,
         wants: Wants,
-        expected: Option<usize>,
+        awaited: Option<Awaited>,
         on_client: Option<Answered>,
     ) -> Waiting {
         let changed = Arc::new(Notify::new());
         let open = Open {
             wants,
-            expected,
+            awaited,
             nodes: HashSet::new(),
             collected: Collected::default(),
             on_client,
@@ -127,7 +158,7 @@ impl Pending {
     }
 
     /// An answer came. False: it is one of a client too many.
-    pub(crate) fn answer(&self, id: &str, node: Option<String>, answer: Answer) -> bool {
+    pub(crate) fn answer(&self, id: &str, node: Option<&str>, answer: Answer) -> bool {
         let (mut is_taken, mut told) = (true, None);
         let changed = {
             let mut requests = self.lock();
@@ -142,10 +173,14 @@ impl Pending {
                 }
                 answer => {
                     // what one node says twice counts once, where nodes say who they are
-                    let is_new = node.is_none_or(|node| open.nodes.insert(node));
-                    let has_room = open.expected.is_none_or(|n| open.collected.answered < n);
+                    let is_new = node.is_none_or(|node| open.nodes.insert(node.to_owned()));
+                    let answered = open.collected.answered;
+                    let has_room = open.awaited.as_ref().is_none_or(|all| all.has_room(answered));
                     let is_taken = is_new && has_room && open.take(answer);
                     open.collected.answered += usize::from(is_taken);
+                    if let (Some(Awaited::Nodes(nodes)), Some(node)) = (&mut open.awaited, node) {
+                        nodes.remove(node);
+                    }
                     is_taken
                 }
             };
@@ -159,6 +194,22 @@ impl Pending {
             changed.notify_one();
         }
         is_taken
+    }
+
+    /// Nobody waits for this node any more.
+    pub(crate) fn gone(&self, node: &str) {
+        let mut changed = Vec::new();
+        for open in self.lock().values_mut() {
+            if let Some(Awaited::Nodes(nodes)) = &mut open.awaited {
+                if nodes.remove(node) {
+                    changed.push(Arc::clone(&open.changed));
+                }
+            }
+        }
+        // who waits, without the lock
+        for changed in changed {
+            changed.notify_one();
+        }
     }
 
     fn lock(&self) -> Held<MutexGuard<'_, HashMap<String, Open>>> {
@@ -180,10 +231,13 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// So many nodes are to answer.
-    pub(crate) fn expect(&self, nodes: usize) {
+    /// These nodes are to answer; some may have done so.
+    pub(crate) fn expect(&self, mut awaited: Awaited) {
         if let Some(open) = self.pending.lock().get_mut(&self.id) {
-            open.expected = Some(nodes);
+            if let Awaited::Nodes(nodes) = &mut awaited {
+                nodes.retain(|node| !open.nodes.contains(node));
+            }
+            open.awaited = Some(awaited);
         }
         // the lock is free again: who waits is woken by it
         self.changed.notify_one();
@@ -200,10 +254,25 @@ impl Waiting {
         }
     }
 
-    /// Closes the request: what came until now, and how many nodes were expected if that is known.
-    pub(crate) fn close(self) -> (Collected, Option<usize>) {
+    /// Closes the request: what came until now, and the nodes that are missing, as far as that is
+    /// known.
+    pub(crate) fn close(self) -> (Collected, Vec<String>) {
         let open = self.pending.lock().remove(&self.id);
-        open.map_or_else(Default::default, |open| (open.collected, open.expected))
+        open.map_or_else(Default::default, |open| {
+            let missing = match open.awaited {
+                None => Vec::new(),
+                Some(Awaited::Count(count)) => {
+                    let missing = count.saturating_sub(open.collected.answered);
+                    (0..missing).map(|_| UNKNOWN.to_owned()).collect()
+                }
+                Some(Awaited::Nodes(nodes)) => {
+                    let mut nodes: Vec<_> = nodes.into_iter().collect();
+                    nodes.sort();
+                    nodes
+                }
+            };
+            (open.collected, missing)
+        })
     }
 }
 
@@ -213,3 +282,6 @@ impl Drop for Waiting {
         drop(open);
     }
 }
+
+/// Where nodes are only counted, who answered does not say who did not.
+const UNKNOWN: &str = "a node that did not answer in time";

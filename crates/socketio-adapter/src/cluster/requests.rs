@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use engineio_proto::guard::lock;
 use socketio_parser::{DataForm, EventData, Value};
 use tokio::time::{Instant, timeout_at};
 
@@ -17,7 +18,7 @@ use super::bus::QueueFull;
 use super::codec::Changes;
 use super::message::{Change, Expected, Message, Plan, Request};
 use super::node::{Core, MAX_ASK};
-use super::pending::{Collected, Waiting, Wants};
+use super::pending::{Awaited, Collected, Waiting, Wants};
 use crate::{
     AckCount, AdapterError, AdapterFuture, Answered, Answers, BroadcastOptions, Cluster, Room,
     SocketDetails, SocketId,
@@ -41,16 +42,24 @@ impl Outcome {
 }
 
 impl Core {
-    /// How many other nodes are to answer.
-    async fn census(&self, expected: Expected) -> Result<usize, AdapterError> {
+    /// Which other nodes are to answer: by name where they are known, else as many as the broker
+    /// counts.
+    async fn census(&self, expected: Expected) -> Result<Awaited, AdapterError> {
+        match expected {
+            Expected::One => return Ok(Awaited::Count(1)),
+            Expected::Nobody => return Ok(Awaited::Count(0)),
+            Expected::All | Expected::New => {}
+        }
+        if let Some(peers) = &self.peers {
+            return Ok(Awaited::Nodes(lock(peers).names()));
+        }
+        let census = self.bus.census().ok_or_else(|| AdapterError::Backend(UNCOUNTED.into()))?;
         let all = match (expected, self.codec.new_nodes()) {
-            (Expected::One, _) => return Ok(1),
-            (Expected::Nobody, _) => return Ok(0),
-            (Expected::New, Some((beginning, end))) => self.bus.channels(beginning, end).await?,
-            _ => self.bus.subscribers(self.codec.census()).await?,
+            (Expected::New, Some((beginning, end))) => census.channels(beginning, end).await?,
+            _ => census.subscribers(self.codec.census()).await?,
         };
         // this one is among them
-        Ok(all.saturating_sub(1))
+        Ok(Awaited::Count(all.saturating_sub(1)))
     }
 
     /// Puts a request and waits for its answers, no longer than `limit`.
@@ -63,8 +72,10 @@ impl Core {
     ) -> Outcome {
         let deadline = deadline(limit);
         let expected = match timeout_at(deadline, self.census(plan.expected)).await {
-            Ok(Ok(0)) => return Outcome { collected: Collected::default(), missing: Vec::new() },
-            Ok(Ok(expected)) => expected,
+            Ok(Ok(nobody)) if nobody.is_nobody() => {
+                return Outcome { collected: Collected::default(), missing: Vec::new() };
+            }
+            Ok(Ok(awaited)) => awaited,
             Ok(Err(error)) => {
                 return Outcome::of_broker(Collected::default(), &source(&error));
             }
@@ -86,9 +97,7 @@ impl Core {
             }
         }
         let _ = timeout_at(deadline, waiting.complete()).await;
-        let (collected, expected) = waiting.close();
-        let missing = expected.unwrap_or_default().saturating_sub(collected.answered);
-        let missing = (0..missing).map(|_| UNKNOWN.to_owned()).collect();
+        let (collected, missing) = waiting.close();
         Outcome { collected, missing }
     }
 
@@ -477,8 +486,7 @@ fn source(error: &AdapterError) -> String {
     }
 }
 
-/// The lines of servers tell who answered in no way that would say who did not.
-const UNKNOWN: &str = "a node that did not answer in time";
+const UNCOUNTED: &str = "the broker cannot count them, and they have no heartbeats";
 
 const FULL: &str = "the queue for the broker is full";
 

@@ -7,7 +7,7 @@ use super::formats::classic::{Classic, Dialect};
 use super::formats::message::{MessageFormat, RoomChannels};
 use super::formats::wire::{msgpack, object, parse};
 use super::message::{
-    Answer, Change, Event, Expected, Incoming, Line, Message, Request, Requester,
+    Answer, Change, Event, Expected, Incoming, Line, Message, Request, Requester, Sender, Sign,
 };
 use crate::{BroadcastOptions, IntoRooms, SocketDetails, SocketId};
 
@@ -73,7 +73,7 @@ fn sends(
 /// What a codec reads; nobody is in a room but of this name.
 #[track_caller]
 fn read(codec: &dyn Codec, channel: &str, payload: &[u8]) -> Option<Incoming> {
-    codec.decode(channel, payload, &|room| room == "r1").unwrap()
+    codec.decode(channel, payload, &|room| room == "r1").unwrap().incoming
 }
 
 #[track_caller]
@@ -516,7 +516,7 @@ fn sharded_messages_are_read() {
     let answer = message(11, r#"{"requestId":"q","clientCount":2}"#);
     let Some(Incoming::Answer { node, answer, .. }) = answer else { panic!("no answer") };
     assert_eq!((node.as_deref(), answer), (Some("bb"), Answer::ClientCount(2)));
-    // heartbeats and farewells of other carriers, and what comes with later releases
+    // signs of nodes, and what comes with later releases
     for kind in [1, 2, 13, 99] {
         assert!(message(kind, "{}").is_none());
     }
@@ -533,6 +533,37 @@ fn sharded_messages_are_read() {
         let read = codec.decode("socket.io#/#", json.as_bytes(), &|_| true);
         assert!(read.is_err(), "{json}");
     }
+}
+
+/// As recorded over Postgres.
+#[test]
+fn nodes_show_themselves() {
+    let signs = [(Sign::Hello, 1), (Sign::Alive, 2), (Sign::Farewell, 13)];
+    for (sign, kind) in signs {
+        let message = sharded().sign(sign).expect("it has heartbeats");
+        let payload = format!(r#"{{"type":{kind},"uid":"8051dc776f5acee0","nsp":"/"}}"#);
+        check(&message, "socket.io#/#", payload.as_bytes());
+        let other = MessageFormat::new("socket.io", "/", RoomChannels::Joined, "aa".to_owned());
+        let read = other.decode("socket.io#/#", payload.as_bytes(), &|_| true).unwrap();
+        let sender = Sender { node: "8051dc776f5acee0".to_owned(), sign };
+        assert_eq!(read.sender, Some(sender));
+        assert!(read.incoming.is_none());
+        // of this node, and of another namespace
+        let chat = payload.replace(r#""nsp":"/""#, r#""nsp":"/chat""#);
+        for (codec, payload) in [(&sharded(), &payload), (&other, &chat)] {
+            let read = codec.decode("socket.io#/#", payload.as_bytes(), &|_| true).unwrap();
+            assert_eq!(read.sender, None);
+        }
+    }
+    // every message is a sign, an unknown one too
+    for kind in [3, 99] {
+        let data = r#"{"packet":{"type":2,"data":["e"]},"opts":{}}"#;
+        let json = format!(r#"{{"type":{kind},"data":{data},"uid":"bb","nsp":"/"}}"#);
+        let read = sharded().decode("socket.io#/#", json.as_bytes(), &|_| true).unwrap();
+        let sender = Sender { node: "bb".to_owned(), sign: Sign::Alive };
+        assert_eq!(read.sender, Some(sender));
+    }
+    assert_eq!(classic(Dialect::New, "/", "aaaaaa").sign(Sign::Alive), None);
 }
 
 #[test]

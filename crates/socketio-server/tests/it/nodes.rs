@@ -12,7 +12,8 @@ use socketio::{
     Value,
 };
 use socketio_adapter::{
-    AdapterFuture, Bus, Channel, ClusterNode, Dialect, Format, QueueFull, Receiver, RoomChannels,
+    AdapterFuture, Bus, Census, Channel, ClusterNode, Dialect, Format, QueueFull, Receiver,
+    RoomChannels,
 };
 use testkit::{Connector, Eio, Frame, settle};
 
@@ -115,6 +116,12 @@ impl Bus for Connection {
         }
     }
 
+    fn census(&self) -> Option<&dyn Census> {
+        Some(self)
+    }
+}
+
+impl Census for Connection {
     fn subscribers(&self, channel: &str) -> AdapterFuture<usize> {
         let away = self.0.0.is_away.load(Ordering::Relaxed);
         let receivers = self.0.0.receivers.lock().unwrap();

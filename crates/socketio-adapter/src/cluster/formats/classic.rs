@@ -30,7 +30,8 @@ use super::wire::{
 use crate::cluster::bus::Channel;
 use crate::cluster::codec::{Changes, Codec};
 use crate::cluster::message::{
-    Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Request, Requester,
+    Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Received, Request,
+    Requester,
 };
 use crate::{BroadcastOptions, SocketId};
 
@@ -435,20 +436,16 @@ impl Codec for Classic {
         channel: &str,
         payload: &[u8],
         has_members: &dyn Fn(&str) -> bool,
-    ) -> Result<Option<Incoming>> {
-        if let Some(room) = self.room(channel) {
-            if !room.is_empty() && !has_members(room) {
-                return Ok(None);
-            }
-            return self.read_broadcast(payload);
-        }
-        if channel == self.requests {
-            return self.read_request(payload);
-        }
-        if channel.starts_with(&self.answers) {
-            return self.read_answer(payload);
-        }
-        Ok(None)
+    ) -> Result<Received> {
+        let incoming = match self.room(channel) {
+            Some(room) if !room.is_empty() && !has_members(room) => None,
+            Some(_) => self.read_broadcast(payload)?,
+            None if channel == self.requests => self.read_request(payload)?,
+            None if channel.starts_with(&self.answers) => self.read_answer(payload)?,
+            None => None,
+        };
+        // nodes are counted by the broker: who sends does not matter
+        Ok(Received { sender: None, incoming })
     }
 
     fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message {

@@ -1,4 +1,5 @@
-//! The format of the sharded adapter, over channels that everybody may listen to.
+//! The common message form of the newer adapters of Node (sharded, streams, Postgres, Mongo), over
+//! channels that everybody may listen to.
 //!
 //! ```text
 //!   P#N#     everything that concerns all nodes     {type, data, uid, nsp}
@@ -7,6 +8,9 @@
 //! ```
 //!
 //! A room may have the name of a node; what a message is says its type alone, never its channel.
+//!
+//! Where the broker cannot count who listens, nodes show themselves: `{type, uid, nsp}` when they
+//! come (1), from time to time (2), and when they leave (13).
 // Node: createShardedAdapter of @socket.io/redis-adapter 8.3.0, ClusterAdapter of
 // socket.io-adapter 2.5.8
 
@@ -19,7 +23,8 @@ use super::wire::{
 use crate::cluster::bus::Channel;
 use crate::cluster::codec::Codec;
 use crate::cluster::message::{
-    Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Request, Requester,
+    Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Received, Request,
+    Requester, Sender, Sign,
 };
 use crate::{BroadcastOptions, Room};
 
@@ -115,7 +120,7 @@ impl MessageFormat {
                 }
             }
             BROADCAST_ACK => answer(id, Answer::Client(take(&mut data, "packet"))),
-            // heartbeats and farewells, which concern formats that count nodes by them
+            // signs of nodes, and what comes with later releases
             _ => Ok(None),
         }
     }
@@ -237,23 +242,43 @@ impl Codec for MessageFormat {
         channel: &str,
         payload: &[u8],
         _has_members: &dyn Fn(&str) -> bool,
-    ) -> Result<Option<Incoming>> {
+    ) -> Result<Received> {
         if !channel.starts_with(&self.public) {
-            return Ok(None);
+            return Ok(Received::default());
         }
         let mut message = parse(payload)?;
         let uid = wanted(text(&message, "uid")?)?;
         let nsp = wanted(text(&message, "nsp")?)?;
         let kind = kind(&message)?;
         if uid == self.uid || nsp != self.namespace {
-            return Ok(None);
+            return Ok(Received::default());
         }
         let data = take(&mut message, "data");
-        match (kind, &data) {
-            (BROADCAST..=BROADCAST_ACK, Value::Object(_)) => self.read(kind, data, &uid),
-            (BROADCAST..=BROADCAST_ACK, _) => Err(Malformed("a message has no data")),
-            _ => Ok(None),
-        }
+        let incoming = match (kind, &data) {
+            (BROADCAST..=BROADCAST_ACK, Value::Object(_)) => self.read(kind, data, &uid)?,
+            (BROADCAST..=BROADCAST_ACK, _) => return Err(Malformed("a message has no data")),
+            _ => None,
+        };
+        let sign = match kind {
+            INITIAL_HEARTBEAT => Sign::Hello,
+            ADAPTER_CLOSE => Sign::Farewell,
+            _ => Sign::Alive,
+        };
+        Ok(Received { sender: Some(Sender { node: uid, sign }), incoming })
+    }
+
+    fn sign(&self, sign: Sign) -> Option<Message> {
+        let kind = match sign {
+            Sign::Hello => INITIAL_HEARTBEAT,
+            Sign::Alive => HEARTBEAT,
+            Sign::Farewell => ADAPTER_CLOSE,
+        };
+        let message = object([
+            ("type", kind.into()),
+            ("uid", self.uid.as_str().into()),
+            ("nsp", self.namespace.as_str().into()),
+        ]);
+        Some(Message { channel: self.public.clone(), payload: json(&message).into() })
     }
 
     fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message {
@@ -344,6 +369,8 @@ impl Codec for MessageFormat {
 }
 
 // Node: MessageType of socket.io-adapter 2.5.8
+const INITIAL_HEARTBEAT: i64 = 1;
+const HEARTBEAT: i64 = 2;
 const BROADCAST: i64 = 3;
 const SOCKETS_JOIN: i64 = 4;
 const SOCKETS_LEAVE: i64 = 5;
@@ -354,6 +381,7 @@ const SERVER_SIDE_EMIT: i64 = 9;
 const SERVER_SIDE_EMIT_RESPONSE: i64 = 10;
 const BROADCAST_CLIENT_COUNT: i64 = 11;
 const BROADCAST_ACK: i64 = 12;
+const ADAPTER_CLOSE: i64 = 13;
 
 /// Who does not know a request.
 const NEW_NODES: &str = "Node servers of the 4.x line";

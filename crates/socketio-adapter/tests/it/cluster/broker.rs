@@ -5,7 +5,7 @@ use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use socketio_adapter::{AdapterError, AdapterFuture, Bus, Channel, QueueFull, Receiver};
+use socketio_adapter::{AdapterError, AdapterFuture, Bus, Census, Channel, QueueFull, Receiver};
 
 /// What the broker does.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -26,6 +26,7 @@ pub(crate) struct Broker(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     health: Health,
+    cannot_count: bool,
     listening: Vec<(Channel, Arc<dyn Receiver>)>,
     published: Vec<(String, Bytes)>,
     flushes: usize,
@@ -34,6 +35,13 @@ struct State {
 impl Broker {
     pub(crate) fn is(&self, health: Health) {
         self.0.lock().unwrap().health = health;
+    }
+
+    /// A broker that does not know who listens.
+    pub(crate) fn without_census() -> Self {
+        let broker = Self::default();
+        broker.0.lock().unwrap().cannot_count = true;
+        broker
     }
 
     /// Somebody who listens and never answers.
@@ -131,6 +139,13 @@ impl Bus for Broker {
         state.listening.retain(|(c, r)| c != channel || !is_same(r, receiver));
     }
 
+    fn census(&self) -> Option<&dyn Census> {
+        let cannot_count = self.0.lock().unwrap().cannot_count;
+        (!cannot_count).then_some(self as _)
+    }
+}
+
+impl Census for Broker {
     fn subscribers(&self, channel: &str) -> AdapterFuture<usize> {
         let channels = self.channels_in_use();
         self.count(channels.iter().filter(|name| *name == channel).count())

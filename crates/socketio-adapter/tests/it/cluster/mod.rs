@@ -6,6 +6,7 @@ mod adapter;
 mod asking;
 mod broker;
 mod emitter;
+mod peers;
 mod telling;
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -179,7 +180,10 @@ struct Two {
 
 impl Two {
     fn new(format: Format) -> Self {
-        let broker = Broker::default();
+        Self::over(Broker::default(), format)
+    }
+
+    fn over(broker: Broker, format: Format) -> Self {
         let node = ClusterNode::new(Arc::new(broker.clone()), format, "p".to_owned());
         let (node, notes) = (node.request_timeout(LIMIT), Notes::default());
         let a = Peer::new(&node, "a", &notes, &[("a1", &[])]);
