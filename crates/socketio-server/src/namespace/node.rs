@@ -19,8 +19,8 @@ use socketio_parser::{RawArgs, Spread, Value};
 
 use super::{Inner, Shared};
 use crate::cluster::server_event::ServerEvent;
-use crate::emit::with_ack::Waiter;
 use crate::limits::Limit;
+use crate::socket::acks::Waiter;
 use crate::socket::{Socket, outgoing};
 
 /// What is done with events of other servers.

@@ -1,5 +1,6 @@
 //! The API's `Socket`: one client in one namespace. What it listens to is in `listening`.
 
+pub(crate) mod acks;
 mod extensions;
 mod extras;
 pub(crate) mod handshake;
@@ -23,7 +24,7 @@ use socketio_parser::{Encoded, Value};
 
 use crate::client::Client;
 use crate::emit::broadcast::{BroadcastOperator, SocketOperator};
-use crate::emit::with_ack::{Acks, EmitWithAck, Rejected, Waiter};
+use crate::emit::with_ack::EmitWithAck;
 use crate::error::{BoxError, EmitError};
 use crate::events::listeners::Listeners;
 use crate::events::middleware::{Chain, EventMiddleware};
@@ -33,6 +34,7 @@ use crate::limits::Limit;
 use crate::namespace::Namespace;
 use crate::socket::handshake::{Credentials, Handshake};
 
+use acks::{Acks, Rejected, Waiter};
 use extras::Extras;
 
 pub use extensions::Extensions;

@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use super::BroadcastOperator;
 use crate::cluster::remote_socket::RemoteSocket;
-use crate::emit::with_ack::{self, Waiter};
+use crate::emit::with_ack;
 use crate::error::{AckError, EmitError};
 use crate::namespace::details;
+use crate::socket::acks::Waiter;
 
 impl BroadcastOperator {
     /// Sends an event to the receivers and asks each to acknowledge it; resolves when all have
