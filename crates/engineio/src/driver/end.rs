@@ -1,7 +1,7 @@
 //! The end of a session: the application is told at once, the peer as its transport can.
 //!
 //! ```text
-//!   Open ──end──▶ Farewell ──▶ Over
+//!   Open ──end──▶ Linger ──▶ Over
 //!                  polling: a parked poll is answered with a last packet; for an orderly close
 //!                           the next poll is waited for, at the end of the server and for a
 //!                           client at fault only if something waits for it; an upgrade goes on
@@ -20,14 +20,14 @@ use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation
 use super::{Driver, Stage, Transport, polls};
 use crate::application::Application;
 use crate::limits::Limit;
-use crate::outbound::flush::Link;
+use crate::outbound::flush::WriteState;
 use crate::reason::CloseDetail;
 use crate::scratch;
 use crate::transport::websocket::WebSocket;
 
 /// How the peer of an ended session learns of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Farewell {
+pub(super) struct Linger {
     pub(super) until: Instant,
     /// The packet for a parked poll, and whether it is worth waiting for a poll.
     pub(super) last: PacketType,
@@ -77,7 +77,7 @@ impl Driver {
         Poll::Ready(())
     }
 
-    /// Ends the session: the application is told now, the peer as [`Farewell`] says.
+    /// Ends the session: the application is told now, the peer as [`Linger`] says.
     pub(super) fn end(
         &mut self,
         now: Instant,
@@ -111,8 +111,8 @@ impl Driver {
         // only now, as the application may have had a last word
         let is_owed = self.is_owed_something();
         match &mut self.stage {
-            Stage::Farewell(farewell) if was_open && farewell.wait && !is_owed => {
-                farewell.wait = false;
+            Stage::Linger(linger) if was_open && linger.wait && !is_owed => {
+                linger.wait = false;
             }
             _ => return,
         }
@@ -122,7 +122,7 @@ impl Driver {
 
     /// The poll that gets the last packet may be on its way; it finds no session.
     fn expect_crossing(&self) {
-        let Stage::Farewell(Farewell { until, last, .. }) = self.stage else { return };
+        let Stage::Linger(Linger { until, last, .. }) = self.stage else { return };
         if matches!(&self.transport, Transport::Polling(polling) if !polling.is_parked()) {
             self.engine.crossings.add(self.socket.id(), self.socket.protocol(), last, until);
         }
@@ -139,8 +139,8 @@ impl Driver {
         if self.stage != Stage::Open {
             // a client that has nothing to fetch is not waited for any more
             let is_owed = self.is_owed_something();
-            if let Stage::Farewell(farewell) = &mut self.stage {
-                farewell.wait &= reason != CloseReason::ServerShuttingDown || is_owed;
+            if let Stage::Linger(linger) = &mut self.stage {
+                linger.wait &= reason != CloseReason::ServerShuttingDown || is_owed;
             }
             return;
         }
@@ -157,7 +157,7 @@ impl Driver {
                 }
                 _ => false,
             };
-        self.stage = Stage::Farewell(Farewell {
+        self.stage = Stage::Linger(Linger {
             until: now + self.engine.options.close_timeout,
             // Node: a noop if the client closed, else a close packet
             last: match reason {
@@ -220,14 +220,14 @@ impl Driver {
     pub(super) fn may_upgrade(&self) -> bool {
         match self.stage {
             Stage::New | Stage::Open => true,
-            Stage::Farewell(farewell) => farewell.wait,
+            Stage::Linger(linger) => linger.wait,
             Stage::Over => false,
         }
     }
 
     /// Tells the peer of an ended session, or waits until it can be told.
-    pub(super) fn say_farewell(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let Stage::Farewell(Farewell { until, last, wait, answered, silent }) = self.stage else {
+    pub(super) fn linger(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let Stage::Linger(Linger { until, last, wait, answered, silent }) = self.stage else {
             return;
         };
         let is_patient = self.is_patient(now);
@@ -246,7 +246,7 @@ impl Driver {
                 }
                 polls::answer_with(&self.socket, polling, last) || !wait
             }
-            Transport::WebSocket(_) if outbox.link() != Link::Idle => false,
+            Transport::WebSocket(_) if outbox.write_state() != WriteState::Idle => false,
             Transport::WebSocket(websocket) => {
                 outbox.discard(); // with the write half, which ends the direction
                 let shut = websocket.poll_shutdown(cx).is_ready();

@@ -261,20 +261,20 @@ impl Driver {
     fn on_ping(&mut self, payload: &[u8]) {
         let mut pong = Vec::with_capacity(2 + payload.len());
         frame::write_frame(frame::Opcode::Pong, payload, &mut pong);
-        let (is_one_too_many, todo) =
+        let (is_one_too_many, action) =
             self.socket.shared().outbox.push_pong(Outgoing::control_frame(pong));
         if is_one_too_many {
             self.engine.counters.limited(Limit::PendingPongs);
         }
-        self.socket.see_to(todo);
+        self.socket.act_on(action);
     }
 
     // RFC 6455 5.5.1: the answer carries the code that was received
     fn on_close_frame(&mut self, now: Instant, code: Option<u16>, cx: &mut Context<'_>) {
         let frame = close::frame(code, "");
         self.end_with(now, CloseReason::TransportClose, None, frame, cx);
-        if let Stage::Farewell(farewell) = &mut self.stage {
-            farewell.answered = true;
+        if let Stage::Linger(linger) = &mut self.stage {
+            linger.answered = true;
         }
     }
 

@@ -13,7 +13,7 @@
 //! room to others; all that a turn sends is written together at its end.
 //!
 //! The end has two steps: the application is told at once; the peer may take some time more
-//! ([`Stage::Farewell`]: a poll that must still come, a close frame that must still go out).
+//! ([`Stage::Linger`]: a poll that must still come, a close frame that must still go out).
 
 use std::future::Future;
 use std::io;
@@ -32,9 +32,9 @@ use crate::TARGET;
 use crate::application::Application;
 use crate::engine::Engine;
 use crate::limits::Limit;
-use crate::limits::addresses::Place;
-use crate::outbound::batch;
-use crate::outbound::flush::Link;
+use crate::limits::addresses::AddressPermit;
+use crate::outbound::flush::WriteState;
+use crate::outbound::turn;
 use crate::patience;
 use crate::reason::CloseDetail;
 use crate::session::mailbox::{Mail, Post};
@@ -49,7 +49,7 @@ mod input;
 mod polls;
 mod throttle;
 
-use end::Farewell;
+use end::Linger;
 use throttle::Rates;
 
 /// The future of a session's task.
@@ -91,7 +91,7 @@ enum Stage {
     New,
     Open,
     /// The application is told; the peer may still be.
-    Farewell(Farewell),
+    Linger(Linger),
     Over,
 }
 
@@ -99,26 +99,26 @@ impl Driver {
     pub(crate) fn polling(
         engine: Arc<Engine>,
         socket: Socket,
-        place: Option<Place>,
+        permit: Option<AddressPermit>,
         base64: bool,
     ) -> Self {
         let polling = Polling::new(socket.protocol(), base64);
-        Self::new(engine, socket, place, Transport::Polling(polling))
+        Self::new(engine, socket, permit, Transport::Polling(polling))
     }
 
     pub(crate) fn websocket(
         engine: Arc<Engine>,
         socket: Socket,
-        place: Option<Place>,
+        permit: Option<AddressPermit>,
         websocket: Box<WebSocket>,
     ) -> Self {
-        Self::new(engine, socket, place, Transport::WebSocket(websocket))
+        Self::new(engine, socket, permit, Transport::WebSocket(websocket))
     }
 
     fn new(
         engine: Arc<Engine>,
         socket: Socket,
-        place: Option<Place>,
+        permit: Option<AddressPermit>,
         transport: Transport,
     ) -> Self {
         let now = now();
@@ -139,7 +139,7 @@ impl Driver {
             delivered: 0,
             unread_since: None,
             stalled: None,
-            rates: Rates::new(&engine.options, place, now),
+            rates: Rates::new(&engine.options, permit, now),
             engine,
         }
     }
@@ -187,7 +187,7 @@ impl Driver {
         }
         self.on_time(now, cx);
         self.flush(now, cx);
-        self.say_farewell(now, cx);
+        self.linger(now, cx);
         if self.stage == Stage::Over {
             return Poll::Ready(());
         }
@@ -375,8 +375,8 @@ impl Driver {
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let options = &self.engine.options;
         match self.stage {
-            Stage::Farewell(farewell) => {
-                return earliest(self.session.deadline(), Some(farewell.until));
+            Stage::Linger(linger) => {
+                return earliest(self.session.deadline(), Some(linger.until));
             }
             Stage::Over => return None,
             Stage::New | Stage::Open => {}
@@ -429,7 +429,7 @@ impl Driver {
 
     /// Writes what this turn queued.
     fn flush(&mut self, now: Instant, cx: &mut Context<'_>) {
-        batch::before_writing();
+        turn::before_writing();
         let outbox = &self.socket.shared().outbox;
         match &mut self.transport {
             Transport::Polling(polling) => {
@@ -467,20 +467,20 @@ impl Driver {
             }
             Transport::WebSocket(websocket) => loop {
                 match self.socket.flush_in_turn() {
-                    Link::Idle => {
+                    WriteState::Idle => {
                         self.stalled = None;
                         return;
                     }
                     // another thread writes, and wakes us if it cannot
-                    Link::Busy => return,
-                    Link::Blocked => match websocket.poll_writable(cx) {
+                    WriteState::Busy => return,
+                    WriteState::Blocked => match websocket.poll_writable(cx) {
                         Poll::Ready(_) => outbox.unblock(),
                         Poll::Pending => {
                             self.stalled.get_or_insert_with(|| (now, outbox.written()));
                             return;
                         }
                     },
-                    Link::Broken => break,
+                    WriteState::Broken => break,
                 }
             },
             Transport::Gone => return,
@@ -502,9 +502,9 @@ impl Future for Driver {
         let this = self.get_mut();
         // before looking, so that what comes after the look wakes
         this.socket.shared().waker.register(cx.waker());
-        let batch = this.socket.begin_turn();
+        let turn = this.socket.begin_turn();
         let polled = guard::call(|| this.turn(cx)).unwrap_or_else(|_| this.on_unwound(cx));
-        if batch.end() {
+        if turn.end() {
             this.socket.flush();
         }
         polled

@@ -11,7 +11,7 @@ use engineio_proto::{CloseReason, Violation, log};
 
 use super::Driver;
 use crate::limits::Limit;
-use crate::limits::addresses::Place;
+use crate::limits::addresses::AddressPermit;
 use crate::limits::bucket::Bucket;
 use crate::options::Options;
 use crate::reason::CloseDetail;
@@ -22,7 +22,7 @@ pub(super) struct Rates {
     messages: Option<Bucket>,
     bytes: Option<Bucket>,
     /// With the buckets of the address, if there are any; and counted there, in any case.
-    place: Option<Place>,
+    permit: Option<AddressPermit>,
     /// The client is too fast since then.
     over_since: Option<Instant>,
     /// It is not read until then.
@@ -42,12 +42,16 @@ enum Verdict {
 
 impl Rates {
     /// `None`: there is nothing to be counted.
-    pub(super) fn new(options: &Options, place: Option<Place>, now: Instant) -> Option<Box<Self>> {
+    pub(super) fn new(
+        options: &Options,
+        permit: Option<AddressPermit>,
+        now: Instant,
+    ) -> Option<Box<Self>> {
         let bucket = |rate: Option<_>| rate.map(|rate| Bucket::new(rate, now));
         let messages = bucket(options.max_message_rate);
         let bytes = bucket(options.max_byte_rate);
-        let is_needed = messages.is_some() || bytes.is_some() || place.is_some();
-        let rates = || Self { messages, bytes, place, over_since: None, pause: None };
+        let is_needed = messages.is_some() || bytes.is_some() || permit.is_some();
+        let rates = || Self { messages, bytes, permit, over_since: None, pause: None };
         is_needed.then(|| Box::new(rates()))
     }
 
@@ -69,8 +73,8 @@ impl Rates {
             }
         };
         charge(&mut self.messages, &mut self.bytes);
-        if let Some(place) = &self.place {
-            place.state(|state| charge(&mut state.messages, &mut state.bytes));
+        if let Some(permit) = &self.permit {
+            permit.state(|state| charge(&mut state.messages, &mut state.bytes));
         }
     }
 
@@ -100,8 +104,8 @@ impl Rates {
             (None, Limit::AddressMessageRate),
             (None, Limit::AddressByteRate),
         ];
-        if let Some(place) = &self.place {
-            place.state(|state| {
+        if let Some(permit) = &self.permit {
+            permit.state(|state| {
                 waits[2].0 = wait(&mut state.messages);
                 waits[3].0 = wait(&mut state.bytes);
             });
@@ -112,12 +116,12 @@ impl Rates {
 
     fn all(&mut self, is_so: impl Fn(&mut Bucket) -> bool) -> bool {
         let own = [&mut self.messages, &mut self.bytes].into_iter().flatten().all(&is_so);
-        let of_address = |place: &Place| {
-            place.state(|state| {
+        let of_address = |permit: &AddressPermit| {
+            permit.state(|state| {
                 [&mut state.messages, &mut state.bytes].into_iter().flatten().all(&is_so)
             })
         };
-        own && self.place.as_ref().is_none_or(of_address)
+        own && self.permit.as_ref().is_none_or(of_address)
     }
 }
 

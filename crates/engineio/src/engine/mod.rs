@@ -22,7 +22,7 @@ use crate::application::{Application, Context, IntoApplication};
 use crate::engine::crossings::Crossings;
 use crate::engine::inbound::Inbound;
 use crate::engine::shutdown::{Phase, Shutdown};
-use crate::limits::addresses::{Address, AddressTable, ConnectionOf};
+use crate::limits::addresses::{Address, AddressTable, PeerPermit};
 use crate::limits::connections::Connections;
 use crate::options::Options;
 use crate::options::error::OptionsError;
@@ -194,11 +194,11 @@ impl Engine {
         Some(addresses.get(&self.options, request.remote_addr()?.ip(), now))
     }
 
-    /// A place for a connection among those of its peer's address. A proxy brings those of many.
+    /// A permit for a connection among those of its peer's address. A proxy brings those of many.
     ///
     /// # Errors
     /// There are `max_connections_per_address`.
-    pub(crate) fn connection_of(&self, peer: SocketAddr) -> Result<Option<ConnectionOf>, ()> {
+    pub(crate) fn connection_of(&self, peer: SocketAddr) -> Result<Option<PeerPermit>, ()> {
         let (Some(max), Some(addresses)) =
             (self.options.max_connections_per_address, &self.addresses)
         else {
@@ -209,7 +209,7 @@ impl Engine {
         }
         let now = tokio::time::Instant::now().into_std();
         let address = addresses.get(&self.options, peer.ip(), now);
-        address.enter_connection(max).map(Some).ok_or(())
+        address.acquire_connection(max).map(Some).ok_or(())
     }
 
     pub(crate) fn session_count(&self) -> usize {

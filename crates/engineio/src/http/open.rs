@@ -19,12 +19,12 @@ use tracing::field::Empty;
 use crate::TARGET;
 use crate::driver::Driver;
 use crate::engine::{Engine, NotInserted};
-use crate::http::answers;
 use crate::http::content_coding::ContentCoding;
 use crate::http::context::RequestContext;
 use crate::http::polling;
 use crate::http::refusal::Refusal;
 use crate::http::request_body::RequestBody;
+use crate::http::responses;
 use crate::http::upgrade::{self, Upgrade};
 use crate::limits::Limit;
 use crate::options::functions::{self, Panicked};
@@ -56,7 +56,7 @@ where
             sid = Empty,
         )
     });
-    let asked = asked(&engine, &request);
+    let context = context(&engine, &request);
     // Node: without the transport an upgrade request is a plain one
     let upgrade =
         engine.allows(TransportKind::WebSocket).then(|| Upgrade::of(&mut request)).flatten();
@@ -65,10 +65,10 @@ where
     async move {
         let is_upgrade = upgrade.is_some();
         let answer = {
-            let answering = pin!(respond(&engine, &asked, &mut parts, &mut body, upgrade));
+            let answering = pin!(respond(&engine, &context, &mut parts, &mut body, upgrade));
             span.run(answering).await
         };
-        finish(&engine, &asked, is_upgrade, body, answer)
+        finish(&engine, &context, is_upgrade, body, answer)
     }
 }
 
@@ -82,15 +82,15 @@ where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
-    let asked = asked(engine, &request);
+    let context = context(engine, &request);
     // our own answers are not cached
-    if asked.query.jsonp.is_none() {
-        asked.origin.apply_vary_if_cached(answer.headers_mut());
+    if context.query.jsonp.is_none() {
+        context.origin.apply_vary_if_cached(answer.headers_mut());
     }
-    finish(engine, &asked, false, RequestBody::new(request.into_body()), answer)
+    finish(engine, &context, false, RequestBody::new(request.into_body()), answer)
 }
 
-fn asked<B>(engine: &Engine, request: &Request<B>) -> RequestContext {
+fn context<B>(engine: &Engine, request: &Request<B>) -> RequestContext {
     RequestContext::new(
         request.uri().query().unwrap_or_default(),
         request.headers(),
@@ -101,7 +101,7 @@ fn asked<B>(engine: &Engine, request: &Request<B>) -> RequestContext {
 /// What all answers below the path have in common.
 fn finish<B>(
     engine: &Arc<Engine>,
-    asked: &RequestContext,
+    context: &RequestContext,
     is_upgrade: bool,
     body: RequestBody<B>,
     mut answer: Response<Bytes>,
@@ -114,25 +114,25 @@ where
         return answer;
     }
     if !is_upgrade {
-        answers::complete(asked, &mut answer);
+        responses::complete(context, &mut answer);
     }
     body.drop_rest(engine);
     // Our own HTTP server does it by itself, others do not know.
-    if engine.is_finishing() { answers::close_connection(answer) } else { answer }
+    if engine.is_finishing() { responses::close_connection(answer) } else { answer }
 }
 
 async fn respond<B: http_body::Body>(
     engine: &Arc<Engine>,
-    asked: &RequestContext,
+    context: &RequestContext,
     request: &mut Parts,
     body: &mut RequestBody<B>,
     upgrade: Option<Upgrade>,
 ) -> Response<Bytes> {
-    if request.method == Method::OPTIONS && asked.origin.is_preflight(&request.headers) {
-        return answers::preflight(asked, &request.headers);
+    if request.method == Method::OPTIONS && context.origin.is_preflight(&request.headers) {
+        return responses::preflight(context, &request.headers);
     }
     let is_upgrade = upgrade.is_some();
-    let refusal = match route(engine, asked, request, body, upgrade).await {
+    let refusal = match route(engine, context, request, body, upgrade).await {
         Ok(answer) => return answer,
         Err(refusal) => refusal,
     };
@@ -143,8 +143,8 @@ async fn respond<B: http_body::Body>(
             engine.counters.request_refused(&error);
             log!(debug: code = error.code(), message = error.message(), "request refused");
             match is_upgrade {
-                true => answers::refused_upgrade(&error),
-                false => answers::refused(&error),
+                true => responses::refused_upgrade(&error),
+                false => responses::refused(&error),
             }
         }
     }
@@ -153,7 +153,7 @@ async fn respond<B: http_body::Body>(
 // Node: order of checks and errors
 async fn route<B: http_body::Body>(
     engine: &Arc<Engine>,
-    asked: &RequestContext,
+    context: &RequestContext,
     request: &mut Parts,
     body: &mut RequestBody<B>,
     upgrade: Option<Upgrade>,
@@ -162,29 +162,29 @@ async fn route<B: http_body::Body>(
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return Err(HandshakeError::BadRequest.into());
     }
-    let transport = asked.query.transport.filter(|transport| engine.allows(*transport));
+    let transport = context.query.transport.filter(|transport| engine.allows(*transport));
     let transport = transport.ok_or(HandshakeError::TransportUnknown)?;
     span::record("transport", transport.as_str());
-    span::record("protocol", asked.query.protocol.number());
+    span::record("protocol", context.query.protocol.number());
     if upgrade.is_some() && transport != TransportKind::WebSocket {
         return Err(HandshakeError::BadRequest.into());
     }
-    let Some(sid) = &asked.query.sid else {
+    let Some(sid) = &context.query.sid else {
         // on the heap: the requests of a session should not have room for it
-        return Box::pin(open(engine, asked, request, transport, upgrade)).await;
+        return Box::pin(open(engine, context, request, transport, upgrade)).await;
     };
     let Some(socket) = engine.session(sid) else {
         let is_poll = request.method == Method::GET
             && upgrade.is_none()
             && transport == TransportKind::Polling;
         return match is_poll {
-            true => Ok(polling::without_session(engine, sid, asked)?),
+            true => Ok(polling::without_session(engine, sid, context)?),
             false => Err(HandshakeError::UnknownSession.into()),
         };
     };
     // not before: what a client makes up is not logged
     span::record("sid", socket.id());
-    if socket.protocol() != asked.query.protocol {
+    if socket.protocol() != context.query.protocol {
         return Err(HandshakeError::BadRequest.into());
     }
     if let Some(upgrade) = upgrade {
@@ -192,18 +192,18 @@ async fn route<B: http_body::Body>(
             return Err(HandshakeError::BadMethod.into());
         }
         // on the heap: it should not be in each poll's future
-        return Box::pin(probe(engine, &socket, asked, request, upgrade)).await;
+        return Box::pin(probe(engine, &socket, context, request, upgrade)).await;
     }
     if socket.transport() != transport {
         return Err(HandshakeError::BadRequest.into());
     }
-    Ok(polling::answer(engine, &socket, asked, request, body).await?)
+    Ok(polling::answer(engine, &socket, context, request, body).await?)
 }
 
 /// Opens a session.
 async fn open(
     engine: &Arc<Engine>,
-    asked: &RequestContext,
+    context: &RequestContext,
     parts: &mut Parts,
     transport: TransportKind,
     upgrade: Option<Upgrade>,
@@ -211,7 +211,7 @@ async fn open(
     if parts.method != Method::GET {
         return Err(HandshakeError::BadMethod.into());
     }
-    if asked.query.protocol == Protocol::V3 && !engine.options.allow_eio3 {
+    if context.query.protocol == Protocol::V3 && !engine.options.allow_eio3 {
         return Err(HandshakeError::UnsupportedProtocol.into());
     }
     let mut accepted = match (transport, &upgrade) {
@@ -235,7 +235,7 @@ async fn open(
     let address = engine.address_of(&request, now);
     if let Some(Err(wait)) = address.as_ref().map(|address| address.connect(now)) {
         engine.counters.limited(Limit::AddressConnectRate);
-        return Err(Refusal::answer(answers::too_fast(wait)));
+        return Err(Refusal::answer(responses::too_fast(wait)));
     }
     let allowed = match &engine.options.allow_request {
         Some(allow) => call(engine, async { allow.allow(request.clone()).await }).await?,
@@ -247,24 +247,27 @@ async fn open(
     }
 
     let max = engine.options.max_sessions_per_address;
-    let place = match address.map(|address| address.enter(max)) {
+    let permit = match address.map(|address| address.acquire(max)) {
         Some(None) => {
             engine.counters.limited(Limit::AddressSessions);
             Counters::add(&engine.counters.unavailable);
-            return Err(Refusal::answer(answers::unavailable("Too many sessions of this address")));
+            return Err(Refusal::answer(responses::unavailable(
+                "Too many sessions of this address",
+            )));
         }
-        place => place.flatten(),
+        permit => permit.flatten(),
     };
-    let socket = insert(engine, &asked.query, transport, request).await?;
+    let socket = insert(engine, &context.query, transport, request).await?;
     span::record("sid", socket.id());
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
-        let admitted = socket.shared().mailbox.admit_poll(Poll { base64: asked.query.b64, reply });
+        let admitted =
+            socket.shared().mailbox.admit_poll(Poll { base64: context.query.b64, reply });
         debug_assert!(admitted.is_ok(), "the session is new");
-        Driver::polling(Arc::clone(engine), socket.clone(), place, asked.query.b64).spawn();
+        Driver::polling(Arc::clone(engine), socket.clone(), permit, context.query.b64).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
         let threshold = engine.options.http_compression;
-        let mut answer = answers::payload(asked, threshold, || coding, answer);
+        let mut answer = responses::payload(context, threshold, || coding, answer);
         if let Some(cookie) = &engine.options.cookie {
             // an id that cannot stand in a header was percent-encoded
             if let Ok(cookie) = HeaderValue::from_str(&cookie.header(socket.id())) {
@@ -273,11 +276,11 @@ async fn open(
         }
         return Ok(answer);
     };
-    let (engine, agreement, base64) = (Arc::clone(engine), accepted.agreement, asked.query.b64);
+    let (engine, agreement, base64) = (Arc::clone(engine), accepted.agreement, context.query.b64);
     tokio::spawn(async move {
         match upgrade::upgraded(&engine, upgrade, agreement, base64).await {
             // a task of its own, as small as can be: this one is as large as all that was above
-            Some(websocket) => Driver::websocket(engine, socket, place, websocket).spawn(),
+            Some(websocket) => Driver::websocket(engine, socket, permit, websocket).spawn(),
             None => engine.session_gone(&socket),
         }
     });
@@ -328,7 +331,7 @@ fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
     if why == NotInserted::Full {
         engine.counters.limited(Limit::Sessions);
     }
-    Refusal::answer(answers::unavailable(match why {
+    Refusal::answer(responses::unavailable(match why {
         NotInserted::Closing => "Server is closing",
         NotInserted::Draining => "Server is draining",
         NotInserted::Full | NotInserted::Taken => "Too many sessions",
@@ -337,7 +340,7 @@ fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
 
 /// Runs a function of the user.
 async fn call<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T, Panicked> {
-    let result = functions::guarded(call).await;
+    let result = functions::catch_panic(call).await;
     if result.is_err() {
         Counters::add(&engine.counters.panics);
     }
@@ -348,7 +351,7 @@ async fn call<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T, Pa
 async fn probe(
     engine: &Arc<Engine>,
     socket: &Socket,
-    asked: &RequestContext,
+    context: &RequestContext,
     parts: &mut Parts,
     upgrade: Upgrade,
 ) -> Result<Response<Bytes>, Refusal> {
@@ -361,7 +364,7 @@ async fn probe(
     let admitted =
         socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
     let (engine, socket, agreement) = (Arc::clone(engine), socket.clone(), accepted.agreement);
-    let base64 = asked.query.b64;
+    let base64 = context.query.b64;
     tokio::spawn(async move {
         let websocket = upgrade::upgraded(&engine, upgrade, agreement, base64).await;
         if admitted {

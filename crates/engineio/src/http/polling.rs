@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 
 use crate::engine::Engine;
 use crate::engine::cut;
-use crate::http::answers;
 use crate::http::content_coding::ContentCoding;
 use crate::http::context::RequestContext;
 use crate::http::request_body::{RequestBody, Unread};
+use crate::http::responses;
 use crate::limits::Limit;
 use crate::patience;
 use crate::reason::CloseDetail;
@@ -29,7 +29,7 @@ use crate::transport::polling::{Poll, PollAnswer};
 pub(crate) async fn answer<B>(
     engine: &Arc<Engine>,
     socket: &Socket,
-    asked: &RequestContext,
+    context: &RequestContext,
     request: &Parts,
     body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, HandshakeError>
@@ -37,11 +37,11 @@ where
     B: http_body::Body,
 {
     match request.method {
-        Method::GET => poll(engine, socket, asked, &request.headers).await,
-        Method::POST => post(engine, socket, asked, &request.headers, body).await,
-        Method::OPTIONS => Ok(answers::options(asked, &request.headers)),
+        Method::GET => poll(engine, socket, context, &request.headers).await,
+        Method::POST => post(engine, socket, context, &request.headers, body).await,
+        Method::OPTIONS => Ok(responses::options(context, &request.headers)),
         // Node: another method; the session goes on
-        _ => Ok(answers::empty(StatusCode::INTERNAL_SERVER_ERROR)),
+        _ => Ok(responses::empty(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
@@ -49,25 +49,25 @@ where
 async fn poll(
     engine: &Engine,
     socket: &Socket,
-    asked: &RequestContext,
+    context: &RequestContext,
     headers: &HeaderMap,
 ) -> Result<Response<Bytes>, HandshakeError> {
     let (reply, answer) = oneshot::channel();
-    match socket.shared().mailbox.admit_poll(Poll { base64: asked.query.b64, reply }) {
+    match socket.shared().mailbox.admit_poll(Poll { base64: context.query.b64, reply }) {
         Ok(()) => socket.wake(),
         Err(NotAdmitted::Overlap) => return Ok(overlap(socket)),
-        Err(NotAdmitted::Closed) => return without_session(engine, socket.id(), asked),
+        Err(NotAdmitted::Closed) => return without_session(engine, socket.id(), context),
     }
     let answer = match answer.await {
         Ok(answer) => answer,
         Err(_) if socket.transport() == TransportKind::Polling => {
-            return without_session(engine, socket.id(), asked);
+            return without_session(engine, socket.id(), context);
         }
         // it crossed the upgrade
         Err(_) => return Err(HandshakeError::BadRequest),
     };
     let coding = || ContentCoding::preferred(headers);
-    Ok(answers::payload(asked, engine.options.http_compression, coding, answer))
+    Ok(responses::payload(context, engine.options.http_compression, coding, answer))
 }
 
 /// Answers a poll whose session is not there.
@@ -75,25 +75,25 @@ async fn poll(
 pub(crate) fn without_session(
     engine: &Engine,
     sid: &str,
-    asked: &RequestContext,
+    context: &RequestContext,
 ) -> Result<Response<Bytes>, HandshakeError> {
     let now = tokio::time::Instant::now().into_std();
-    let protocol = asked.query.protocol;
+    let protocol = context.query.protocol;
     let Some(last) = engine.crossings.take(sid, protocol, now) else {
         return Err(HandshakeError::UnknownSession);
     };
     let mut payload = Vec::new();
     let last = [Outgoing::packet(last, "")];
-    let content_type = payload::encode(protocol, asked.query.b64, &last, &mut payload);
+    let content_type = payload::encode(protocol, context.query.b64, &last, &mut payload);
     let answer = PollAnswer { payload, content_type, compress: false };
-    Ok(answers::payload(asked, None, || None, answer))
+    Ok(responses::payload(context, None, || None, answer))
 }
 
 // Engine.IO v4: HTTP long-polling, sending
 async fn post<B>(
     engine: &Engine,
     socket: &Socket,
-    asked: &RequestContext,
+    context: &RequestContext,
     headers: &HeaderMap,
     body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, HandshakeError>
@@ -105,7 +105,7 @@ where
         (Protocol::V4, Some(b"application/octet-stream")) => {
             // Node: protocol 4 has no binary payload
             socket.close_with(CloseReason::TransportError);
-            return Ok(answers::close_connection(answers::empty(StatusCode::BAD_REQUEST)));
+            return Ok(responses::close_connection(responses::empty(StatusCode::BAD_REQUEST)));
         }
         (Protocol::V4, _) => Form::V4,
         (Protocol::V3, Some(b"application/octet-stream")) => Form::V3Binary,
@@ -128,8 +128,8 @@ where
                 read = patience::timeout(engine.options.body_timeout, reading) => read.ok(),
                 _ = socket.shared().mailbox.ended() => {
                     // the session is over, and the rest of the body of no use
-                    let answer = answers::refused(&HandshakeError::UnknownSession);
-                    return Ok(answers::close_connection(answer));
+                    let answer = responses::refused(&HandshakeError::UnknownSession);
+                    return Ok(responses::close_connection(answer));
                 }
             },
         }
@@ -139,30 +139,30 @@ where
         Some(Err(Unread::TooLarge)) => {
             upload.fail(Some(CloseDetail::TooLarge));
             let message = format!("Payload larger than {limit} bytes");
-            return Ok(answers::failed(StatusCode::PAYLOAD_TOO_LARGE, &message));
+            return Ok(responses::failed(StatusCode::PAYLOAD_TOO_LARGE, &message));
         }
         Some(Err(Unread::Broken)) => {
             upload.fail(None);
-            return Ok(answers::failed(StatusCode::BAD_REQUEST, "Incomplete body"));
+            return Ok(responses::failed(StatusCode::BAD_REQUEST, "Incomplete body"));
         }
         None => {
             body.be_late();
             engine.counters.limited(Limit::BodyTimeout);
             upload.fail(None);
-            return Ok(answers::failed(StatusCode::REQUEST_TIMEOUT, "Request timeout"));
+            return Ok(responses::failed(StatusCode::REQUEST_TIMEOUT, "Request timeout"));
         }
     };
     upload.finish();
     drop(counted); // it is the driver's from here on
     let max_packets = engine.options.max_packets_per_payload;
-    let packets = match asked.query.jsonp {
+    let packets = match context.query.jsonp {
         None => payload::Decoder::new(form, body, max_packets),
         Some(_) => match jsonp::unwrap(&body) {
             Some(text) => payload::Decoder::from_text(socket.protocol(), text, max_packets),
             // Node: a form without the field is ignored
             None => {
                 socket.shared().mailbox.post_answered();
-                return Ok(answers::ok());
+                return Ok(responses::ok());
             }
         },
     };
@@ -172,13 +172,13 @@ where
     }
     // An end of the session meanwhile makes no difference to the answer.
     let _ = taken.await;
-    Ok(answers::ok())
+    Ok(responses::ok())
 }
 
 /// Two requests of a kind at the same time end the session.
 fn overlap(socket: &Socket) -> Response<Bytes> {
     socket.close_for(CloseReason::TransportError, Some(CloseDetail::OverlappingRequests));
-    answers::close_connection(answers::empty(StatusCode::BAD_REQUEST))
+    responses::close_connection(responses::empty(StatusCode::BAD_REQUEST))
 }
 
 /// A body that is being read; if its request breaks, so does the session.

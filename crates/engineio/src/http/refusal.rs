@@ -4,7 +4,7 @@ use bytes::Bytes;
 use engineio_proto::HandshakeError;
 use http::Response;
 
-use crate::http::answers;
+use crate::http::responses;
 use crate::options::functions::Panicked;
 
 /// Why a request is not answered as it wished.
@@ -23,7 +23,7 @@ impl From<HandshakeError> for Refusal {
 
 impl From<Panicked> for Refusal {
     fn from(_: Panicked) -> Self {
-        Self::Answer(Box::new(answers::panicked()))
+        Self::Answer(Box::new(responses::panicked()))
     }
 }
 

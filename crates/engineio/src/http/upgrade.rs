@@ -9,8 +9,8 @@ use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 
 use crate::engine::Engine;
-use crate::http::answers;
 use crate::http::refusal::Refusal;
+use crate::http::responses;
 use crate::limits::Limit;
 use crate::options::functions::Panicked;
 use crate::patience;
@@ -88,7 +88,7 @@ impl Accepted {
             let answer = HeaderValue::try_from(agreement.answer()).expect("tokens can stand, too");
             headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
         }
-        answers::with(StatusCode::SWITCHING_PROTOCOLS, headers, Bytes::new())
+        responses::with(StatusCode::SWITCHING_PROTOCOLS, headers, Bytes::new())
     }
 
     /// Selects a subprotocol, if the client offers some; a function is asked with the request.
@@ -124,7 +124,7 @@ pub(crate) fn check(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Re
     })
     .map_err(|error| {
         log!(debug: %error, "upgrade refused");
-        let mut answer = answers::refused_upgrade(&HandshakeError::BadRequest);
+        let mut answer = responses::refused_upgrade(&HandshakeError::BadRequest);
         if error == websocket::Error::Version {
             // RFC 6455 4.4
             *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;

@@ -43,13 +43,13 @@ pub(crate) struct State {
     connects: Option<Bucket>,
 }
 
-/// A session's place among those of its address.
+/// A session's permit among those of its address.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Address>);
+pub(crate) struct AddressPermit(Arc<Address>);
 
-/// A connection's place among those of its address.
+/// A connection's permit among those of its address.
 #[derive(Debug)]
-pub(crate) struct ConnectionOf(Arc<Address>);
+pub(crate) struct PeerPermit(Arc<Address>);
 
 impl AddressTable {
     /// `None`: the options have no limit per address.
@@ -142,8 +142,8 @@ impl Address {
         state.connects.as_mut().map_or(Ok(()), |connects| connects.take(now))
     }
 
-    /// A place for a session, if there is one.
-    pub(crate) fn enter(self: Arc<Self>, max: Option<usize>) -> Option<Place> {
+    /// A permit for a session, if there is one.
+    pub(crate) fn acquire(self: Arc<Self>, max: Option<usize>) -> Option<AddressPermit> {
         {
             let mut state = lock(&self.0);
             if max.is_some_and(|max| state.sessions >= max) {
@@ -151,11 +151,11 @@ impl Address {
             }
             state.sessions += 1;
         }
-        Some(Place(self))
+        Some(AddressPermit(self))
     }
 
-    /// A place for a connection, if there is one.
-    pub(crate) fn enter_connection(self: Arc<Self>, max: usize) -> Option<ConnectionOf> {
+    /// A permit for a connection, if there is one.
+    pub(crate) fn acquire_connection(self: Arc<Self>, max: usize) -> Option<PeerPermit> {
         {
             let mut state = lock(&self.0);
             if state.connections >= max {
@@ -163,7 +163,7 @@ impl Address {
             }
             state.connections += 1;
         }
-        Some(ConnectionOf(self))
+        Some(PeerPermit(self))
     }
 }
 
@@ -176,19 +176,19 @@ impl State {
     }
 }
 
-impl Place {
+impl AddressPermit {
     pub(crate) fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         f(&mut lock(&self.0.0))
     }
 }
 
-impl Drop for Place {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         lock(&self.0.0).sessions -= 1;
     }
 }
 
-impl Drop for ConnectionOf {
+impl Drop for PeerPermit {
     fn drop(&mut self) {
         lock(&self.0.0).connections -= 1;
     }
@@ -232,7 +232,8 @@ mod tests {
         let start = Instant::now();
         let address = |n: u32| IpAddr::from(n.to_be_bytes());
         let get = |n, now| addresses.get(&options, address(n), now);
-        let used: Vec<Place> = (0..50).map(|n| get(n, start).enter(None).unwrap()).collect();
+        let used: Vec<AddressPermit> =
+            (0..50).map(|n| get(n, start).acquire(None).unwrap()).collect();
         for n in 0..10_000 {
             let now = start + Duration::from_millis(n);
             assert!(get(1000 + n as u32, now).connect(now).is_ok());

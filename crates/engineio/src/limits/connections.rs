@@ -1,9 +1,9 @@
 //! How many connections our own listeners have, and how many they may have.
 //!
-//! A connection has its place from the moment it is accepted until its stream is closed: while it
+//! A connection has its permit from the moment it is accepted until its stream is closed: while it
 //! is idle, in the middle of a head, between two requests, and as a WebSocket. So no other bound
 //! (sessions, the time for a head) needs to hold for the process to have file descriptors left.
-//! One too many is told so, which takes a place of its own for a moment; of these there are few,
+//! One too many is told so, which takes a permit of its own for a moment; of these there are few,
 //! and who finds none is dropped without a word.
 
 use std::sync::Arc;
@@ -17,9 +17,9 @@ pub(crate) struct Connections {
     refused: AtomicUsize,
 }
 
-/// A connection's place; it is free again when this is dropped.
+/// A connection's permit; it is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct ConnectionPlace {
+pub(crate) struct ConnectionPermit {
     connections: Arc<Connections>,
     is_served: bool,
 }
@@ -35,12 +35,12 @@ impl Connections {
         Self { max, served: AtomicUsize::new(0), refused: AtomicUsize::new(0) }
     }
 
-    /// A place for a connection: to be served, if it `may`, or to be told that it is not. `None`:
+    /// A permit for a connection: to be served, if it `may`, or to be told that it is not. `None`:
     /// neither.
-    pub(crate) fn enter(self: &Arc<Self>, may: bool) -> Option<ConnectionPlace> {
+    pub(crate) fn acquire(self: &Arc<Self>, may: bool) -> Option<ConnectionPermit> {
         let is_served = may && take(&self.served, self.max);
-        let has_place = is_served || take(&self.refused, MAX_REFUSED);
-        has_place.then(|| ConnectionPlace { connections: Arc::clone(self), is_served })
+        let has_permit = is_served || take(&self.refused, MAX_REFUSED);
+        has_permit.then(|| ConnectionPermit { connections: Arc::clone(self), is_served })
     }
 
     /// How many are served.
@@ -49,14 +49,14 @@ impl Connections {
     }
 }
 
-impl ConnectionPlace {
+impl ConnectionPermit {
     /// Whether the connection is to be served.
     pub(crate) fn is_served(&self) -> bool {
         self.is_served
     }
 }
 
-impl Drop for ConnectionPlace {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Connections { served, refused, .. } = &*self.connections;
         let counter = if self.is_served { served } else { refused };
@@ -101,14 +101,14 @@ mod tests {
     fn places_are_free_again() {
         let connections = Arc::new(Connections::new(Some(2)));
         let mut all: Vec<_> =
-            (0..2 + MAX_REFUSED).map(|_| connections.enter(true).unwrap()).collect();
-        assert!(connections.enter(true).is_none());
-        assert_eq!(all.iter().filter(|place| place.is_served()).count(), 2);
+            (0..2 + MAX_REFUSED).map(|_| connections.acquire(true).unwrap()).collect();
+        assert!(connections.acquire(true).is_none());
+        assert_eq!(all.iter().filter(|permit| permit.is_served()).count(), 2);
         assert_eq!(connections.served(), 2);
         drop(all.pop());
-        assert!(!connections.enter(true).unwrap().is_served());
+        assert!(!connections.acquire(true).unwrap().is_served());
         drop(all.swap_remove(0));
-        assert!(connections.enter(true).unwrap().is_served());
+        assert!(connections.acquire(true).unwrap().is_served());
         drop(all);
         assert_eq!((connections.served(), connections.refused.load(Relaxed)), (0, 0));
     }

@@ -1,10 +1,10 @@
-//! What the parts of one HTTP connection know of each other: the stream ([`Guarded`]), the timer
-//! for heads ([`Alarm`]) and the service that answers.
+//! What the parts of one HTTP connection know of each other: the stream ([`HttpStream`]), the timer
+//! for heads ([`HeadTimer`]) and the service that answers.
 //!
 //! There is none before the first byte has come, nor behind the change to WebSocket.
 //!
-//! [`Guarded`]: crate::listen::stream::Guarded
-//! [`Alarm`]: crate::listen::head_timer::Alarm
+//! [`HttpStream`]: crate::listen::stream::HttpStream
+//! [`HeadTimer`]: crate::listen::head_timer::HeadTimer
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use engineio_proto::guard::lock;
 use tokio::time::Instant;
 
-use crate::limits::addresses::ConnectionOf;
+use crate::limits::addresses::PeerPermit;
 use crate::listen::armed::Armed;
 use crate::options::Options;
 
@@ -31,12 +31,12 @@ pub(crate) struct Connection {
     idle_too_long: AtomicBool,
     /// The head that is written next is that of the answer which switches protocols.
     switching: AtomicBool,
-    address: Mutex<Option<ConnectionOf>>,
+    address: Mutex<Option<PeerPermit>>,
 }
 
 impl Connection {
     /// A connection that was accepted at a time.
-    pub(crate) fn new(options: &Options, at: Instant, address: Option<ConnectionOf>) -> Self {
+    pub(crate) fn new(options: &Options, at: Instant, address: Option<PeerPermit>) -> Self {
         Self {
             header_timeout: options.header_timeout,
             keep_alive_timeout: options.keep_alive_timeout,

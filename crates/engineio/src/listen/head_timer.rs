@@ -24,7 +24,7 @@ use crate::patience;
 
 /// The timer of one connection, for hyper.
 #[derive(Clone, Debug)]
-pub(crate) struct Alarm(pub(crate) Arc<Connection>);
+pub(crate) struct HeadTimer(pub(crate) Arc<Connection>);
 
 /// A wait for the end of a head.
 struct Until {
@@ -33,10 +33,10 @@ struct Until {
     idle: bool,
     /// It passed while the process stood still, and was put off.
     was_late: bool,
-    alarm: Alarm,
+    timer: HeadTimer,
 }
 
-impl Timer for Alarm {
+impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(self.now() + duration)
     }
@@ -46,7 +46,7 @@ impl Timer for Alarm {
         let first = self.0.take_first_deadline();
         let keep_alive = || tokio::time::Instant::now() + self.0.keep_alive_timeout;
         let (deadline, idle) = (first.unwrap_or_else(keep_alive), first.is_none());
-        Box::pin(Until { deadline, idle, was_late: false, alarm: self.clone() })
+        Box::pin(Until { deadline, idle, was_late: false, timer: self.clone() })
     }
 
     fn now(&self) -> Instant {
@@ -58,8 +58,8 @@ impl Future for Until {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { deadline, idle, was_late, alarm } = self.get_mut();
-        let connection = &*alarm.0;
+        let Self { deadline, idle, was_late, timer } = self.get_mut();
+        let connection = &*timer.0;
         // it is polled after each read that did not bring the end of a head
         if *idle && connection.is_head_begun() {
             *idle = false;
@@ -99,17 +99,17 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn alarm() -> Alarm {
+    fn timer() -> HeadTimer {
         let options = Options {
             header_timeout: 3 * SECOND,
             keep_alive_timeout: 5 * SECOND,
             ..Options::default()
         };
-        Alarm(Arc::new(Connection::new(&options, tokio::time::Instant::now(), None)))
+        HeadTimer(Arc::new(Connection::new(&options, tokio::time::Instant::now(), None)))
     }
 
-    fn wait(alarm: &Alarm) -> Pin<Box<dyn Sleep>> {
-        alarm.sleep(Duration::ZERO)
+    fn wait(timer: &HeadTimer) -> Pin<Box<dyn Sleep>> {
+        timer.sleep(Duration::ZERO)
     }
 
     fn poll(wait: &mut Pin<Box<dyn Sleep>>) -> Poll<()> {
@@ -124,34 +124,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_head_has_its_time_from_the_beginning() {
-        let alarm = alarm();
+        let timer = timer();
         advance(SECOND).await;
-        assert_eq!(elapsed(wait(&alarm)).await, 2 * SECOND);
-        assert!(!alarm.0.was_idle_too_long());
+        assert_eq!(elapsed(wait(&timer)).await, 2 * SECOND);
+        assert!(!timer.0.was_idle_too_long());
     }
 
     #[tokio::test(start_paused = true)]
     async fn later_ones_have_it_from_their_first_byte() {
-        let alarm = alarm();
-        drop(wait(&alarm));
-        assert_eq!(elapsed(wait(&alarm)).await, 5 * SECOND);
-        assert!(alarm.0.was_idle_too_long());
+        let timer = timer();
+        drop(wait(&timer));
+        assert_eq!(elapsed(wait(&timer)).await, 5 * SECOND);
+        assert!(timer.0.was_idle_too_long());
 
         // given up as its head is there; what follows is later, or sooner
-        let mut given_up = wait(&alarm);
+        let mut given_up = wait(&timer);
         assert!(poll(&mut given_up).is_pending());
         advance(4 * SECOND).await;
-        assert_eq!(elapsed(wait(&alarm)).await, 5 * SECOND);
+        assert_eq!(elapsed(wait(&timer)).await, 5 * SECOND);
         // four seconds too late: put off, once
         assert!(poll(&mut given_up).is_pending());
         assert_eq!(elapsed(given_up).await, 2 * SECOND);
 
-        let mut begun = wait(&alarm);
+        let mut begun = wait(&timer);
         assert!(poll(&mut begun).is_pending());
         advance(SECOND).await;
-        alarm.0.set_head_begun(true);
+        timer.0.set_head_begun(true);
         assert_eq!(elapsed(begun).await, 3 * SECOND);
-        let mut begun = wait(&alarm);
+        let mut begun = wait(&timer);
         advance(4 * SECOND).await;
         // it began in front of an answer that took its time
         assert!(poll(&mut begun).is_pending());
@@ -160,20 +160,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_websocket_has_none() {
-        let alarm = alarm();
-        assert!(poll(&mut wait(&alarm)).is_pending());
-        alarm.0.switch();
-        assert!(lock(&alarm.0.armed).is_none());
+        let timer = timer();
+        assert!(poll(&mut wait(&timer)).is_pending());
+        timer.0.switch();
+        assert!(lock(&timer.0.armed).is_none());
     }
 
     /// It wakes whoever waits last.
     #[tokio::test(start_paused = true)]
     async fn it_moves_between_tasks() {
-        let alarm = alarm();
-        let mut first = wait(&alarm);
+        let timer = timer();
+        let mut first = wait(&timer);
         assert!(poll(&mut first).is_pending());
         drop(first);
-        let second = wait(&alarm);
+        let second = wait(&timer);
         assert_eq!(tokio::spawn(elapsed(second)).await.unwrap(), 5 * SECOND);
     }
 }

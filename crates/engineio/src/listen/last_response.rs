@@ -13,8 +13,8 @@ use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::http::answers;
 use crate::http::request_body;
+use crate::http::responses;
 use crate::limits::Limit;
 use crate::listen::heads::HeadError;
 use crate::options::Options;
@@ -53,7 +53,7 @@ impl HeadError {
             Self::TwoLengths => (StatusCode::BAD_REQUEST, "Bad request".to_owned()),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "Request timeout".to_owned()),
         };
-        answers::failed(status, &message)
+        responses::failed(status, &message)
     }
 }
 

@@ -27,14 +27,14 @@ use tower_service::Service;
 
 use crate::engine::Engine;
 use crate::engine::shutdown::{Phase, ShutdownGuard};
-use crate::http::answers;
+use crate::http::responses;
 use crate::limits::Limit;
-use crate::limits::addresses::ConnectionOf;
-use crate::limits::connections::ConnectionPlace;
+use crate::limits::addresses::PeerPermit;
+use crate::limits::connections::ConnectionPermit;
 use crate::listen::connection::Connection;
-use crate::listen::head_timer::Alarm;
+use crate::listen::head_timer::HeadTimer;
 use crate::listen::last_response::Rest;
-use crate::listen::stream::Guarded;
+use crate::listen::stream::HttpStream;
 use crate::patience;
 use crate::request::{RemoteAddr, Secure};
 use crate::scratch;
@@ -303,13 +303,13 @@ impl<L: Listener, S: HttpService> Accept<L, S> {
     }
 
     fn serve(&self, io: L::Io, addr: SocketAddr) {
-        let Some(place) = enter(&self.engine, addr) else { return };
+        let Some(permit) = acquire(&self.engine, addr) else { return };
         let connection = Arc::clone(&self.connection);
         let engine = Arc::clone(&self.engine);
         let service = self.service.clone();
         let peer = Peer { addr, is_secure: self.is_secure };
         tokio::spawn(async move {
-            serve_in(place, &engine, io, peer, service).await;
+            serve_in(permit, &engine, io, peer, service).await;
             drop(connection);
         });
     }
@@ -329,43 +329,48 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService,
 {
-    let Some(place) = enter(engine, peer.addr) else { return };
-    serve_in(place, engine, io, peer, service).await;
+    let Some(permit) = acquire(engine, peer.addr) else { return };
+    serve_in(permit, engine, io, peer, service).await;
 }
 
 /// What a connection has from the moment that it is accepted.
-enum Entered {
+enum Acquired {
     /// It is served.
-    Served(ConnectionPlace, Option<ConnectionOf>),
+    Served(ConnectionPermit, Option<PeerPermit>),
     /// It is told that it is one too many.
-    Refused(ConnectionPlace, &'static str),
+    Refused(ConnectionPermit, &'static str),
 }
 
-/// A place for a connection; `None`: it is to be dropped.
-fn enter(engine: &Engine, peer: SocketAddr) -> Option<Entered> {
+/// A permit for a connection; `None`: it is to be dropped.
+fn acquire(engine: &Engine, peer: SocketAddr) -> Option<Acquired> {
     let address = engine.connection_of(peer);
-    let place = engine.connections.enter(address.is_ok());
-    let (limit, message) = match (&place, address) {
-        (Some(_), Ok(address)) if place.as_ref().is_some_and(ConnectionPlace::is_served) => {
-            return place.map(|place| Entered::Served(place, address));
+    let permit = engine.connections.acquire(address.is_ok());
+    let (limit, message) = match (&permit, address) {
+        (Some(_), Ok(address)) if permit.as_ref().is_some_and(ConnectionPermit::is_served) => {
+            return permit.map(|permit| Acquired::Served(permit, address));
         }
         (_, Ok(_)) => (Limit::Connections, "Too many connections"),
         (_, Err(())) => (Limit::AddressConnections, "Too many connections of this address"),
     };
     engine.counters.limited(limit);
-    place.map(|place| Entered::Refused(place, message))
+    permit.map(|permit| Acquired::Refused(permit, message))
 }
 
 /// Serves a connection. As long as nothing was sent there is hardly more than its socket and its
 /// timer: what HTTP needs is made when the first bytes are there.
-async fn serve_in<Io, S>(entered: Entered, engine: &Arc<Engine>, mut io: Io, peer: Peer, service: S)
-where
+async fn serve_in<Io, S>(
+    acquired: Acquired,
+    engine: &Arc<Engine>,
+    mut io: Io,
+    peer: Peer,
+    service: S,
+) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService,
 {
-    let (place, address) = match entered {
-        Entered::Served(place, address) => (place, address),
-        Entered::Refused(_place, message) => {
+    let (permit, address) = match acquired {
+        Acquired::Served(permit, address) => (permit, address),
+        Acquired::Refused(_permit, message) => {
             // on the heap: the other kind of connection should not be as large
             return Box::pin(turn_away(engine, io, message)).await;
         }
@@ -386,8 +391,8 @@ where
         Err(_) => return engine.counters.limited(Limit::HeaderTimeout),
     };
     let connection = Arc::new(Connection::new(&engine.options, accepted, address));
-    let guarded = Guarded::new(io, first, Arc::clone(&connection), &engine.options, place);
-    Box::pin(serve_http(engine, shutdown, connection, guarded, peer, service)).await;
+    let stream = HttpStream::new(io, first, Arc::clone(&connection), &engine.options, permit);
+    Box::pin(serve_http(engine, shutdown, connection, stream, peer, service)).await;
 }
 
 /// What comes first, by way of the worker thread's buffer.
@@ -406,7 +411,7 @@ async fn serve_http<Io, S>(
     engine: &Arc<Engine>,
     mut shutdown: ShutdownGuard,
     connection: Arc<Connection>,
-    io: Guarded<Io>,
+    io: HttpStream<Io>,
     peer: Peer,
     service: S,
 ) where
@@ -420,7 +425,7 @@ async fn serve_http<Io, S>(
     let options = &engine.options;
     let mut builder = http1::Builder::new();
     builder
-        .timer(Alarm(Arc::clone(&connection)))
+        .timer(HeadTimer(Arc::clone(&connection)))
         .header_read_timeout(options.header_timeout)
         // more than is let through to it: what is too much is refused before
         .max_buf_size(options.max_header_bytes.saturating_add(2).max(MIN_BUFFER))
@@ -464,18 +469,18 @@ async fn serve_http<Io, S>(
         Some(refused) => {
             refused.count(&engine.counters);
             let answer = refused.answer(options);
-            let (io, _, place) = io.into_parts();
+            let (io, _, permit) = io.into_parts();
             Box::pin(async move {
                 last_response::say(io, &answer, rest).await;
-                drop(place);
+                drop(permit);
             })
         }
         // the HTTP server has answered before it read all that belongs to the request
         None if io.is_left_unread() => {
-            let (io, _, place) = io.into_parts();
+            let (io, _, permit) = io.into_parts();
             Box::pin(async move {
                 last_response::linger(io, rest).await;
-                drop(place);
+                drop(permit);
             })
         }
         None => return,
@@ -497,7 +502,7 @@ where
     let saying = async {
         let mut first = [0; 512];
         if matches!(io.read(&mut first).await, Ok(1..)) {
-            last_response::say(io, &answers::unavailable(message), rest).await;
+            last_response::say(io, &responses::unavailable(message), rest).await;
         }
     };
     tokio::select! {
@@ -564,7 +569,7 @@ fn poll_accept<L: Listener>(
     accepted.map(Some)
 }
 
-/// Whether a connection failed as its peer did not take what was written, see [`Guarded`].
+/// Whether a connection failed as its peer did not take what was written, see [`HttpStream`].
 fn is_write_timeout(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     cause.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)

@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::limits::connections::ConnectionPlace;
+use crate::limits::connections::ConnectionPermit;
 use crate::listen::connection::Connection;
 use crate::listen::heads::{HeadError, Heads};
 use crate::listen::spelling::Respelled;
@@ -31,7 +31,7 @@ use crate::patience::Wait;
 use crate::transport::websocket::Taken;
 
 /// A stream that fails when a write makes no progress for some time.
-pub(crate) struct Guarded<Io> {
+pub(crate) struct HttpStream<Io> {
     io: Io,
     /// What was read before this was made.
     ahead: Vec<u8>,
@@ -45,17 +45,17 @@ pub(crate) struct Guarded<Io> {
     /// What is written instead of the head that switches protocols.
     respelled: Option<Respelled>,
     /// Held as long as the stream is open.
-    place: ConnectionPlace,
+    permit: ConnectionPermit,
 }
 
-impl<Io> Guarded<Io> {
+impl<Io> HttpStream<Io> {
     /// `ahead` is what was read of the stream before.
     pub(crate) fn new(
         io: Io,
         ahead: Vec<u8>,
         connection: Arc<Connection>,
         options: &Options,
-        place: ConnectionPlace,
+        permit: ConnectionPermit,
     ) -> Self {
         Self {
             io,
@@ -67,7 +67,7 @@ impl<Io> Guarded<Io> {
             max_head: (options.max_header_bytes, options.max_header_fields),
             refused: None,
             respelled: None,
-            place,
+            permit,
         }
     }
 
@@ -86,9 +86,9 @@ impl<Io> Guarded<Io> {
         self.stalled.is_none() && !self.heads.is_between()
     }
 
-    /// The stream, what was read of it and not used, and its place.
-    pub(crate) fn into_parts(self) -> (Io, Vec<u8>, ConnectionPlace) {
-        (self.io, self.ahead, self.place)
+    /// The stream, what was read of it and not used, and its permit.
+    pub(crate) fn into_parts(self) -> (Io, Vec<u8>, ConnectionPermit) {
+        (self.io, self.ahead, self.permit)
     }
 
     fn check<T>(
@@ -108,16 +108,16 @@ impl<Io> Guarded<Io> {
 
 /// The TCP stream behind an upgrade, out of this wrapper.
 pub(crate) fn take_apart(upgraded: Upgraded) -> Result<Taken, Upgraded> {
-    let parts = upgraded.downcast::<TokioIo<Guarded<TcpStream>>>()?;
-    let (stream, ahead, place) = parts.io.into_inner().into_parts();
+    let parts = upgraded.downcast::<TokioIo<HttpStream<TcpStream>>>()?;
+    let (stream, ahead, permit) = parts.io.into_inner().into_parts();
     let read = match ahead.is_empty() {
         true => parts.read_buf,
         false => [&parts.read_buf[..], &ahead].concat().into(),
     };
-    Ok(Taken { stream, read, place })
+    Ok(Taken { stream, read, permit })
 }
 
-impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
+impl<Io: AsyncRead + Unpin> AsyncRead for HttpStream<Io> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -151,7 +151,7 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Guarded<Io> {
     }
 }
 
-impl<Io: AsyncWrite + Unpin> Guarded<Io> {
+impl<Io: AsyncWrite + Unpin> HttpStream<Io> {
     /// Writes some of `bytes`, which are, or have at their end, the head that switches protocols.
     fn poll_respelled(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.respelled.is_none() {
@@ -175,7 +175,7 @@ impl<Io: AsyncWrite + Unpin> Guarded<Io> {
     }
 }
 
-impl<Io: AsyncWrite + Unpin> AsyncWrite for Guarded<Io> {
+impl<Io: AsyncWrite + Unpin> AsyncWrite for HttpStream<Io> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

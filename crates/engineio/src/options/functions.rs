@@ -318,7 +318,7 @@ impl fmt::Debug for dyn GenerateId {
 }
 
 /// Runs a function of the user; `Err` if it panicked.
-pub(crate) async fn guarded<T>(call: impl Future<Output = T>) -> Result<T, Panicked> {
+pub(crate) async fn catch_panic<T>(call: impl Future<Output = T>) -> Result<T, Panicked> {
     AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
         let _ = engineio_proto::guard::Panicked::with(payload);
         log!(error: "a function among the options panicked");

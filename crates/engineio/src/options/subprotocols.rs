@@ -96,7 +96,7 @@ impl Subprotocols {
             Rule::Choice(choice) => {
                 let offers: Vec<_> = offers.map(str::to_owned).collect();
                 let call = async { choice.choose(offers, request()).await };
-                let chosen = functions::guarded(call).await?;
+                let chosen = functions::catch_panic(call).await?;
                 // RFC 6455 4.2.2: nothing but what the client offered
                 chosen.filter(|name| {
                     let is_offered = handshake::subprotocols(list).any(|offer| offer == name);

@@ -4,9 +4,9 @@ use tokio::runtime::Handle;
 
 /// What the caller of a push has to see to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Todo {
+pub(crate) enum FlushAction {
     Nothing,
-    /// Put the session into the batch's list.
+    /// Put the session into the turn's list.
     List,
     /// Flush at once.
     Flush,
@@ -18,7 +18,7 @@ pub(crate) enum Todo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) struct Flushed {
-    pub(crate) link: Link,
+    pub(crate) state: WriteState,
     /// The driver must go on: the socket is full or broken, or only the driver can write.
     pub(crate) needs_driver: bool,
     /// Packets that were written; control frames of the WebSocket are none.
@@ -27,7 +27,7 @@ pub(crate) struct Flushed {
 
 /// The state of the way to the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
+pub(crate) enum WriteState {
     /// Nothing waits.
     Idle,
     /// Something waits, or is being written.

@@ -2,7 +2,6 @@
 //! direct way to the socket.
 
 pub(crate) mod backlog;
-pub(crate) mod batch;
 pub(crate) mod bounds;
 pub(crate) mod encoding;
 pub(crate) mod flush;
@@ -11,5 +10,6 @@ pub(crate) mod outbox;
 pub(crate) mod overflow;
 mod queue;
 mod removed;
+pub(crate) mod turn;
 mod wire;
 mod write;

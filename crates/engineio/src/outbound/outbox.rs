@@ -27,9 +27,9 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::bounds::Bounds;
 use super::encoding::Encoding;
-use super::flush::{Flushed, Link, Todo};
+use super::flush::{FlushAction, Flushed, WriteState};
 use super::gate::Gate;
-use super::overflow::Cost;
+use super::overflow::Evicted;
 use super::queue::{End, Queue, Sink};
 use super::removed::Removed;
 use super::wire::Wire;
@@ -91,55 +91,60 @@ impl Outbox {
         lock(&self.queue)
     }
 
-    /// Queues a packet if the gate, if there is one, is open. `batch`: a batch runs on this thread;
-    /// `cost` says what a full queue did for it.
+    /// Queues a packet if the gate, if there is one, is open. `in_turn`: a turn runs on this thread;
+    /// `evicted` says what a full queue did for it.
     pub(crate) fn push(
         &self,
         packet: Outgoing,
         gate: Option<&Gate>,
         volatile: bool,
-        batch: bool,
-        cost: &mut Cost,
-    ) -> (Push, Todo) {
+        in_turn: bool,
+        evicted: &mut Evicted,
+    ) -> (Push, FlushAction) {
         let bounds = &*self.bounds;
         let mut queue = self.lock();
         if queue.is_closed() || gate.is_some_and(|gate| !gate.is_open()) {
-            return (Push::Closed, Todo::Nothing);
+            return (Push::Closed, FlushAction::Nothing);
         }
         if volatile && !queue.takes_volatile(bounds) {
-            return (Push::Dropped, Todo::Nothing);
+            return (Push::Dropped, FlushAction::Nothing);
         }
         let exceeded = queue.exceeds(&packet, bounds);
         if exceeded.is_some() && packet.is_droppable() {
-            cost.limit = exceeded;
+            evicted.limit = exceeded;
             match bounds.policy_of(&packet) {
-                _ if queue.drop_volatile(&packet, bounds, cost) => {}
-                OverflowPolicy::DropNewest => return (Push::Dropped, Todo::Nothing),
-                OverflowPolicy::DropOldest if queue.drop_oldest(&packet, bounds, cost) => {}
-                OverflowPolicy::DropOldest => return (Push::Dropped, Todo::Nothing),
+                _ if queue.drop_volatile(&packet, bounds, evicted) => {}
+                OverflowPolicy::DropNewest => return (Push::Dropped, FlushAction::Nothing),
+                OverflowPolicy::DropOldest if queue.drop_oldest(&packet, bounds, evicted) => {}
+                OverflowPolicy::DropOldest => return (Push::Dropped, FlushAction::Nothing),
                 // `Disconnect`
-                _ => return (Push::Closed, self.overflow(&mut queue, cost.removed())),
+                _ => return (Push::Closed, self.overflow(&mut queue, evicted.removed())),
             }
         }
         // State travels even in a full queue, but not for ever: twice the bound is the end.
         if queue.bytes > bounds.bytes.saturating_mul(2)
             || queue.count > bounds.packets.saturating_mul(2)
         {
-            cost.limit = exceeded;
-            return (Push::Closed, self.overflow(&mut queue, cost.removed()));
+            evicted.limit = exceeded;
+            return (Push::Closed, self.overflow(&mut queue, evicted.removed()));
         }
         queue.volatile_first |= volatile && queue.ready;
-        (Push::Queued, self.put(&mut queue, packet, batch))
+        (Push::Queued, self.put(&mut queue, packet, in_turn))
     }
 
     /// Queues a packet and opens the gate with it, in one step.
-    pub(crate) fn open_gate(&self, gate: &Gate, packet: &Outgoing, batch: bool) -> (bool, Todo) {
+    pub(crate) fn open_gate(
+        &self,
+        gate: &Gate,
+        packet: &Outgoing,
+        in_turn: bool,
+    ) -> (bool, FlushAction) {
         let mut queue = self.lock();
         if queue.is_closed() {
-            return (false, Todo::Nothing);
+            return (false, FlushAction::Nothing);
         }
         gate.open();
-        (true, self.put(&mut queue, packet.clone(), batch))
+        (true, self.put(&mut queue, packet.clone(), in_turn))
     }
 
     /// Closes the gate and queues a last packet behind what went through it. False: it was closed.
@@ -147,26 +152,26 @@ impl Outbox {
         &self,
         gate: &Gate,
         packet: Option<&Outgoing>,
-        batch: bool,
-    ) -> (bool, Todo) {
+        in_turn: bool,
+    ) -> (bool, FlushAction) {
         let mut queue = self.lock();
         if !gate.close() {
-            return (false, Todo::Nothing);
+            return (false, FlushAction::Nothing);
         }
         match packet {
             Some(packet) if !queue.is_closed() => {
-                (true, self.put(&mut queue, packet.clone(), batch))
+                (true, self.put(&mut queue, packet.clone(), in_turn))
             }
-            _ => (true, Todo::Nothing),
+            _ => (true, FlushAction::Nothing),
         }
     }
 
     /// Queues an answer to a WebSocket ping. True: too many wait, and it takes the place of the
     /// newest (RFC 6455 5.5.3).
-    pub(crate) fn push_pong(&self, frame: Outgoing) -> (bool, Todo) {
+    pub(crate) fn push_pong(&self, frame: Outgoing) -> (bool, FlushAction) {
         let mut queue = self.lock();
         if queue.is_closed() {
-            return (false, Todo::Nothing);
+            return (false, FlushAction::Nothing);
         }
         if queue.control_frames >= self.bounds.pongs {
             // The head may be partly written: it stays as it is.
@@ -178,7 +183,7 @@ impl Outbox {
                 drop(queue);
                 drop(replaced);
             }
-            return (true, Todo::Nothing);
+            return (true, FlushAction::Nothing);
         }
         (false, self.put(&mut queue, frame, true))
     }
@@ -190,16 +195,16 @@ impl Outbox {
             let (half, mut batch, mut encoding, mut offset) = {
                 let mut queue = self.lock();
                 queue.listed = false;
-                let (link, needs_driver) = (queue.link(), self.overflowed());
-                if link != Link::Busy || queue.flushing {
-                    return Flushed { link, needs_driver, packets };
+                let (state, needs_driver) = (queue.write_state(), self.overflowed());
+                if state != WriteState::Busy || queue.flushing {
+                    return Flushed { state, needs_driver, packets };
                 }
                 let half = match &mut queue.sink {
-                    Sink::Driver => return Flushed { link, needs_driver: true, packets },
+                    Sink::Driver => return Flushed { state, needs_driver: true, packets },
                     Sink::Direct(half) => half.take(),
                 };
                 let Some(half) = half else {
-                    return Flushed { link, needs_driver, packets };
+                    return Flushed { state, needs_driver, packets };
                 };
                 queue.flushing = true;
                 let (batch, encoding) = queue.take();
@@ -216,10 +221,10 @@ impl Outbox {
             queue.flushing = false;
             packets += written.packets - written.control_frames;
             if queue.is_discarded() {
-                let link = queue.link();
+                let state = queue.write_state();
                 drop(queue);
                 // with what is left, and the half, which ends the direction
-                return Flushed { link, needs_driver: true, packets };
+                return Flushed { state, needs_driver: true, packets };
             }
             queue.put_back(batch, encoding, offset, &written);
             queue.sink = Sink::Direct(Some(half));
@@ -228,12 +233,12 @@ impl Outbox {
                 let _ = queue.wait(&self.bounds.backlog);
                 queue.broken = error.kind() != io::ErrorKind::WouldBlock;
             }
-            let link = queue.link();
+            let state = queue.write_state();
             let waiters = self.relieve(&mut queue);
             drop(queue);
             guard::wake(waiters);
-            if link != Link::Busy {
-                return Flushed { link, needs_driver: result.is_err(), packets };
+            if state != WriteState::Busy {
+                return Flushed { state, needs_driver: result.is_err(), packets };
             }
         }
     }
@@ -360,8 +365,8 @@ impl Outbox {
         queue.unattended = false;
     }
 
-    pub(crate) fn link(&self) -> Link {
-        self.lock().link()
+    pub(crate) fn write_state(&self) -> WriteState {
+        self.lock().write_state()
     }
 
     /// Bytes taken off the queue since the start.
@@ -395,21 +400,21 @@ impl Outbox {
         Poll::Pending
     }
 
-    fn put(&self, queue: &mut Queue, packet: Outgoing, batch: bool) -> Todo {
-        let todo = queue.put(packet, batch, &self.bounds.backlog);
+    fn put(&self, queue: &mut Queue, packet: Outgoing, in_turn: bool) -> FlushAction {
+        let action = queue.put(packet, in_turn, &self.bounds.backlog);
         if queue.is_half_full(&self.bounds) {
             self.half_full.store(true, Ordering::Relaxed);
         }
-        todo
+        action
     }
 
     /// The queue was full and its policy is to end the session.
     #[cold]
-    fn overflow(&self, queue: &mut Queue, removed: &mut Removed) -> Todo {
+    fn overflow(&self, queue: &mut Queue, removed: &mut Removed) -> FlushAction {
         removed.take_all(queue);
         self.overflowed.store(true, Ordering::Release);
         removed.waiters.append(&mut self.relieve(queue));
-        Todo::Wake
+        FlushAction::Wake
     }
 
     /// Something left the queue: who waits for room, if there is some, to be woken after the section.

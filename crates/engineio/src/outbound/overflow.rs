@@ -9,7 +9,7 @@ use crate::limits::Limit;
 
 /// What a full queue did for a pushed packet.
 #[derive(Debug, Default)]
-pub(crate) struct Cost {
+pub(crate) struct Evicted {
     /// Older packets that had to go.
     pub(crate) dropped: u64,
     /// Volatile packets that waited and had to go.
@@ -20,7 +20,7 @@ pub(crate) struct Cost {
     pub(crate) removed: Option<Box<Removed>>,
 }
 
-impl Cost {
+impl Evicted {
     pub(super) fn removed(&mut self) -> &mut Removed {
         self.removed.get_or_insert_default()
     }
@@ -44,7 +44,7 @@ impl Queue {
         &mut self,
         packet: &Outgoing,
         bounds: &Bounds,
-        cost: &mut Cost,
+        evicted: &mut Evicted,
     ) -> bool {
         if !self.volatile_first || self.flushing || self.offset > 0 {
             return false;
@@ -54,8 +54,8 @@ impl Queue {
             self.counted = self.counted.saturating_sub(1);
             self.bytes -= old.size();
             self.count -= 1;
-            cost.volatile += 1;
-            cost.removed().packets.push_back(old);
+            evicted.volatile += 1;
+            evicted.removed().packets.push_back(old);
         }
         self.exceeds(packet, bounds).is_none()
     }
@@ -65,7 +65,7 @@ impl Queue {
         &mut self,
         packet: &Outgoing,
         bounds: &Bounds,
-        cost: &mut Cost,
+        evicted: &mut Evicted,
     ) -> bool {
         let mut at = usize::from(self.offset > 0);
         while self.exceeds(packet, bounds).is_some() {
@@ -75,10 +75,10 @@ impl Queue {
                     self.bytes -= old.size();
                     self.count -= 1;
                     let old = self.packets.remove(at);
-                    cost.removed().packets.extend(old);
+                    evicted.removed().packets.extend(old);
                     // too low does no harm, too high would
                     self.counted = self.counted.saturating_sub(1);
-                    cost.dropped += 1;
+                    evicted.dropped += 1;
                 }
                 Some(_) => at += 1,
             }

@@ -9,7 +9,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use super::backlog::Backlog;
 use super::bounds::Bounds;
 use super::encoding::Encoding;
-use super::flush::{Link, Todo};
+use super::flush::{FlushAction, WriteState};
 use super::write::Written;
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Queue {
     pub(super) unattended: bool,
     /// That many packets from the front are counted in the backlog; may be too low.
     pub(super) counted: usize,
-    /// The outbox stands in the list of the batch that runs.
+    /// The outbox stands in the list of the turn that runs.
     pub(super) listed: bool,
     /// Pongs that wait, and the close frame.
     pub(super) control_frames: usize,
@@ -67,12 +67,12 @@ pub(super) enum Sink {
 }
 
 impl Queue {
-    pub(super) fn link(&self) -> Link {
+    pub(super) fn write_state(&self) -> WriteState {
         match () {
-            () if self.broken => Link::Broken,
-            () if self.blocked => Link::Blocked,
-            () if self.packets.is_empty() && !self.flushing => Link::Idle,
-            () => Link::Busy,
+            () if self.broken => WriteState::Broken,
+            () if self.blocked => WriteState::Blocked,
+            () if self.packets.is_empty() && !self.flushing => WriteState::Idle,
+            () => WriteState::Busy,
         }
     }
 
@@ -108,28 +108,33 @@ impl Queue {
         self.take()
     }
 
-    pub(super) fn put(&mut self, packet: Outgoing, batch: bool, backlog: &Backlog) -> Todo {
+    pub(super) fn put(
+        &mut self,
+        packet: Outgoing,
+        in_turn: bool,
+        backlog: &Backlog,
+    ) -> FlushAction {
         let was_ready = std::mem::replace(&mut self.ready, false);
         self.bytes += packet.size();
         self.count += 1;
         self.control_frames += usize::from(packet.is_control_frame());
         self.packets.push_back(packet);
         if self.unattended && self.wait(backlog) {
-            return Todo::Wake;
+            return FlushAction::Wake;
         }
         match &self.sink {
-            _ if self.blocked || self.flushing => Todo::Nothing,
+            _ if self.blocked || self.flushing => FlushAction::Nothing,
             // The driver knows already, or there is no poll to answer.
-            Sink::Driver if !was_ready => Todo::Nothing,
-            Sink::Driver if !batch => Todo::Wake,
-            Sink::Direct(_) if !batch => Todo::Flush,
+            Sink::Driver if !was_ready => FlushAction::Nothing,
+            Sink::Driver if !in_turn => FlushAction::Wake,
+            Sink::Direct(_) if !in_turn => FlushAction::Flush,
             Sink::Direct(_) if self.bytes > FLUSH_BYTES || self.packets.len() > FLUSH_PACKETS => {
-                Todo::Flush
+                FlushAction::Flush
             }
-            _ if self.listed => Todo::Nothing,
+            _ if self.listed => FlushAction::Nothing,
             _ => {
                 self.listed = true;
-                Todo::List
+                FlushAction::List
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Bytes may have an owner of the user's, a waker is code of whoever polls, and the way to the socket
 //! makes a system call as it is dropped. Who pushes may hold a lock of its own, that of the rooms: then
-//! the batch keeps what was removed until the fan-out is over, see [`crate::outbound::batch`].
+//! the turn keeps what was removed until the fan-out is over, see [`crate::outbound::turn`].
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -11,12 +11,12 @@ use engineio_proto::{
 use futures_util::task::AtomicWaker;
 use tokio::runtime::Handle;
 
-use crate::outbound::batch::{self, Batch};
 use crate::outbound::bounds::Bounds;
-use crate::outbound::flush::{Flush, Link, Todo};
+use crate::outbound::flush::{Flush, FlushAction, WriteState};
 use crate::outbound::gate::Gate;
 use crate::outbound::outbox::{Outbox, Push};
-use crate::outbound::overflow::Cost;
+use crate::outbound::overflow::Evicted;
+use crate::outbound::turn::{self, Turn};
 use crate::reason::CloseDetail;
 use crate::request::Request;
 use crate::session::kept::Kept;
@@ -119,39 +119,39 @@ impl Socket {
     /// Queues a packet and opens the gate with it: what is pushed through the gate follows it.
     /// False: the session is over.
     pub fn open_gate(&self, gate: &Gate, packet: &Outgoing) -> bool {
-        let (opened, todo) = self.0.outbox.open_gate(gate, packet, batch::is_active());
-        self.see_to(todo);
+        let (opened, action) = self.0.outbox.open_gate(gate, packet, turn::is_active());
+        self.act_on(action);
         opened
     }
 
     /// Closes the gate and queues a last packet: nothing that is pushed through the gate follows.
     /// False: it was closed before, and the packet is not sent.
     pub fn close_gate(&self, gate: &Gate, packet: Option<&Outgoing>) -> bool {
-        let (closed, todo) = self.0.outbox.close_gate(gate, packet, batch::is_active());
-        self.see_to(todo);
+        let (closed, action) = self.0.outbox.close_gate(gate, packet, turn::is_active());
+        self.act_on(action);
         closed
     }
 
     fn push_through(&self, packet: Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
         let outbox = &self.0.outbox;
-        let mut cost = Cost::default();
-        let (push, todo) = outbox.push(packet, gate, volatile, batch::is_active(), &mut cost);
-        if cost.limit.is_some() {
-            self.pay(cost);
+        let mut evicted = Evicted::default();
+        let (push, action) = outbox.push(packet, gate, volatile, turn::is_active(), &mut evicted);
+        if evicted.limit.is_some() {
+            self.pay(evicted);
         }
         match push {
             Push::Dropped if volatile => Counters::add(&self.0.counters.stripe().volatile_dropped),
             Push::Dropped => Counters::add(&self.0.counters.stripe().queue_dropped),
             Push::Queued | Push::Closed => {}
         }
-        self.see_to(todo);
+        self.act_on(action);
         push
     }
 
     /// Counts what a full queue did, and lets go of what it removed.
     #[cold]
-    fn pay(&self, cost: Cost) {
-        let Cost { dropped, volatile, limit, removed } = cost;
+    fn pay(&self, evicted: Evicted) {
+        let Evicted { dropped, volatile, limit, removed } = evicted;
         let stripe = self.0.counters.stripe();
         Counters::add_many(&stripe.queue_dropped, dropped);
         Counters::add_many(&stripe.volatile_dropped, volatile);
@@ -160,17 +160,17 @@ impl Socket {
             self.0.counters.limited_many(limit, (dropped + volatile).max(1));
         }
         if let Some(removed) = removed {
-            batch::let_go(removed);
+            turn::let_go(removed);
         }
     }
 
-    pub(crate) fn see_to(&self, todo: Todo) {
-        match todo {
-            Todo::Nothing => {}
-            Todo::List => batch::list(&self.0),
-            Todo::Flush => batch::flush_or_list(&self.0),
-            Todo::Wake if batch::is_held() => batch::list(&self.0),
-            Todo::Wake => self.wake(),
+    pub(crate) fn act_on(&self, action: FlushAction) {
+        match action {
+            FlushAction::Nothing => {}
+            FlushAction::List => turn::list(&self.0),
+            FlushAction::Flush => turn::flush_or_list(&self.0),
+            FlushAction::Wake if turn::is_held() => turn::list(&self.0),
+            FlushAction::Wake => self.wake(),
         }
     }
 
@@ -180,11 +180,11 @@ impl Socket {
     }
 
     /// [`Socket::flush`] by the driver itself, who sees to the rest.
-    pub(crate) fn flush_in_turn(&self) -> Link {
-        batch::flushing(&self.0);
+    pub(crate) fn flush_in_turn(&self) -> WriteState {
+        turn::flushing(&self.0);
         let flushed = self.0.outbox.flush();
         self.0.counters.sent(flushed.packets);
-        flushed.link
+        flushed.state
     }
 
     /// Ends the session with the reason `forced close`: what was sent before is still delivered,
@@ -333,8 +333,8 @@ impl Socket {
     }
 
     /// Begins the turn of this session.
-    pub(crate) fn begin_turn(&self) -> Batch {
-        Batch::begin(&self.0)
+    pub(crate) fn begin_turn(&self) -> Turn {
+        Turn::begin(&self.0)
     }
 
     pub(crate) fn set_transport(&self, transport: TransportKind) {

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::limits::connections::ConnectionPlace;
+use crate::limits::connections::ConnectionPermit;
 use crate::options::Options;
 use crate::outbound::encoding::Encoding;
 use crate::scratch;
@@ -31,8 +31,8 @@ pub(crate) struct Taken {
     pub(crate) stream: TcpStream,
     /// What was read of it beyond the request.
     pub(crate) read: Bytes,
-    /// The place of the connection, held as long as it is open.
-    pub(crate) place: ConnectionPlace,
+    /// The permit of the connection, held as long as it is open.
+    pub(crate) permit: ConnectionPermit,
 }
 
 /// An upgraded connection.
@@ -44,7 +44,7 @@ pub(crate) struct WebSocket {
     pub(crate) base64: bool,
     stream: Stream,
     /// That of a connection of our own listeners; other streams have theirs in them, or none.
-    _place: Option<ConnectionPlace>,
+    _permit: Option<ConnectionPermit>,
     /// What the HTTP server had read beyond the request.
     read_ahead: Vec<u8>,
     /// What waits to be written before it is a session's transport.
@@ -72,26 +72,26 @@ impl WebSocket {
         agreement: Option<Agreement>,
         base64: bool,
     ) -> Self {
-        let (stream, read_ahead, _place) = Self::take_apart(upgraded, take_apart);
+        let (stream, read_ahead, _permit) = Self::take_apart(upgraded, take_apart);
         // exactly sized: the server's buffer is much larger than what is in it
         let read_ahead = read_ahead.to_vec();
         let mut decoder = Decoder::new(max_message, max_frames);
         if let Some(agreement) = &agreement {
             decoder = decoder.with_deflate(agreement);
         }
-        Self { decoder, agreement, base64, stream, _place, read_ahead, out: Vec::new() }
+        Self { decoder, agreement, base64, stream, _permit, read_ahead, out: Vec::new() }
     }
 
     fn take_apart(
         upgraded: Upgraded,
         take_apart: Option<TakeApart>,
-    ) -> (Stream, Bytes, Option<ConnectionPlace>) {
+    ) -> (Stream, Bytes, Option<ConnectionPermit>) {
         let taken = match take_apart {
             Some(TakeApart(take_apart)) => take_apart(upgraded),
             None => Err(upgraded),
         };
         let upgraded = match taken {
-            Ok(Taken { stream, read, place }) => return (Stream::tcp(stream), read, Some(place)),
+            Ok(Taken { stream, read, permit }) => return (Stream::tcp(stream), read, Some(permit)),
             Err(upgraded) => upgraded,
         };
         let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {

@@ -19,7 +19,7 @@ fn outbox() -> Outbox {
 
 fn push(outbox: &Outbox, text: &str, volatile: bool) -> Push {
     let packet = Outgoing::packet(PacketType::Message, text);
-    outbox.push(packet, None, volatile, false, &mut Cost::default()).0
+    outbox.push(packet, None, volatile, false, &mut Evicted::default()).0
 }
 
 fn flush(outbox: &Outbox) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //!
 //! While the driver handles what it read, pushes only queue; the sessions that got something are
 //! listed on the thread and flushed when the turn ends. So a burst of answers is one write, and a
-//! handler that emits three times to a room costs each member one write. A fan-out is a batch, too,
+//! handler that emits three times to a room costs each member one write. A fan-out is a turn, too,
 //! wherever it is made: nothing is written while the lock of its members is held.
 
 use std::cell::RefCell;
@@ -53,7 +53,7 @@ thread_local! {
     };
 }
 
-/// Whether a batch runs on this thread.
+/// Whether a turn runs on this thread.
 pub(crate) fn is_active() -> bool {
     LIST.with_borrow(|list| list.active)
 }
@@ -63,7 +63,7 @@ pub(crate) fn is_held() -> bool {
     LIST.with_borrow(|list| list.held)
 }
 
-/// Puts a session into the list of the running batch, or flushes it if none runs.
+/// Puts a session into the list of the running turn, or flushes it if none runs.
 pub(crate) fn list<S: Flush + 'static>(session: &Arc<S>) {
     let listed = LIST.with_borrow_mut(|list| {
         match list.active {
@@ -129,7 +129,7 @@ pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
             }
         }
     }
-    let _batch = Batch::start(0);
+    let _turn = Turn::start(0);
     let _hold = Hold(LIST.with_borrow_mut(|list| std::mem::replace(&mut list.held, true)));
     f()
 }
@@ -192,14 +192,14 @@ pub(crate) fn flushing<S>(session: &Arc<S>) {
     LIST.with_borrow_mut(|list| list.own_listed &= list.own != address(session));
 }
 
-/// A batch: what is pushed on this thread meanwhile is written when it ends. Within another one it
+/// A turn: what is pushed on this thread meanwhile is written when it ends. Within another one it
 /// has no effect.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct Turn {
     outermost: bool,
 }
 
-impl Batch {
+impl Turn {
     /// Begins the turn of a session.
     pub(crate) fn begin<S>(own: &Arc<S>) -> Self {
         Self::start(address(own))
@@ -222,7 +222,7 @@ impl Batch {
 }
 
 /// Also when the turn panics.
-impl Drop for Batch {
+impl Drop for Turn {
     fn drop(&mut self) {
         if !self.outermost {
             return;
@@ -289,14 +289,14 @@ mod tests {
         let done = || count.load(Ordering::Relaxed);
         before.writing();
         assert_eq!(done(), 1);
-        let batch = Batch::start(0);
+        let turn = Turn::start(0);
         fan_out(|| before.writing());
         before.writing();
         assert_eq!(done(), 1);
-        drop(batch);
+        drop(turn);
         assert_eq!(done(), 2);
         // nothing is left of it for the next turn
-        drop(Batch::start(0));
+        drop(Turn::start(0));
         assert_eq!(done(), 2);
     }
 }

@@ -14,32 +14,32 @@ use crate::transport::polling::PollAnswer;
 
 /// Adds what is due to every answer below the path, whoever made it; but for those to a request for
 /// an upgrade, which are no matter of a page's scripts.
-pub(crate) fn complete(asked: &RequestContext, answer: &mut Response<Bytes>) {
+pub(crate) fn complete(context: &RequestContext, answer: &mut Response<Bytes>) {
     // Node: none for scripts of another origin, which anybody may load, nor of a refused one
-    if asked.query.jsonp.is_none() {
+    if context.query.jsonp.is_none() {
         let is_refused = answer.status() == StatusCode::FORBIDDEN;
         let headers = answer.headers_mut();
         if !is_refused {
-            asked.origin.apply(headers);
+            context.origin.apply(headers);
         }
-        asked.origin.apply_vary(headers);
+        context.origin.apply_vary(headers);
     }
     // Node: old Internet Explorers took answers for attacks on the page
-    if asked.old_browser {
+    if context.old_browser {
         answer.headers_mut().insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
     }
 }
 
 /// Answers a poll; compressed, if it is worth it, in the coding that the client prefers.
 pub(crate) fn payload(
-    asked: &RequestContext,
+    context: &RequestContext,
     threshold: Option<usize>,
     preferred: impl FnOnce() -> Option<ContentCoding>,
     answer: PollAnswer,
 ) -> Response<Bytes> {
     let PollAnswer { payload, content_type, compress } = answer;
     let mut headers = HeaderMap::new();
-    let body = match &asked.query.jsonp {
+    let body = match &context.query.jsonp {
         None => {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type.as_str()));
             payload
@@ -87,16 +87,16 @@ pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
 }
 
 /// Answers an OPTIONS request of a session that is no preflight.
-pub(crate) fn options(asked: &RequestContext, request: &HeaderMap) -> Response<Bytes> {
+pub(crate) fn options(context: &RequestContext, request: &HeaderMap) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
-    asked.origin.apply_options(request, &mut headers);
+    context.origin.apply_options(request, &mut headers);
     with(StatusCode::OK, headers, Bytes::new())
 }
 
 /// Answers a browser's preflight.
-pub(crate) fn preflight(asked: &RequestContext, request: &HeaderMap) -> Response<Bytes> {
+pub(crate) fn preflight(context: &RequestContext, request: &HeaderMap) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
-    asked.origin.apply_options(request, &mut headers);
+    context.origin.apply_options(request, &mut headers);
     with(StatusCode::NO_CONTENT, headers, Bytes::new())
 }
 
