@@ -277,6 +277,10 @@ fn share_out(sessions: &mut Vec<Arc<dyn Flush>>) {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use bytes::Bytes;
+    use engineio_proto::Outgoing;
+    use tokio::runtime::{Handle, Runtime};
+
     use super::*;
 
     #[test]
@@ -298,5 +302,136 @@ mod tests {
         // nothing is left of it for the next turn
         drop(Turn::start(0));
         assert_eq!(done(), 2);
+    }
+
+    struct Session {
+        flushed: AtomicUsize,
+        runtime: Handle,
+    }
+
+    impl Flush for Session {
+        fn flush(&self) {
+            assert!(!is_held(), "nothing is written while a fan-out is queued");
+            self.flushed.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn runtime(&self) -> &Handle {
+            &self.runtime
+        }
+    }
+
+    fn sessions(runtime: &Runtime, count: usize) -> Vec<Arc<Session>> {
+        let session =
+            |_| Session { flushed: AtomicUsize::new(0), runtime: runtime.handle().clone() };
+        (0..count).map(session).map(Arc::new).collect()
+    }
+
+    fn flushed(sessions: &[Arc<Session>]) -> Vec<usize> {
+        sessions.iter().map(|session| session.flushed.load(Ordering::Relaxed)).collect()
+    }
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_current_thread().build().unwrap()
+    }
+
+    #[test]
+    fn what_a_turn_lists_is_flushed_at_its_end() {
+        let runtime = runtime();
+        let all = sessions(&runtime, 3);
+        list(&all[0]);
+        assert_eq!(flushed(&all), [1, 0, 0], "no turn: at once");
+        let turn = Turn::begin(&all[0]);
+        assert!(is_active());
+        all.iter().for_each(list);
+        let inner = Turn::begin(&all[1]);
+        list(&all[1]);
+        assert!(!inner.end(), "a turn within another one is none");
+        flush_or_list(&all[2]);
+        assert_eq!(flushed(&all), [1, 0, 1], "that one is urgent");
+        assert!(turn.end(), "its own session got something");
+        assert!(!is_active());
+        assert_eq!(flushed(&all), [1, 2, 2], "but is its driver's to flush");
+
+        let turn = Turn::begin(&all[0]);
+        list(&all[0]);
+        flushing(&all[1]);
+        flushing(&all[0]);
+        assert!(!turn.end(), "its driver has flushed it");
+        let turn = Turn::begin(&all[0]);
+        list(&all[0]);
+        flushing(&all[1]);
+        assert!(turn.end(), "another one was flushed");
+        assert_eq!(flushed(&all), [1, 2, 2]);
+    }
+
+    #[test]
+    fn a_fan_out_is_flushed_when_it_is_queued() {
+        let runtime = runtime();
+        let all = sessions(&runtime, 2);
+        fan_out(|| {
+            assert!(is_active() && is_held());
+            list(&all[0]);
+            fan_out(|| flush_or_list(&all[1]));
+            assert!(is_held());
+            assert_eq!(flushed(&all), [0, 0]);
+        });
+        assert_eq!((flushed(&all), is_held()), (vec![1, 1], false));
+        // within a turn: with its end, but at once where a queue has got long
+        let turn = Turn::begin(&all[0]);
+        fan_out(|| list(&all[1]));
+        assert_eq!(flushed(&all), [1, 1]);
+        fan_out(|| flush_or_list(&all[0]));
+        assert_eq!(flushed(&all), [2, 2], "all that is listed, its own session as well");
+        assert!(!turn.end());
+        assert_eq!(flushed(&all), [2, 2]);
+    }
+
+    #[test]
+    fn what_was_removed_is_let_go_of_after_a_fan_out() {
+        struct Owner(Arc<AtomicUsize>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                b"x"
+            }
+        }
+        impl Drop for Owner {
+            fn drop(&mut self) {
+                assert!(!is_held());
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let gone = Arc::new(AtomicUsize::new(0));
+        let removed = || {
+            let bytes = Bytes::from_owner(Owner(Arc::clone(&gone)));
+            let mut removed = Box::<Removed>::default();
+            removed.packets.push_back(Outgoing::binary_message(bytes));
+            removed
+        };
+        let count = || gone.load(Ordering::Relaxed);
+        let_go(removed());
+        assert_eq!(count(), 1);
+        fan_out(|| {
+            fan_out(|| let_go(removed()));
+            assert_eq!(count(), 1);
+        });
+        assert_eq!(count(), 2);
+    }
+
+    #[test]
+    fn many_are_shared_out() {
+        let runtime = runtime();
+        let all = sessions(&runtime, 3 * PORTION + 1);
+        let here = || flushed(&all).iter().sum::<usize>();
+        fan_out(|| all[..PORTION].iter().for_each(list));
+        assert_eq!(here(), PORTION, "a portion is no more than that");
+        fan_out(|| all.iter().for_each(list));
+        assert_eq!(here(), 2 * PORTION, "the rest is for the runtime's workers");
+        runtime.block_on(async {
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+        });
+        let expected = |at| if at < PORTION { 2 } else { 1 };
+        assert_eq!(flushed(&all), (0..all.len()).map(expected).collect::<Vec<_>>());
     }
 }
