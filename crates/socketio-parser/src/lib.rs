@@ -39,6 +39,7 @@ mod exchange;
 mod form;
 mod json;
 mod limits;
+mod methods;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod number;

@@ -94,7 +94,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["args/count", "args/spread"],
             &["value"],
             &["packet"],
-            &["binary", "date", "encoded", "error", "limits", "number"],
+            &["binary", "date", "encoded", "error", "limits", "methods", "number"],
         ],
         circles: &[],
     },

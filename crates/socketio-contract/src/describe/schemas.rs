@@ -110,14 +110,8 @@ impl Schemas {
 /// Whether `null` is among the values of a schema, as far as it says so itself.
 pub(crate) fn is_nullable(schema: &Value) -> bool {
     let Value::Object(schema) = schema else { return *schema == Value::Bool(true) };
-    let is_null = |kind: &Value| kind == "null";
-    let of_type = match schema.get("type") {
-        Some(Value::Array(kinds)) => kinds.iter().any(is_null),
-        Some(kind) => is_null(kind),
-        None => false,
-    };
     let mut either = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
-    of_type || either.any(|schemas| schemas.iter().any(is_nullable))
+    is_of_type(schema, "null") || either.any(|schemas| schemas.iter().any(is_nullable))
 }
 
 /// The name of the definition that a reference is to.
@@ -127,12 +121,17 @@ pub(crate) fn referred(reference: &Value) -> Option<&str> {
 
 /// Whether a schema is that of an integer of 64 bits or more. A `usize` counts as one.
 pub(crate) fn is_big(schema: &Map<String, Value>) -> bool {
-    let is_number = schema.get("type").is_some_and(|kind| match kind {
-        Value::Array(kinds) => kinds.iter().any(|kind| kind == "integer"),
-        kind => kind == "integer",
-    });
     let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
-    is_number && ["int64", "uint64", "int128", "uint128", "int", "uint"].contains(&format)
+    is_of_type(schema, "integer")
+        && ["int64", "uint64", "int128", "uint128", "int", "uint"].contains(&format)
+}
+
+/// Whether a schema names this type, alone or among others.
+fn is_of_type(schema: &Map<String, Value>, name: &str) -> bool {
+    schema.get("type").is_some_and(|kind| match kind {
+        Value::Array(kinds) => kinds.iter().any(|kind| kind == name),
+        kind => kind == name,
+    })
 }
 
 /// With the keys of all objects in order, whatever map serde_json was built with: the same contract

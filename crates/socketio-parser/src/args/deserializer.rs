@@ -12,6 +12,7 @@ use crate::args::elements::{Elements, lone_attachment, value};
 use crate::args::repr::Repr;
 use crate::args::spread::{ONE, SPREAD};
 use crate::json::strict::Strict;
+use crate::methods::{byte_methods, spread_methods, text_methods, value_methods};
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
 use crate::value::deserializer::Attachment;
@@ -140,33 +141,9 @@ impl<'de> Deserializer<'de> for ArgsDeserializer<'de> {
         }
     }
 
-    first! {
-        deserialize_any();
-        deserialize_bool();
-        deserialize_i8();
-        deserialize_i16();
-        deserialize_i32();
-        deserialize_i64();
-        deserialize_i128();
-        deserialize_u8();
-        deserialize_u16();
-        deserialize_u32();
-        deserialize_u64();
-        deserialize_u128();
-        deserialize_f32();
-        deserialize_f64();
-        deserialize_char();
-        deserialize_str();
-        deserialize_string();
-        deserialize_bytes();
-        deserialize_byte_buf();
-        deserialize_option();
-        deserialize_seq();
-        deserialize_map();
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
-        deserialize_identifier();
-    }
+    text_methods! { first }
+    byte_methods! { first }
+    value_methods! { first }
 }
 
 /// Hands out the arguments before `end`, one per element.
@@ -259,44 +236,10 @@ macro_rules! forward {
 impl<'de> Deserializer<'de> for Argument<'de> {
     type Error = ArgsError;
 
-    forward! {
-        plain_text:
-        deserialize_any();
-        deserialize_str();
-        deserialize_string();
-    }
-
-    forward! {
-        no_text:
-        deserialize_bool();
-        deserialize_i8();
-        deserialize_i16();
-        deserialize_i32();
-        deserialize_i64();
-        deserialize_i128();
-        deserialize_u8();
-        deserialize_u16();
-        deserialize_u32();
-        deserialize_u64();
-        deserialize_u128();
-        deserialize_f32();
-        deserialize_f64();
-        deserialize_char();
-        deserialize_bytes();
-        deserialize_byte_buf();
-        deserialize_option();
-        deserialize_unit();
-        deserialize_unit_struct(name: &'static str);
-        deserialize_newtype_struct(name: &'static str);
-        deserialize_seq();
-        deserialize_tuple(len: usize);
-        deserialize_tuple_struct(name: &'static str, len: usize);
-        deserialize_map();
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
-        deserialize_identifier();
-        deserialize_ignored_any();
-    }
+    text_methods! { forward plain_text: }
+    byte_methods! { forward no_text: }
+    value_methods! { forward no_text: }
+    spread_methods! { forward no_text: }
 }
 
 /// The contents of a string without escapes, of which the validating pass has seen the end: a long

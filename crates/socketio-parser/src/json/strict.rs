@@ -12,6 +12,8 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
+use crate::methods::{spread_methods, text_methods, value_methods};
+
 /// A deserializer, or a part of one.
 pub(crate) struct Strict<T>(pub(crate) T);
 
@@ -43,37 +45,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         self.0.deserialize_any(Seeing::<V, false>(visitor))
     }
 
-    ask! {
-        deserialize_any();
-        deserialize_bool();
-        deserialize_i8();
-        deserialize_i16();
-        deserialize_i32();
-        deserialize_i64();
-        deserialize_i128();
-        deserialize_u8();
-        deserialize_u16();
-        deserialize_u32();
-        deserialize_u64();
-        deserialize_u128();
-        deserialize_f32();
-        deserialize_f64();
-        deserialize_char();
-        deserialize_str();
-        deserialize_string();
-        deserialize_option();
-        deserialize_unit();
-        deserialize_unit_struct(name: &'static str);
-        deserialize_newtype_struct(name: &'static str);
-        deserialize_seq();
-        deserialize_tuple(len: usize);
-        deserialize_tuple_struct(name: &'static str, len: usize);
-        deserialize_map();
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
-        deserialize_identifier();
-        deserialize_ignored_any();
-    }
+    text_methods! { ask }
+    value_methods! { ask }
+    spread_methods! { ask }
 }
 
 /// Methods that pass on what there is.

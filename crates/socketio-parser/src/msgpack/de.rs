@@ -12,8 +12,9 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::date::to_iso;
+use crate::methods::alias_methods;
 use crate::msgpack::tokens::{Token, Tokens};
-use crate::value::deserializer::{Key, as_text};
+use crate::value::deserializer::Key;
 use crate::{ArgsError, DecodeError, Value};
 
 /// Reads values from the front of a message.
@@ -159,7 +160,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
-    as_text! { deserialize_string deserialize_char deserialize_identifier }
+    alias_methods! {}
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self.next()? {
@@ -199,31 +200,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         let value = visitor.visit_seq(&mut bytes)?;
         bytes.end()?;
         Ok(value)
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -17,18 +17,8 @@ use serde::forward_to_deserialize_any;
 use bytes::Bytes;
 
 use crate::binary::visit_shared;
+use crate::methods::alias_methods;
 use crate::{ArgsError, Value};
-
-/// Methods for types that want text, as the one for `str`.
-macro_rules! as_text {
-    ($($method:ident)+) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
-            self.deserialize_str(visitor)
-        }
-    )+};
-}
-#[cfg(feature = "msgpack")]
-pub(crate) use as_text;
 
 impl<'de> Deserializer<'de> for Value {
     type Error = ArgsError;
@@ -60,23 +50,6 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        self.deserialize_seq(visitor)
-    }
-
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self {
             Self::String(_) => Err(ArgsError::invalid_type(self.unexpected(), &visitor)),
@@ -95,21 +68,13 @@ impl<'de> Deserializer<'de> for Value {
         }
     }
 
-    as_text! { deserialize_string deserialize_char deserialize_identifier }
+    alias_methods! {}
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         match self {
             Self::Null => visitor.visit_none(),
             other => visitor.visit_some(other),
         }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -176,39 +141,14 @@ impl<'de> Deserializer<'de> for Attachment {
         Err(ArgsError::invalid_type(Unexpected::Bytes(&self.0), &visitor))
     }
 
-    as_text! { deserialize_string deserialize_char deserialize_identifier }
+    alias_methods! {}
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         visit_seq(self.0.into_iter(), visitor)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        _len: usize,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        self.deserialize_seq(visitor)
-    }
-
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
         visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, ArgsError> {
-        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
