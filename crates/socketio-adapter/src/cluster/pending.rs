@@ -178,8 +178,12 @@ impl Pending {
                     let has_room = open.awaited.as_ref().is_none_or(|all| all.has_room(answered));
                     let is_taken = is_new && has_room && open.take(answer);
                     open.collected.answered += usize::from(is_taken);
+                    // one for which there is no room has answered all the same
+                    let has_answered = is_taken || !has_room;
                     if let (Some(Awaited::Nodes(nodes)), Some(node)) = (&mut open.awaited, node) {
-                        nodes.remove(node);
+                        if has_answered {
+                            nodes.remove(node);
+                        }
                     }
                     is_taken
                 }

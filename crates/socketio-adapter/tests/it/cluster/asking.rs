@@ -165,6 +165,21 @@ async fn values_of_servers() {
     assert!(matches!(refused, Err(AdapterError::Unsupported(_))), "{refused:?}");
 }
 
+/// As many answers are taken as there are nodes, however many come.
+#[tokio::test(start_paused = true)]
+async fn one_answer_too_many() {
+    let two = Two::new(SHARDED);
+    let cluster = two.a.cluster();
+    let asked = tokio::spawn(cluster.server_side_emit_with_ack("sum", Vec::new()));
+    tokio::task::yield_now().await;
+    let (id, asker) = two.asked();
+    let reply = two.b.above.replies.lock().unwrap().pop().expect("one is wanted");
+    reply(Value::from(7));
+    two.answer(&id, &asker, "stranger", 8);
+    let answers = asked.await.unwrap().unwrap();
+    assert_eq!((answers.items, answers.answered), (vec![Value::from(7)], 1));
+}
+
 /// The clients of other nodes are asked, and what they answer comes one by one.
 #[tokio::test(start_paused = true)]
 async fn clients() {

@@ -12,12 +12,13 @@ mod telling;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use engineio_proto::{HEADROOM, Outgoing, Part};
 use socketio_adapter::{
     Adapter, Answered, BroadcastOptions, Cluster, ClusterAdapter, ClusterNode, Delivery, Dialect,
     Format, IntoRooms, Member, Node, Reply, Room, RoomChannels, SocketDetails, SocketId,
 };
-use socketio_parser::{EventData, Spread, Value};
+use socketio_parser::{EventData, Spread, Value, value_from_json};
 
 use broker::Broker;
 
@@ -203,6 +204,23 @@ impl Two {
         notes.retain(|note| !note.ends_with("written"));
         let expected: Vec<_> = expected.iter().map(AsRef::as_ref).collect();
         assert_eq!(notes, expected);
+    }
+
+    /// The latest request in the sharded format that waits for answers: its id, and who asks.
+    fn asked(&self) -> (String, String) {
+        let text = |value: Option<&Value>| value?.as_str().map(str::to_owned);
+        let request = |(_, payload): &(String, Bytes)| {
+            let message = value_from_json(payload, 100).ok()?;
+            Some((text(message.get("data")?.get("requestId"))?, text(message.get("uid"))?))
+        };
+        self.broker.published().iter().rev().find_map(request).expect("somebody asks")
+    }
+
+    /// A node answers a server-side event.
+    fn answer(&self, id: &str, asker: &str, node: &str, value: usize) {
+        let data = format!(r#"{{"requestId":"{id}","packet":{value}}}"#);
+        let payload = format!(r#"{{"type":10,"data":{data},"uid":"{node}","nsp":"/"}}"#);
+        self.broker.deliver(&format!("p#/#{asker}#"), payload.as_bytes());
     }
 
     /// Somebody who listens where all nodes do, and never answers.

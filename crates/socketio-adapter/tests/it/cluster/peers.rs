@@ -1,6 +1,6 @@
 //! Nodes that know each other by name, over a broker that cannot count who listens.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socketio_adapter::{AckCount, Adapter};
@@ -159,37 +159,42 @@ async fn heartbeats_are_options() {
     assert_eq!(start.elapsed(), Duration::from_millis(120));
 }
 
-/// A node that nobody has heard of yet answers what it is asked.
+/// A node that nobody has heard of yet answers what it is asked. What one node says twice counts
+/// once, and strangers are bounded.
 #[tokio::test(start_paused = true)]
-async fn a_node_that_was_not_known() {
-    let two = acquainted().await;
-    let answers = Arc::new(Mutex::new(0));
-    let cluster = two.a.cluster();
-    show(&two, 2, "mute");
-    let asked = tokio::spawn(async move { cluster.ids(&all()).await });
-    tokio::task::yield_now().await;
-    let (_, request) = two
-        .broker
-        .published()
-        .into_iter()
-        .rev()
-        .find(|(_, payload)| String::from_utf8_lossy(payload).contains(r#""type":7"#))
-        .expect("it was asked");
-    let request = socketio_parser::value_from_json(&request, 100).unwrap();
-    let id = request.get("data").and_then(|data| data.get("requestId")).unwrap();
-    let asker = request.get("uid").and_then(Value::as_str).unwrap();
-    let id = id.as_str().unwrap();
-    for node in ["unknown", "unknown", "mute"] {
-        let payload = format!(
-            r#"{{"type":8,"data":{{"requestId":"{id}","sockets":[{{"id":"x","handshake":{{}},"rooms":[],"data":{{}}}}]}},"uid":"{node}","nsp":"/"}}"#
-        );
-        two.broker.deliver(&format!("p#/#{asker}#"), payload.as_bytes());
-        *answers.lock().unwrap() += 1;
+async fn nodes_that_were_not_known() {
+    for strangers in [2, MAX_PEERS + 1] {
+        let two = Two::over(Broker::without_census(), SHARDED);
+        show(&two, 2, "mute");
+        let asked = two.a.cluster().server_side_emit_with_ack("sum", Vec::new());
+        let asked = tokio::spawn(asked);
+        tokio::task::yield_now().await;
+        let (id, asker) = two.asked();
+        for stranger in 0..strangers {
+            two.answer(&id, &asker, &format!("stranger{stranger}"), stranger);
+        }
+        two.answer(&id, &asker, "stranger0", 9);
+        two.answer(&id, &asker, "mute", 7);
+        let found = asked.await.unwrap().unwrap();
+        let expected = (strangers + 1).min(MAX_PEERS);
+        assert_eq!((found.answered, found.items.len()), (expected, expected));
     }
-    let found = asked.await.unwrap().unwrap();
-    assert_eq!((found.answered, found.items.len()), (3, 5));
-    assert!(found.is_complete());
 }
+
+/// A node that answers something else has not answered.
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_another_kind() {
+    let two = Two::over(Broker::without_census(), SHARDED);
+    show(&two, 2, "mute");
+    let asked = tokio::spawn(two.a.cluster().ids(&all()));
+    tokio::task::yield_now().await;
+    let (id, asker) = two.asked();
+    two.answer(&id, &asker, "mute", 7);
+    assert_eq!(asked.await.unwrap().unwrap().missing, ["mute"]);
+}
+
+/// As many as are told apart by name.
+const MAX_PEERS: usize = 1_000;
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_fails() {
