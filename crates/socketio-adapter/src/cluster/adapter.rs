@@ -31,7 +31,7 @@ use crate::{
 pub enum Format {
     /// That of the classic adapters of Node, 2.x and 4.x.
     Classic(Dialect),
-    /// That of the sharded adapter of Node.
+    /// The common message form of the newer adapters of Node, over the channels of the sharded one.
     Sharded(RoomChannels),
 }
 
@@ -97,7 +97,8 @@ impl ClusterNode {
     }
 
     /// Sets how often a node shows itself (5 s), and after which time one that was not heard of is
-    /// gone (10 s), over a broker without [`Bus::census`]. The same on all nodes.
+    /// gone (10 s), over a broker without [`Bus::census`]. The same on all nodes; each from 10 ms to a
+    /// day.
     // Node: heartbeatInterval, heartbeatTimeout
     #[must_use]
     pub const fn heartbeats(mut self, interval: Duration, timeout: Duration) -> Self {

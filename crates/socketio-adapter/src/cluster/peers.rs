@@ -58,6 +58,9 @@ pub(crate) struct Due {
 
 impl Peers {
     pub(crate) fn new(now: Instant, times: Heartbeats) -> Self {
+        let within = |time: Duration| time.clamp(SHORTEST, LONGEST);
+        let Heartbeats { interval, timeout } = times;
+        let times = Heartbeats { interval: within(interval), timeout: within(timeout) };
         // Who came at the same time may have missed the first message.
         let next_beat = now + times.interval.min(FIRST_BEAT);
         Self { times, heard: HashMap::new(), next_beat }
@@ -118,6 +121,10 @@ pub(crate) const EMITTER: &str = "emitter";
 /// Far more nodes than any cluster has, each of which reads every message. Others beyond are not
 /// waited for.
 pub(crate) const MAX_PEERS: usize = 1_000;
+
+/// Nodes that show themselves more often do nothing else; times beyond all clocks are far ones.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 const FIRST_BEAT: Duration = Duration::from_secs(1);
 
@@ -215,6 +222,21 @@ mod tests {
         clock.deadline(11_000);
         clock.due(15_000, true, &["b"]);
         assert!(clock.names().is_empty());
+    }
+
+    #[test]
+    fn times_are_bounded() {
+        let mut clock = Clock::new();
+        for (time, bounded) in [(Duration::ZERO, SHORTEST), (Duration::MAX, LONGEST)] {
+            clock.peers = Peers::new(clock.start, Heartbeats { interval: time, timeout: time });
+            let first = clock.start + bounded.min(FIRST_BEAT);
+            assert!(clock.peers.on_deadline(first).beat);
+            clock.peers.on_sign(clock.start, "a", Sign::Alive);
+            assert_eq!(clock.peers.deadline(), (clock.start + bounded).min(first + bounded));
+            let gone = clock.peers.on_deadline(clock.start + bounded).gone;
+            assert_eq!(gone, ["a"]);
+            assert_eq!(clock.peers.deadline(), first + bounded);
+        }
     }
 
     #[test]

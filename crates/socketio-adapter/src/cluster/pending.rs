@@ -1,9 +1,9 @@
-//! Pending that wait for answers of other nodes.
+//! Requests that wait for answers of other nodes.
 //!
-//! Each knows which nodes it waits for, or how many, and is woken when they are there; the time limit is the
-//! waiting task's business. Answers come from the network: those to no request of ours, of another
-//! kind than asked for, or beyond the number expected are dropped; of clients' answers only so many
-//! are kept, however many the nodes tell of.
+//! Each knows which nodes it waits for, or how many, and is woken when they have answered; the time
+//! limit is the waiting task's business. Answers come from the network: those to no request of ours,
+//! of another kind than asked for, or beyond the number expected are dropped; of clients' answers
+//! only so many are kept, however many the nodes tell of.
 
 #![expect(clippy::disallowed_types, reason = "answers are taken by tasks of the broker")]
 
