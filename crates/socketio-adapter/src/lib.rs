@@ -34,9 +34,9 @@ pub use cluster::bus::{Bus, Census, Channel, QueueFull, Receiver};
 #[cfg(feature = "cluster")]
 pub use cluster::emitter::{Emitter, EmitterError};
 #[cfg(feature = "cluster")]
-pub use cluster::formats::classic::Dialect;
+pub use cluster::formats::channels::RoomChannels;
 #[cfg(feature = "cluster")]
-pub use cluster::formats::message::RoomChannels;
+pub use cluster::formats::classic::Dialect;
 pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]

@@ -3,8 +3,9 @@
 use socketio_parser::{Binary, EventData, IndexMap, Spread, Value};
 
 use super::codec::Codec;
+use super::formats::channels::RoomChannels;
 use super::formats::classic::{Classic, Dialect};
-use super::formats::message::{MessageFormat, RoomChannels};
+use super::formats::message::MessageFormat;
 use super::formats::wire::{msgpack, object, parse};
 use super::message::{
     Answer, Change, Event, Expected, Incoming, Line, Message, Request, Requester, Sender, Sign,

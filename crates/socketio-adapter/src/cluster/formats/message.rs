@@ -1,21 +1,14 @@
-//! The common message form of the newer adapters of Node (sharded, streams, Postgres, Mongo), over
-//! channels that everybody may listen to.
+//! The common message form of the newer adapters of Node (sharded, streams, Postgres, Mongo):
+//! `{type, data, uid, nsp}`, as JSON, or as msgpack if there are bytes in it.
 //!
-//! ```text
-//!   P#N#     everything that concerns all nodes     {type, data, uid, nsp}
-//!   P#N#U#   answers to node U                      JSON, or msgpack if there are bytes in it
-//!   P#N#R#   broadcasts to room R, which a node listens to while it has members of it
-//! ```
-//!
-//! A room may have the name of a node; what a message is says its type alone, never its channel.
-//!
-//! Where the broker cannot count who listens, nodes show themselves: `{type, uid, nsp}` when they
-//! come (1), from time to time (2), and when they leave (13).
-// Node: createShardedAdapter of @socket.io/redis-adapter 8.3.0, ClusterAdapter of
-// socket.io-adapter 2.5.8
+//! What a message is says its type alone, never the channel on which it came. Where the broker
+//! cannot count who listens, nodes show themselves: by messages without data when they come (1), from
+//! time to time (2), and when they leave (13).
+// Node: ClusterAdapter of socket.io-adapter 2.5.8
 
 use socketio_parser::{DataForm, EventData, Value};
 
+use super::channels::{Channels, RoomChannels};
 use super::wire::{
     self, event, excluded, flag, flags, has_binary, json, kind, msgpack, names, object, options,
     packet_of, parse, push, rooms, sockets, take, text, wanted, write, write_data,
@@ -28,30 +21,11 @@ use crate::cluster::message::{
 };
 use crate::{BroadcastOptions, Room};
 
-/// For which rooms a node of the sharded format listens to a channel of their own. It must be the
-/// same on all nodes: else broadcasts to one room are lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RoomChannels {
-    /// For those that sockets joined.
-    #[default]
-    Joined,
-    /// For those and each socket's own: a broadcast to one socket then reaches its node only, and a
-    /// connection costs a subscription.
-    All,
-    /// For none: all nodes read all broadcasts.
-    None,
-}
-
 /// One namespace of a node.
 #[derive(Debug)]
 pub(crate) struct MessageFormat {
-    rooms: RoomChannels,
+    channels: Channels,
     namespace: String,
-    /// `P#N#`
-    public: String,
-    /// `P#N#U#`
-    private: String,
     uid: String,
 }
 
@@ -59,14 +33,8 @@ type Result<T> = std::result::Result<T, Malformed>;
 
 impl MessageFormat {
     pub(crate) fn new(prefix: &str, namespace: &str, rooms: RoomChannels, uid: String) -> Self {
-        let public = format!("{prefix}#{namespace}#");
-        Self {
-            rooms,
-            namespace: namespace.to_owned(),
-            private: format!("{public}{uid}#"),
-            public,
-            uid,
-        }
+        let channels = Channels::new(prefix, namespace, rooms);
+        Self { channels, namespace: namespace.to_owned(), uid }
     }
 
     fn read(&self, kind: i64, mut data: Value, uid: &str) -> Result<Option<Incoming>> {
@@ -194,20 +162,6 @@ impl MessageFormat {
         }
         Message { channel: channel.to_owned(), payload: out.into() }
     }
-
-    /// Whether broadcasts to a room have a channel of their own. A name of twenty UTF-16 units is
-    /// taken for an id.
-    fn has_channel(&self, room: &Room) -> bool {
-        match self.rooms {
-            RoomChannels::None => false,
-            RoomChannels::All => true,
-            RoomChannels::Joined => room.encode_utf16().count() != 20,
-        }
-    }
-
-    fn room_channel(&self, room: &Room) -> String {
-        format!("{}{room}#", self.public)
-    }
 }
 
 impl Codec for MessageFormat {
@@ -220,21 +174,16 @@ impl Codec for MessageFormat {
     }
 
     fn subscriptions(&self) -> Vec<Channel> {
-        vec![Channel::Named(self.public.clone()), Channel::Named(self.private.clone())]
+        let names = [self.channels.all().to_owned(), self.channels.of_node(&self.uid)];
+        names.map(Channel::Named).to_vec()
     }
 
     fn room_subscription(&self, room: &Room, is_own: bool) -> Option<Channel> {
-        let wanted = match self.rooms {
-            RoomChannels::None => false,
-            RoomChannels::All => true,
-            // also for a name of twenty units: which only the other nodes may take for an id
-            RoomChannels::Joined => !is_own,
-        };
-        wanted.then(|| Channel::Named(self.room_channel(room)))
+        self.channels.to_listen(room, is_own).map(Channel::Named)
     }
 
     fn census(&self) -> &str {
-        &self.public
+        self.channels.all()
     }
 
     fn decode(
@@ -243,7 +192,7 @@ impl Codec for MessageFormat {
         payload: &[u8],
         _has_members: &dyn Fn(&str) -> bool,
     ) -> Result<Received> {
-        if !channel.starts_with(&self.public) {
+        if !channel.starts_with(self.channels.all()) {
             return Ok(Received::default());
         }
         let mut message = parse(payload)?;
@@ -278,16 +227,12 @@ impl Codec for MessageFormat {
             ("uid", self.uid.as_str().into()),
             ("nsp", self.namespace.as_str().into()),
         ]);
-        Some(Message { channel: self.public.clone(), payload: json(&message).into() })
+        Some(Message { channel: self.channels.all().to_owned(), payload: json(&message).into() })
     }
 
     fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message {
-        match options.rooms.as_slice() {
-            [room] if self.has_channel(room) => {
-                self.event(&self.room_channel(room), event, None, options, None)
-            }
-            _ => self.event(&self.public, event, None, options, None),
-        }
+        let channel = self.channels.of_broadcast(options);
+        self.event(&channel, event, None, options, None)
     }
 
     fn plan(
@@ -298,11 +243,11 @@ impl Codec for MessageFormat {
         let of = id.unwrap_or_default();
         let fetch = |options: &BroadcastOptions| {
             let data = object([("opts", Self::opts(options, None)), ("requestId", of.into())]);
-            self.message(&self.public, FETCH_SOCKETS, data)
+            self.message(self.channels.all(), FETCH_SOCKETS, data)
         };
         let message = match *request {
             Request::Ask { event, options, timeout } => {
-                self.event(&self.public, event, id, options, Some(timeout))
+                self.event(self.channels.all(), event, id, options, Some(timeout))
             }
             Request::Ids { rooms } => {
                 fetch(&BroadcastOptions { rooms: rooms.to_vec(), ..BroadcastOptions::default() })
@@ -318,7 +263,7 @@ impl Codec for MessageFormat {
                 let packet: Vec<Value> =
                     std::iter::once(event.into()).chain(args.iter().cloned()).collect();
                 push(&mut data, "packet", packet);
-                self.message(&self.public, SERVER_SIDE_EMIT, data)
+                self.message(self.channels.all(), SERVER_SIDE_EMIT, data)
             }
             Request::ChangeOne { change, id } => {
                 let options =
@@ -347,7 +292,7 @@ impl Codec for MessageFormat {
                 DISCONNECT_SOCKETS
             }
         };
-        Some(self.message(&self.public, kind, data))
+        Some(self.message(self.channels.all(), kind, data))
     }
 
     fn answer(&self, to: &Requester, answer: Answer) -> Option<Message> {
@@ -362,7 +307,7 @@ impl Codec for MessageFormat {
             // nobody asks for them in this format
             Answer::Ids(_) | Answer::Rooms(_) | Answer::Done => return None,
         };
-        let channel = format!("{}{}#", self.public, to.node.as_deref()?);
+        let channel = self.channels.of_node(to.node.as_deref()?);
         let data = object([("requestId", to.id.as_str().into()), (key, value)]);
         Some(self.message(&channel, kind, data))
     }

@@ -1,5 +1,6 @@
 //! The formats of the Node adapters, by recorded bytes: how a message is written and read.
 
+pub(crate) mod channels;
 pub(crate) mod classic;
 pub(crate) mod message;
 pub(crate) mod wire;
