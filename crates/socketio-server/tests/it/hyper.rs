@@ -6,7 +6,7 @@ use ::hyper::body::Incoming;
 use ::hyper::server::conn::http1;
 use ::hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use socketio::{Data, Reply, Server, Socket};
+use socketio::{Data, NotFound, Reply, Server, Socket};
 use testkit::{Connector, Eio, Polling, Request, request};
 use tokio::net::TcpListener;
 use tower_service::Service as _;
@@ -57,6 +57,48 @@ async fn server_service() {
         ws.expect_text(r#"432["upgraded"]"#).await;
         drop(ws);
         leave_nothing(&io, [peer]).await;
+    }
+}
+
+/// A connection goes on when nobody has its server any more; new ones find none.
+#[tokio::test(start_paused = true)]
+async fn connections_outlive_their_server() {
+    for eio in BOTH {
+        let io = Server::new();
+        let other = io.of("/other");
+        io.on_connection(|socket: Socket| {
+            socket.on("all", |socket: Socket| socket.namespace().emit("r", ()));
+        });
+        let (service, engine) = (io.service(), io.engine().clone());
+        let server = Connector::new(move |stream| {
+            let service = service.clone();
+            let service = service_fn(move |request: ::hyper::Request<Incoming>| {
+                service.clone().call(request)
+            });
+            let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            tokio::spawn(serving.with_upgrades());
+        });
+        let mut peer = Peer::join(&server, eio).await;
+        drop((server, io));
+        testkit::settle().await;
+        let late = Connector::new(move |stream| {
+            let engine = engine.clone();
+            let address = SocketAddr::from(([127, 0, 0, 1], 40_000));
+            let service = engine.fallback(NotFound);
+            tokio::spawn(async move { engine.serve_connection(stream, address, service).await });
+        });
+        let mut late = Peer::open(&late, eio).await;
+        if eio == Eio::V4 {
+            late.send("40").await;
+        }
+        late.silence().await;
+        peer.send(r#"42["all"]"#).await;
+        peer.expect(r#"42["r"]"#).await;
+        peer.enter("/other").await;
+        assert_eq!(other.connected().len(), 1);
+        drop(peer);
+        testkit::settle().await;
+        assert!(other.connected().is_empty());
     }
 }
 
