@@ -82,6 +82,10 @@ pub trait Adapter: Send + Sync + Debug + 'static {
 
     /// Begins what the adapter does beyond this node, for which it needs the `node`. Called once,
     /// when the namespace is there. The adapter must not keep the namespace alive.
+    ///
+    /// An adapter with sockets of its own also tells the node of rooms, if that
+    /// [wants to know](Node::is_observed); one that has them in a [`LocalAdapter`](crate::LocalAdapter)
+    /// passes this call on to it.
     fn attach(&self, node: Weak<dyn Node>) {
         drop(node);
     }
