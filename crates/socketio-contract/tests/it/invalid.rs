@@ -264,7 +264,11 @@ async fn binary_is_an_argument() {
     client.emit("pages", args).await;
     let heard = client.next_event().await;
     assert_eq!(heard.args, [told("pages", "/0", "expected a map, got bytes")]);
-    assert_eq!(served.invalid_events().map(|(_, count)| count).sum::<u64>(), 1);
+    // of which a `String` could be made
+    client.emit("text", Args::with_attachments(json!([placeholder]), [&b"bytes"[..]])).await;
+    let heard = client.next_event().await;
+    assert_eq!(heard.args, [told("text", "/0", "expected a string, got bytes")]);
+    assert_eq!(served.invalid_events().map(|(_, count)| count).sum::<u64>(), 2);
 }
 
 #[tokio::test(start_paused = true)]
