@@ -119,6 +119,9 @@ pub trait Place {
 /// A namespace, or those of a rule.
 #[doc(hidden)]
 pub trait Listens {
+    /// What metrics call it.
+    fn label(&self, declared: &str) -> String;
+
     /// See [`Namespace::on_event`].
     fn on_declared<M: 'static>(&self, event: &'static str, handler: impl Handler<M>);
 
@@ -133,7 +136,7 @@ impl Place for Server {
 }
 
 macro_rules! listens {
-    ($($type:ty)*) => {$(
+    ($($type:ty, $label:expr;)*) => {$(
         impl Place for $type {
             fn namespace(&self, _: &str) -> impl Listens {
                 self.clone()
@@ -141,6 +144,11 @@ macro_rules! listens {
         }
 
         impl Listens for $type {
+            fn label(&self, declared: &str) -> String {
+                let label: fn(&Self, &str) -> String = $label;
+                label(self, declared)
+            }
+
             fn on_declared<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
                 self.on_event(event, handler);
             }
@@ -152,7 +160,11 @@ macro_rules! listens {
     )*};
 }
 
-listens! { Namespace ParentNamespace }
+listens! {
+    Namespace, |namespace, _| namespace.name().to_owned();
+    // all of a rule are counted together
+    ParentNamespace, |_, declared| declared.to_owned();
+}
 
 /// A contract that is being served: what broke it is counted here. A handle, cheap to clone;
 /// dropping it changes nothing.
@@ -161,7 +173,7 @@ pub struct Served(Arc<Inner>);
 
 struct Inner {
     rules: Rules,
-    namespace: &'static str,
+    namespace: String,
     events: &'static [&'static str],
     invalid: Box<[AtomicU64]>,
     unknown: AtomicU64,
@@ -183,6 +195,7 @@ impl Served {
     ) -> Self {
         let invalid = events.iter().map(|_| AtomicU64::new(0)).collect();
         let unknown = AtomicU64::new(0);
+        let namespace = place.label(namespace);
         let served = Self(Arc::new(Inner { rules, namespace, events, invalid, unknown }));
         if rules.on_unknown != OnUnknown::Ignore {
             let counted = served.clone();
@@ -213,15 +226,16 @@ impl Served {
 
     /// Sets the counters `socketio_invalid_events_total` (labels `namespace`, `event`: declared ones
     /// only) and `socketio_unknown_events_total` (label `namespace`) of the current `metrics`
-    /// recorder. Call it whenever the metrics are collected.
+    /// recorder. The namespace is the one that the contract is served in, or the declared one if it is
+    /// served in those of a rule. Call it whenever the metrics are collected.
     #[cfg(feature = "metrics")]
     pub fn publish_metrics(&self) {
-        let namespace = self.0.namespace;
+        let namespace = &self.0.namespace;
         for (event, count) in self.invalid_events() {
-            let labels = [("namespace", namespace), ("event", event)];
+            let labels = [("namespace", namespace.clone()), ("event", event.to_owned())];
             metrics::counter!("socketio_invalid_events_total", &labels).absolute(count);
         }
-        metrics::counter!("socketio_unknown_events_total", "namespace" => namespace)
+        metrics::counter!("socketio_unknown_events_total", "namespace" => namespace.clone())
             .absolute(self.unknown_events());
     }
 

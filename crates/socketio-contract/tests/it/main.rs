@@ -3,6 +3,8 @@
 mod asyncapi;
 mod chat;
 mod invalid;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod places;
 mod typescript;
 mod wire;
