@@ -12,6 +12,7 @@ mod emit;
 mod files;
 mod incoming;
 mod invalid;
+mod route;
 mod rules;
 mod typescript;
 
@@ -23,6 +24,7 @@ pub use describe::{Big64, Contract, Direction, Event};
 pub use emit::{ManyClients, OneClient, Target, Within};
 pub use files::FileError;
 pub use invalid::{Invalid, InvalidEvent};
+pub use route::AsyncApiRoute;
 pub use rules::{OnInvalid, OnUnknown, Place, Rules, Served};
 pub use schemars;
 pub use socketio_contract_macros::contract;

@@ -93,7 +93,8 @@ async fn main() -> Result<ExitCode, BoxError> {
         .map_err(|error| format!("the page is not built, `cargo xtask typed` does it: {error}"))?;
     let io = server()?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    let server = io.attach_service(listener, io.fallback(page))?;
+    let pages = whiteboard::contract().asyncapi_route("/asyncapi.json", page);
+    let server = io.attach_service(listener, io.fallback(pages))?;
     println!("The whiteboard is open: http://{}/", server.local_addr());
     tokio::signal::ctrl_c().await?;
     io.close().within(Duration::from_secs(5)).await;

@@ -2,9 +2,11 @@
 
 mod asyncapi;
 mod chat;
+mod files;
 mod invalid;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod places;
+mod route;
 mod typescript;
 mod wire;
