@@ -20,6 +20,7 @@ mod clients;
 mod cluster;
 mod command;
 mod conformance;
+mod contract;
 mod demo;
 mod fixture;
 mod fuzz;
@@ -58,6 +59,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "demo" => demo::command(rest),
         "typed" => typed::command(rest),
         "conformance" => conformance::command(rest),
+        "contract" => contract::command(rest),
         "clients" => clients::command(rest),
         "proxies" => proxies::command(rest),
         "abuse" => abuse::command(rest),
@@ -88,11 +90,13 @@ cargo xtask COMMAND [ARGUMENTS]
 
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
   typed [ARGUMENTS]        run the whiteboard example, its page in TypeScript included
-  test [--skip-browser]    every test: Rust, conformance, clients, proxies, cluster, browser; ends with the totals
+  test [--skip-browser]    every test: Rust, conformance, contract, clients, proxies, cluster, browser; ends with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
                            to conformance/run.js (--only TEXT, --client NAME, --verbose, ...)
+  contract [--seed N] [..] contracts: programs in TypeScript, wrong events of official clients, generated types,
+                           AsyncAPI; other arguments go to conformance/contract/run.js (--only TEXT, --verbose)
   clients                  clients of Python (python-socketio 4 and 5) and Rust (rust_socketio)
   proxies [ARGUMENTS]      our server behind nginx; the arguments go to conformance/proxies/run.js
                            (--only TEXT, --verbose)

@@ -39,7 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn everything(browser: Browser) -> Result<()> {
     let mut parts =
         vec![client_files()?, conformance()?, python()?, nginx()?, cluster()?, redis()?];
-    parts.push(whiteboard()?);
+    parts.extend([contract()?, whiteboard()?]);
     if browser == Browser::Use {
         parts.push(driver()?);
         parts.push(chromium()?);
@@ -90,6 +90,11 @@ pub(crate) fn client_files() -> Result<Option<String>> {
 /// The official clients, for the conformance run.
 pub(crate) fn conformance() -> Result<Option<String>> {
     npm_install(&root().join("conformance"), "the clients of the conformance run")
+}
+
+/// The compilers and parsers of the contract run.
+pub(crate) fn contract() -> Result<Option<String>> {
+    npm_install(&root().join("conformance/contract"), "the compilers of the contract run")
 }
 
 /// The page of the example `typed`, built by Vite.

@@ -7,6 +7,7 @@ use crate::clients::clients;
 use crate::cluster::cluster;
 use crate::command::{Result, cargo, tally};
 use crate::conformance::conformance;
+use crate::contract::{self, contract};
 use crate::fuzz;
 use crate::proxies::proxies;
 use crate::report::Report;
@@ -25,6 +26,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
     report.tests("fuzz seeds", fuzz::replay);
     report.tests("conformance", || conformance(&[]));
+    report.tests("contract", || contract(contract::SEED, &[]));
     report.tests("clients", clients);
     report.tests("proxies", || proxies(&[]));
     report.tests("cluster", || cluster(&[]));

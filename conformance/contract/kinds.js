@@ -1,0 +1,102 @@
+'use strict';
+// Events that break the contract, one of each kind, and what is answered: where, and what is wanted there.
+//
+// [kind, event, arguments, at, message]. `SECRET` and `NUMBER` stand for what nobody must be told.
+const SECRET = 's3cret';
+const NUMBER = 70077;
+const BYTES = Buffer.from(SECRET);
+
+const place = { x: 1, y: 2 };
+const note = (more) => ({ title: SECRET, lineCount: 1, ...more });
+
+const KINDS = [
+  ['a number for a text', 'text', [NUMBER], '/0', 'expected a string, got an integer'],
+  ['nothing for a text', 'text', [null], '/0', 'expected a string, got null'],
+  ['a list for a text', 'text', [[SECRET]], '/0', 'expected a string, got an array'],
+  ['an object for a text', 'text', [{ [SECRET]: SECRET }], '/0', 'expected a string, got an object'],
+  ['bytes for a text', 'text', [BYTES], '/0', 'expected a string, got bytes'],
+  ['a text that the check refuses', 'text', [''], '/0', 'must not be empty'],
+  ['an argument that is missing', 'text', [], '/0', 'missing'],
+  ['a text for a number', 'number', [SECRET], '/0', 'expected u8, got a string'],
+  ['a number that is too large', 'number', [NUMBER], '/0', 'expected u8, got an integer that is none'],
+  ['a number below zero', 'number', [-NUMBER], '/0', 'expected u8, got an integer that is none'],
+  ['a fraction for an integer', 'number', [NUMBER + 0.5], '/0', 'expected u8, got a number with a fraction'],
+  ['a number of too many bits', 'signed number', [NUMBER * 1e9], '/0', 'expected i32, got an integer that is none'],
+  ['a text for a fraction', 'fraction', [SECRET], '/0', 'expected f64, got a string'],
+  ['a number for a boolean', 'flag', [NUMBER], '/0', 'expected a boolean, got an integer'],
+  ['a text for a letter', 'letter', [SECRET], '/0', 'expected a character, got a string that is none'],
+  ['an unknown name', 'color', [SECRET], '/0', 'expected one of `red`, `dark_blue`'],
+  ['a number for a name', 'color', [NUMBER], '/0', 'expected a string or an object with one key, got an integer'],
+  ['a field that is missing', 'point', [{ x: NUMBER }], '/0/y', 'missing'],
+  ['a field of another type', 'point', [{ x: 1, y: SECRET }], '/0/y', 'expected f64, got a string'],
+  ['a field that is none', 'point', [{ ...place, [SECRET]: SECRET }], '/0', 'has a field that is not one of `x`, `y`, `color`'],
+  ['a list that is too short for a struct', 'point', [[NUMBER]], '/0', 'expected struct Point with 3 elements, got 1 elements'],
+  ['a renamed field', 'note', [{ title: SECRET, line_count: 1 }], '/0/lineCount', 'missing'],
+  ['deep in lists', 'note', [note({ points: [place, { ...place, x: SECRET }] })], '/0/points/1/x', 'expected f64, got a string'],
+  ['deep in itself', 'note', [note({ parent: note({ parent: note({ lineCount: SECRET }) }) })], '/0/parent/parent/lineCount', 'expected u16, got a string'],
+  ['a part that the check refuses', 'note', [note({ points: [place, place, place] })], '/0/points', 'must have at most 2 elements'],
+  ['the content of a variant', 'shape', [{ circle: { radius: SECRET } }], '/0/circle/radius', 'expected f32, got a string'],
+  ['an unknown variant', 'shape', [{ [SECRET]: NUMBER }], '/0', 'expected one of `dot`, `circle`, `line`'],
+  ['two variants', 'shape', [{ dot: null, circle: { radius: NUMBER } }], '/0', 'expected an object with one key'],
+  ['a variant without its content', 'shape', ['circle'], '/0', 'expected a name with an object, got a name alone'],
+  ['a tag that is missing', 'action', [{ to: place }], '/0/kind', 'missing'],
+  ['an unknown tag', 'action', [{ kind: SECRET }], '/0/kind', 'expected one of `move`, `undo`'],
+  ['beside a tag', 'action', [{ kind: 'move', to: { x: SECRET, y: NUMBER } }], '/0', 'expected f64, got a string'],
+  ['the content of a tag', 'change', [{ kind: 'count', data: SECRET }], '/0/data', 'expected u32, got a string'],
+  ['a tag without its content', 'change', [{ kind: 'count' }], '/0/data', 'missing'],
+  ['none of several types', 'key', [[SECRET, NUMBER]], '/0', 'not a valid `Key`'],
+  ['no digits for a big number', 'big', [SECRET], '/0', 'expected an integer as a string, got a string that is none'],
+  ['an element of a list', 'list', [[1, NUMBER]], '/0/1', 'expected u8, got an integer that is none'],
+  ['a list that is too short', 'pair', [[1]], '/0', 'expected a tuple of size 2, got 1 elements'],
+  ['a list that is too long', 'pair', [[1, SECRET, NUMBER]], '/0', 'expected 2 elements, got 3'],
+  ['the value of a key', 'ages', [{ 'a/b~c': SECRET }], '/0/a~1b~0c', 'expected u8, got a string'],
+  ['a key that is no number', 'rows', [{ [SECRET]: [1] }], '/0', 'expected u16, got a string'],
+  ['in the list of a key', 'rows', [{ 7: [1, NUMBER] }], '/0/7/1', 'expected i8, got an integer that is none'],
+  ['a number for bytes', 'file', [SECRET, NUMBER], '/1', 'expected byte array, got an integer'],
+  ['bytes that are missing', 'file', [SECRET], '/1', 'missing'],
+  ['the second argument', 'two', [1, SECRET], '/1', 'expected a boolean, got a string'],
+];
+
+/** Right events: `[event, arguments, acknowledgement]`; no acknowledgement if that is undefined. */
+const RIGHT = [
+  ['text', ['hello']],
+  ['text', ['hello', 'and more']],
+  ['number', [255]],
+  ['signed number', [-7]],
+  ['fraction', [7]],
+  ['flag', [true]],
+  ['letter', ['x']],
+  ['letter', ['€']],
+  ['color', ['dark_blue']],
+  ['point', [place]],
+  ['point', [{ ...place, color: 'dark_blue' }]],
+  ['shape', ['dot']],
+  ['shape', [{ circle: { radius: 0.5 } }]],
+  ['shape', [{ line: [place, place] }]],
+  ['action', [{ kind: 'undo' }]],
+  ['action', [{ to: place, kind: 'move' }]],
+  ['change', [{ kind: 'reset' }]],
+  ['change', [{ kind: 'count', data: 7 }]],
+  ['key', [7]],
+  ['key', ['seven']],
+  ['big', ['18446744073709551615']],
+  ['big', [7]],
+  ['list', [[0, 255]]],
+  ['list', [[]]],
+  ['pair', [[1, 'one']]],
+  ['ages', [{ ann: 30 }]],
+  ['rows', [{ 7: [1, -1] }]],
+  ['file', ['name', BYTES]],
+  ['two', [1]],
+  ['two', [1, null]],
+  ['two', [1, true]],
+  ['nothing', []],
+  ['rename', ['ann', 'red'], [{ ok: true, value: null }]],
+  ['rename', ['root', 'red'], [{ ok: false, error: 'that name is kept' }]],
+  ['length', ['text'], [4]],
+  ['done', [7], []],
+  ['save', [note({ title: 'taken' })], [{ ok: false, error: { code: 'taken', by: 'ann' } }]],
+  ['save', [note({ title: 'full' })], [{ ok: false, error: { code: 'full' } }]],
+];
+
+module.exports = { KINDS, RIGHT, SECRET, NUMBER, note, place };
