@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use testkit::protocol::{SocketIoDecoder, SocketIoKind, SocketIoPacket};
-use testkit::{Eio, Packet};
+use socketio_testkit::protocol::{SocketIoDecoder, SocketIoKind, SocketIoPacket};
+use socketio_testkit::{Eio, Packet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::history::{Life, Op, Record, Recorder, Room, Text};

@@ -1,5 +1,5 @@
 //! How a client's session travels: WebSocket, polling, and the change from one to the other, in both
-//! protocols. What the bytes mean is `testkit::protocol`; here is what waits for them.
+//! protocols. What the bytes mean is `socketio_testkit::protocol`; here is what waits for them.
 //!
 //! Nothing panics and nothing is repeated: what goes wrong is the end of the session, with its
 //! cause. Waiting for a packet may be given up at any point.
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
-use testkit::protocol::{
+use socketio_testkit::protocol::{
     BodyRule, Due, Fragments, HttpResponse, KEY, Session, Step, UPGRADE_HEADERS, Violation,
     check_upgrade, decode_payload, encode_payload, take_frame, target, write_frame, write_request,
 };
-use testkit::{Eio, Frame, Packet};
+use socketio_testkit::{Eio, Frame, Packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 

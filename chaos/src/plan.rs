@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use testkit::Eio;
+use socketio_testkit::Eio;
 
 use crate::history::{Life, Room};
 

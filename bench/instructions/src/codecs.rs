@@ -83,7 +83,8 @@ fn message(text: &str, attachments: &[Bytes]) -> Outgoing {
 
 /// Frames that arrive in one buffer. It is filled anew each time, because it is unmasked in place.
 fn frames(n: u32, opcode: u8, payloads: &[&[u8]]) {
-    let frame = |payload: &&[u8]| testkit::frame(true, opcode, Some([1, 2, 3, 4]), payload);
+    let frame =
+        |payload: &&[u8]| socketio_testkit::frame(true, opcode, Some([1, 2, 3, 4]), payload);
     let frames: Vec<u8> = payloads.iter().flat_map(frame).collect();
     let mut buffer = frames.clone();
     let mut decoder = Decoder::new(1_000_000, 1_000);

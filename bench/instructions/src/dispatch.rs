@@ -79,7 +79,7 @@ impl Host {
 }
 
 pub(crate) fn frame(packet: &str) -> Vec<u8> {
-    testkit::frame(true, 1, Some([1, 2, 3, 4]), packet.as_bytes())
+    socketio_testkit::frame(true, 1, Some([1, 2, 3, 4]), packet.as_bytes())
 }
 
 async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {

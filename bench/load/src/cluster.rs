@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use testkit::protocol::TEXT;
+use socketio_testkit::protocol::TEXT;
 
 use crate::histogram::Histogram;
 use crate::load::{Load, Stage};

@@ -1,5 +1,5 @@
 //! permessage-deflate (RFC 7692), as far as a load generator needs it. It is here and not with the
-//! protocols in `testkit`, whose other clients ask for no compression.
+//! protocols in `socketio_testkit`, whose other clients ask for no compression.
 
 use std::rc::Rc;
 

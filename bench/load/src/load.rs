@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use testkit::protocol::{CLOSE, Session, TEXT, UPGRADE_HEADERS, target, write_request};
+use socketio_testkit::protocol::{CLOSE, Session, TEXT, UPGRADE_HEADERS, target, write_request};
 
 use crate::cluster::Cluster;
 use crate::fanout::Order;

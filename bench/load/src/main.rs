@@ -2,7 +2,7 @@
 //!
 //! One thread, one epoll, requests built once. It checks every answer and prints one JSON line a
 //! run. Read from `run.rs`, which has the scenarios, to `load.rs`, which has the connections and
-//! what they wait for. What bytes mean is `testkit::protocol`, which allocates nothing for a message;
+//! what they wait for. What bytes mean is `socketio_testkit::protocol`, which allocates nothing for a message;
 //! here is what is counted, and what the expected bytes are.
 
 mod cluster;

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use testkit::Eio;
+use socketio_testkit::Eio;
 
 /// Which protocol the clients speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use testkit::Eio;
-use testkit::protocol::{
+use socketio_testkit::Eio;
+use socketio_testkit::protocol::{
     BINARY, BodyRule, CLOSE, HttpResponse, KEY, Packets, ParsedFrame, RawPacket, Session, Step,
     Violation, check_upgrade,
 };

@@ -1,7 +1,7 @@
 //! What one request of a scenario is on the wire, and what answers it.
 
-use testkit::Packet;
-use testkit::protocol::{BINARY, TEXT, encode_payload};
+use socketio_testkit::Packet;
+use socketio_testkit::protocol::{BINARY, TEXT, encode_payload};
 
 use crate::options::{Options, Scenario};
 
@@ -67,7 +67,7 @@ impl Request {
 
 /// A whole masked frame.
 pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    testkit::frame(true, opcode, Some(MASK), payload)
+    socketio_testkit::frame(true, opcode, Some(MASK), payload)
 }
 
 fn binary_event(text: String) -> [Packet; 2] {

@@ -33,7 +33,7 @@ pub(crate) fn client(contract: &Contract) -> TokenStream {
         #[derive(Debug)]
         #visibility struct Hears<'a, X = ()>(&'a mut Client<X>);
 
-        /// A client for tests, made of one of `testkit` that has joined the namespace.
+        /// A client for tests, made of one of `socketio-testkit` that has joined the namespace.
         #[allow(dead_code)]
         #visibility fn client(client: #private::testkit::Client) -> Client {
             Client {

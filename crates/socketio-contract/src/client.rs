@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use socketio::Spread;
-use testkit::{Args, Client, Event};
+use socketio_testkit::{Args, Client, Event};
 
 use crate::invalid::{Node, Path, Reader};
 

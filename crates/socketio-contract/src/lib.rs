@@ -49,5 +49,5 @@ pub mod __private {
     pub use serde;
     pub use socketio::{BroadcastAcks, EmitError};
     #[cfg(feature = "testkit")]
-    pub use testkit;
+    pub use socketio_testkit as testkit;
 }

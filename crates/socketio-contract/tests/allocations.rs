@@ -207,7 +207,8 @@ impl Client {
     }
 
     fn send(&mut self, text: &str) {
-        let frame = testkit::frame(true, 1, Some([0x11, 0x22, 0x33, 0x44]), text.as_bytes());
+        let frame =
+            socketio_testkit::frame(true, 1, Some([0x11, 0x22, 0x33, 0x44]), text.as_bytes());
         self.stream.write_all(&frame).expect("the server reads");
     }
 

@@ -32,7 +32,7 @@ pub(crate) async fn open(
     eio: Eio,
     query: &str,
 ) -> Result<Result<(WebSocket, Packet), Response>, String> {
-    let request = server.dressed(Request::get(&server.target(eio, "websocket", query)));
+    let request = Request::get(&server.target(eio, "websocket", query)).dressed(server);
     let mut websocket = match WebSocket::open(HttpConnection::open(server), request).await? {
         Ok(websocket) => websocket,
         Err(response) => return Ok(Err(response)),

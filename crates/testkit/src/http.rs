@@ -60,6 +60,13 @@ impl Request {
         self
     }
 
+    /// Adds the headers that every Engine.IO request to this server has.
+    #[must_use]
+    pub(crate) fn dressed(mut self, server: &Connector) -> Self {
+        self.headers.extend_from_slice(server.headers());
+        self
+    }
+
     /// Adds a header unless the request has it.
     #[must_use]
     pub(crate) fn default_header(self, name: &str, value: &str) -> Self {

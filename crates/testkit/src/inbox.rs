@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
+use crate::event::{Args, Event};
 use crate::protocol::{Packet, SocketIoDecoder, SocketIoKind, SocketIoPacket, Violation};
-use crate::socketio::{Args, Event};
 
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {

@@ -10,45 +10,67 @@
 //! - [`HttpConnection`] and [`request`] speak HTTP/1.1, down to single bytes.
 //!
 //! The codecs are the crate's own and check what the server sends, so that a mistake of a server
-//! is not mirrored by the client that tests it. Nothing here depends on a certain server.
+//! is not mirrored by the client that tests it. They are [`protocol`], which is for clients with
+//! loops of their own, too.
 //!
 //! # Example
 //!
-//! The server below is a few literal bytes; a real one takes the stream as it takes a socket that
-//! it has accepted.
+//! [`Connector::of`] is the way to a server of `socketio-server`; it needs the feature `socketio`,
+//! which is on by default.
 //!
 //! ```
+//! # #[cfg(feature = "socketio")]
+//! # mod example {
+//! use std::time::Duration;
+//!
 //! use serde_json::json;
-//! use testkit::{Client, Connector};
-//! # use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-//! # async fn serve(mut stream: DuplexStream) {
-//! #     let mut head = Vec::new();
-//! #     while !head.ends_with(b"\r\n\r\n") {
-//! #         head.push(stream.read_u8().await.unwrap());
-//! #     }
-//! #     let mut answer = b"HTTP/1.1 101 Switching Protocols\r\n\
-//! #         Upgrade: websocket\r\nConnection: Upgrade\r\n\
-//! #         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n".to_vec();
-//! #     for text in [r#"0{"sid":"e","pingInterval":25000}"#, r#"40{"sid":"s"}"#, r#"42["hello",1]"#] {
-//! #         answer.extend([0x81, text.len() as u8]);
-//! #         answer.extend(text.as_bytes());
-//! #     }
-//! #     stream.write_all(&answer).await.unwrap();
-//! #     stream.read_to_end(&mut Vec::new()).await.unwrap();
-//! # }
+//! use socketio::{Ack, Data, Server, Socket};
+//! use socketio_testkit::{Client, Connector, Eio};
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let server = Connector::new(|stream| {
-//!     tokio::spawn(serve(stream));
-//! });
-//! let mut client = Client::connect(&server).await;
-//! assert_eq!(client.id(), "s");
-//! client.emit("greet", json!(["world"])).await;
-//! let event = client.next_event().await;
-//! assert_eq!((event.name.as_str(), event.args), ("hello", vec![json!(1)]));
+//! fn server() -> Server {
+//!     let io = Server::new();
+//!     io.on_connection(|socket: Socket| {
+//!         socket.on("greet", |socket: Socket, Data(name): Data<String>| {
+//!             socket.emit("hello", (name, 1))
+//!         });
+//!         socket.on("sum", |Data((a, b)): Data<(u32, u32)>, ack: Ack| ack.send(a + b));
+//!         socket.on("forget", |_: Ack| {});
+//!     });
+//!     io
+//! }
+//!
+//! // as #[tokio::test(start_paused = true)]
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # pub(crate) async fn main() {
+//! let server = Connector::of(&server());
+//! for eio in Eio::BOTH {
+//!     let client = Client::builder().protocol(eio).connect(&server).await;
+//!     let mut client = client.expect("nobody refuses");
+//!
+//!     client.emit("greet", json!(["world"])).await;
+//!     let event = client.next_event().await;
+//!     assert_eq!(event.name, "hello");
+//!     assert_eq!(event.args_as::<(String, u32)>(), ("world".to_owned(), 1));
+//!
+//!     let sum: u32 = client.emit_with_ack_as("sum", json!([1, 2])).await;
+//!     assert_eq!(sum, 3);
+//!
+//!     let forgotten = client.emit_expecting_ack("forget", json!([])).await;
+//!     client.expect_no_ack(forgotten, Duration::from_secs(60)).await;
+//!
+//!     // heartbeats go on meanwhile
+//!     client.let_pass(Duration::from_secs(3600)).await;
+//!     client.emit("greet", json!(["again"])).await;
+//!     client.next_event().await;
+//! }
 //! # }
+//! # }
+//! # #[cfg(feature = "socketio")]
+//! # example::main();
 //! ```
+//!
+//! [`Connector::new`] is the way to any other server: it takes the stream as it takes a socket that
+//! it has accepted. [`Connector::tcp`] is for one that listens.
 //!
 //! # The clock
 //!
@@ -61,9 +83,14 @@
 //! tokio = { version = "1", features = ["macros", "rt", "test-util"] }
 //! ```
 //!
+//! A paused clock also moves by itself, to the next timer, whenever no task has anything to do. A
+//! wait for what is due later than [`TIMEOUT`] fails unless the time has passed before:
+//! [`Client::let_pass`] does that and keeps the connection alive, `tokio::time::advance` lets nobody
+//! do anything, so that a client can be late:
+//!
 //! ```
 //! use std::time::Duration;
-//! use testkit::{Connector, Eio, open_websocket};
+//! use socketio_testkit::{Connector, Eio, open_websocket};
 //! use tokio::time::advance;
 //!
 //! // as #[tokio::test(start_paused = true)]
@@ -76,28 +103,30 @@
 //! }
 //! ```
 //!
-//! A paused clock also moves by itself, to the next timer, whenever no task has anything to do. A
-//! wait for what is due later than [`TIMEOUT`] therefore fails unless the clock is advanced first.
 //! Over TCP the clock must not be paused: bytes under way are not seen as something to do.
 
+mod client;
 mod engine;
+mod event;
 mod http;
 mod inbox;
 mod polling;
 pub mod protocol;
+#[cfg(feature = "socketio")]
+mod server;
 mod session;
-mod socketio;
 mod stream;
 mod wait;
 mod websocket;
 
+pub use crate::client::{Client, ClientBuilder, Closed, ConnectError};
 pub use crate::engine::open_websocket;
+pub use crate::event::{Args, Event};
 pub use crate::http::{HttpConnection, Request, Response, request};
 pub use crate::polling::Polling;
 pub use crate::protocol::packet::{Eio, Packet};
 pub use crate::protocol::websocket::{Frame, RawFrame, frame};
 pub use crate::session::Transport;
-pub use crate::socketio::{Args, Client, ClientBuilder, Closed, ConnectError, Event};
 pub use crate::stream::{Connector, Throttled, pair};
 pub use crate::wait::{TIMEOUT, settle};
 pub use crate::websocket::WebSocket;

@@ -112,7 +112,7 @@ impl Polling {
         body: impl Into<Bytes>,
         content_type: &str,
     ) -> impl Future<Output = Response> {
-        let request = self.request(Request::post(&self.target(), body));
+        let request = Request::post(&self.target(), body).dressed(&self.server);
         let request = request.header("Content-Type", content_type);
         crate::http::request(&self.server, request)
     }
@@ -159,7 +159,7 @@ impl Polling {
         eio: Eio,
         query: &str,
     ) -> Result<Result<Self, Response>, String> {
-        let request = server.dressed(Request::get(&server.target(eio, "polling", query)));
+        let request = Request::get(&server.target(eio, "polling", query)).dressed(server);
         let response = HttpConnection::open(server).exchange(&request).await?;
         if response.status != 200 {
             return Ok(Err(response));
@@ -193,13 +193,13 @@ impl Polling {
         } else {
             (body, "text/plain;charset=UTF-8")
         };
-        let request = self.request(Request::post(&self.target(), body));
+        let request = Request::post(&self.target(), body).dressed(&self.server);
         let request = request.header("Content-Type", kind);
         HttpConnection::open(&self.server).exchange(&request).await
     }
 
     pub(crate) async fn switch(&mut self) -> Result<WebSocket, String> {
-        let request = self.request(Request::get(&self.target_by("websocket")));
+        let request = Request::get(&self.target_by("websocket")).dressed(&self.server);
         let connection = HttpConnection::open(&self.server);
         let mut websocket = WebSocket::open(connection, request)
             .await?
@@ -226,12 +226,8 @@ impl Polling {
 
     async fn send_poll(&mut self) -> HttpConnection {
         let mut connection = HttpConnection::open(&self.server);
-        connection.write(&self.request(Request::get(&self.target()))).await;
+        connection.write(&Request::get(&self.target()).dressed(&self.server)).await;
         connection
-    }
-
-    fn request(&self, request: Request) -> Request {
-        self.server.dressed(request)
     }
 
     fn target_by(&self, transport: &str) -> String {

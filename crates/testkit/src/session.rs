@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use serde_json::Value;
+use tokio::time::timeout_at;
 
 use crate::engine;
 use crate::http::Response;
@@ -93,7 +94,14 @@ impl Session {
             if let Due::Send(packet) = self.state.on_deadline(now()) {
                 self.send(&[packet.into()]).await?;
             }
-            let Some(packet) = self.read().await? else { return Ok(None) };
+            let read = match self.state.deadline() {
+                None => self.read().await?,
+                Some(deadline) => match timeout_at(deadline.into(), self.read()).await {
+                    Ok(read) => read?,
+                    Err(_) => continue,
+                },
+            };
+            let Some(packet) = read else { return Ok(None) };
             match self.state.on_packet(now(), packet.as_raw())? {
                 Step::Message => return Ok(Some(packet)),
                 Step::Send(answer) => self.send(&[answer.into()]).await?,

@@ -13,7 +13,6 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::http::Request;
 use crate::protocol::{Eio, target};
 
 /// How to reach the server under test; makes a new stream to it for each connection.
@@ -21,7 +20,8 @@ use crate::protocol::{Eio, target};
 /// Cheap to clone. The `with_` methods return a changed copy.
 #[derive(Clone)]
 pub struct Connector {
-    serve: Arc<dyn Fn(DuplexStream) + Send + Sync>,
+    serve: Arc<dyn Fn(DuplexStream, SocketAddr) + Send + Sync>,
+    peer: SocketAddr,
     capacity: usize,
     path: String,
     headers: Vec<(String, String)>,
@@ -30,8 +30,16 @@ pub struct Connector {
 impl Connector {
     /// Hands the server's end of each new stream to `serve`, which must not wait: it spawns.
     pub fn new(serve: impl Fn(DuplexStream) + Send + Sync + 'static) -> Self {
+        Self::telling_peer(move |stream, _| serve(stream))
+    }
+
+    /// As [`new`](Self::new), for a server that is told where connections come from.
+    pub(crate) fn telling_peer(
+        serve: impl Fn(DuplexStream, SocketAddr) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             serve: Arc::new(serve),
+            peer: SocketAddr::from(([127, 0, 0, 1], 40_000)),
             capacity: DEFAULT_CAPACITY,
             path: "/socket.io/".to_owned(),
             headers: Vec::new(),
@@ -59,6 +67,14 @@ impl Connector {
         Self { capacity: bytes, ..self }
     }
 
+    /// Sets from where the server of [`of`](Self::of) sees its clients come: `127.0.0.1:40000` unless
+    /// set.
+    #[cfg(feature = "socketio")]
+    #[must_use]
+    pub fn with_peer(self, peer: SocketAddr) -> Self {
+        Self { peer, ..self }
+    }
+
     /// Sets the path of Engine.IO on this server: `/socket.io/` unless set.
     #[must_use]
     pub fn with_path(self, path: &str) -> Self {
@@ -75,7 +91,7 @@ impl Connector {
     /// Makes a new stream to the server.
     pub fn connect(&self) -> DuplexStream {
         let (ours, theirs) = pair(self.capacity);
-        (self.serve)(theirs);
+        (self.serve)(theirs, self.peer);
         ours
     }
 
@@ -84,16 +100,16 @@ impl Connector {
         target(&self.path, eio, transport, query)
     }
 
-    /// `request` with the headers that every Engine.IO request has.
-    pub(crate) fn dressed(&self, mut request: Request) -> Request {
-        request.headers.extend(self.headers.iter().cloned());
-        request
+    /// The headers that every Engine.IO request has.
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.headers
     }
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
+            .field("peer", &self.peer)
             .field("capacity", &self.capacity)
             .field("path", &self.path)
             .field("headers", &self.headers)

@@ -3,6 +3,7 @@
 //! The futures of the public functions are made here, so that a failure names the line of the test
 //! that asked. An `async fn` cannot know its caller; a plain function that returns a future can.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -35,6 +36,20 @@ pub(crate) fn within<T>(
             Ok(Ok(value)) => value,
             Ok(Err(error)) => panic!("{at}: waiting for {for_what}: {error}"),
             Err(_) => panic!("{at}: waiting for {for_what}: nothing for {TIMEOUT:?}"),
+        }
+    }
+}
+
+/// Lets `work` go on for `duration`, and panics if it fails before.
+#[track_caller]
+pub(crate) fn during(
+    duration: Duration,
+    work: impl Future<Output = Result<Infallible, String>>,
+) -> impl Future<Output = ()> {
+    let at = Location::caller();
+    async move {
+        if let Ok(Err(error)) = tokio::time::timeout(duration, work).await {
+            panic!("{at}: while {duration:?} passed: {error}");
         }
     }
 }

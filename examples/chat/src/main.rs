@@ -15,7 +15,7 @@ mod rooms;
 
 use std::time::{Duration, SystemTime};
 
-use socketio::{EmitError, Server, Socket, State};
+use socketio::{BuildError, EmitError, Server, Socket, State};
 
 use crate::contract::{Join, Joined, Presence, Sent, Typing, chat};
 use crate::rooms::{Message, Rooms, Seat};
@@ -99,16 +99,20 @@ fn told(result: Result<(), EmitError>) {
     result.expect("what the contract declares can be encoded");
 }
 
+fn server() -> Result<Server, BuildError> {
+    let io = Server::builder().with_state(Rooms::default()).build()?;
+    chat::serve(&io, Chat);
+    io.on_connection(connected);
+    Ok(io)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), socketio::BoxError> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
     let port = port()?;
-    let io = Server::builder().with_state(Rooms::default()).build()?;
-    chat::serve(&io, Chat);
-    io.on_connection(connected);
-
+    let io = server()?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let server = io.attach_service(listener, io.fallback(page::Page))?;
     println!("The chat is open: http://{}/", server.local_addr());
@@ -132,11 +136,4 @@ fn port() -> Result<u16, socketio::BoxError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::chat;
-
-    #[test]
-    fn pages_in_typescript_have_the_types() {
-        chat::contract().check_typescript("page/chat.ts");
-    }
-}
+mod tests;

@@ -1,8 +1,7 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Client, ConnectError, Connector, Eio};
+use socketio_testkit::{Client, ConnectError, Connector, Eio};
 
 use crate::app;
 use crate::auth::{Claims, Keys};
@@ -10,13 +9,7 @@ use crate::auth::{Claims, Keys};
 const SECRET: &[u8] = b"a secret of the test";
 
 fn connector() -> Connector {
-    let io = app::server(Keys::new(SECRET));
-    Connector::new(move |stream| {
-        let io = io.clone();
-        tokio::spawn(async move {
-            io.serve_connection(stream, SocketAddr::from(([127, 0, 0, 1], 4000))).await;
-        });
-    })
+    Connector::of(&app::server(Keys::new(SECRET)))
 }
 
 async fn connect(
@@ -42,13 +35,14 @@ async fn who_has_a_token_is_let_in() {
     let (server, keys) = (connector(), Keys::new(SECRET));
     let alice = keys.issue(&hour("alice")).unwrap();
     let bob = keys.issue(&hour("bob")).unwrap();
-    for eio in [Eio::V3, Eio::V4] {
+    for eio in Eio::BOTH {
         let mut alice = connect(&server, eio, Some(&alice)).await.unwrap();
         let mut bob = connect(&server, eio, Some(&bob)).await.unwrap();
-        assert_eq!(alice.emit_with_ack("whoami", json!([])).await, [json!("alice")]);
-        assert_eq!(bob.emit_with_ack("whoami", json!([])).await, [json!("bob")]);
+        assert_eq!(alice.emit_with_ack_as::<String>("whoami", json!([])).await, "alice");
+        assert_eq!(bob.emit_with_ack_as::<String>("whoami", json!([])).await, "bob");
         bob.emit("say", json!(["hello"])).await;
-        assert_eq!(alice.next_event().await.args, [json!("bob"), json!("hello")]);
+        let said: (String, String) = alice.next_event().await.args_as();
+        assert_eq!(said, ("bob".to_owned(), "hello".to_owned()));
     }
 }
 
@@ -71,7 +65,7 @@ async fn others_are_refused() {
         (Some("nonsense".to_owned()), "invalid", "the token is not valid"),
         (Some(expired), "expired", "the token has expired"),
     ] {
-        for eio in [Eio::V3, Eio::V4] {
+        for eio in Eio::BOTH {
             let error = connect(&server, eio, token.as_deref()).await.unwrap_err();
             let ConnectError::Namespace(said) = error else { panic!("{error}") };
             let expected: Value = match eio {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use socketio::{Server, describe_metrics};
-use testkit::{Client, Connector, Eio, Request, Transport, request, settle};
+use socketio_testkit::{Client, Connector, Eio, Request, Transport, request, settle};
 
 use crate::app::{self, App};
 
@@ -18,11 +18,7 @@ async fn metrics_and_sockets_on_one_port() {
     describe_metrics();
     let io = Server::new();
     let router = app::router(App { io: io.clone(), prometheus });
-    let (engine, peer) = (io.engine().clone(), ([127, 0, 0, 1], 4000).into());
-    let server = Connector::new(move |stream| {
-        let (engine, router) = (engine.clone(), router.clone());
-        tokio::spawn(async move { engine.serve_connection(stream, peer, router).await });
-    });
+    let server = Connector::of_service(&io, router);
 
     let mut one = Client::connect(&server).await;
     let two = Client::builder().protocol(Eio::V3).transport(Transport::Polling);

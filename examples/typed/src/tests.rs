@@ -1,21 +1,10 @@
 //! The whiteboard without a port and without a page.
 
-use std::net::SocketAddr;
-
 use socketio_contract::Refused;
-use testkit::{Client, Connector};
+use socketio_testkit::{Client, Connector};
 
 use super::*;
 use crate::contract::{Color, Person};
-
-fn connector(io: &Server) -> Connector {
-    let io = io.clone();
-    Connector::new(move |stream| {
-        let io = io.clone();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-        tokio::spawn(async move { io.serve_connection(stream, peer).await });
-    })
-}
 
 #[test]
 fn the_page_has_the_types() {
@@ -24,7 +13,7 @@ fn the_page_has_the_types() {
 
 #[tokio::test(start_paused = true)]
 async fn people_draw_together() {
-    let server = connector(&server().expect("options that make sense"));
+    let server = Connector::of(&server().expect("options that make sense"));
     let connect = async || {
         let client = Client::builder().namespace(whiteboard::NAMESPACE).connect(&server).await;
         whiteboard::client(client.expect("nobody refuses"))
@@ -57,7 +46,7 @@ async fn people_draw_together() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_drawn_is_refused() {
-    let server = connector(&server().expect("options that make sense"));
+    let server = Connector::of(&server().expect("options that make sense"));
     let client = Client::builder().namespace(whiteboard::NAMESPACE).connect(&server).await;
     let mut ann = whiteboard::client(client.expect("nobody refuses"));
     let points = vec![Point { x: 0.0, y: 0.0 }, Point { x: 0.0, y: 2.0 }];

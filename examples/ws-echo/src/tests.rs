@@ -1,7 +1,7 @@
 //! Frames are tested where the codec is; here is what the example adds.
 
 use engineio_proto::websocket::extensions::Takeover;
-use testkit::{Connector, Frame, RawFrame, Request, WebSocket, frame, pair, request};
+use socketio_testkit::{Connector, Frame, RawFrame, Request, WebSocket, frame, pair, request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio::{Binary, ErrorEvent, Server, Socket};
 use socketio_contract::{Invalid, InvalidEvent, OnInvalid, OnUnknown, Rules, contract};
-use testkit::{Args, Client, Closed, Eio};
+use socketio_testkit::{Args, Client, Closed, Eio};
 
 use crate::wire::connector;
 

@@ -10,7 +10,7 @@ use metrics::{
 use serde_json::json;
 use socketio::Server;
 use socketio_contract::{OnUnknown, Rules};
-use testkit::Client;
+use socketio_testkit::Client;
 
 use crate::chat::{Lobby, chat};
 use crate::wire::connector;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use socketio::{Server, Socket};
 use socketio_contract::contract;
-use testkit::Client;
+use socketio_testkit::Client;
 
 use crate::wire::connector;
 

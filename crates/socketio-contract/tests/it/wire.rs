@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio::{Server, Socket};
-use testkit::{Client, Connector};
+use socketio_testkit::{Client, Connector};
 
 use socketio_contract::Refused;
 

@@ -16,6 +16,11 @@ pub enum Eio {
     V4,
 }
 
+impl Eio {
+    /// Both, for tests that try the one and the other: `for eio in Eio::BOTH`.
+    pub const BOTH: [Self; 2] = [Self::V3, Self::V4];
+}
+
 /// The path and query of an Engine.IO request, without the session. `query` is appended as it is:
 /// `b64=1&token=x`.
 #[must_use]

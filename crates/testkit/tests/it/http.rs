@@ -1,4 +1,4 @@
-use testkit::{HttpConnection, Request, request};
+use socketio_testkit::{HttpConnection, Request, request};
 
 use crate::script::{Step, get, ok, read, server, write};
 

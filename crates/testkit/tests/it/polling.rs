@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use testkit::{Eio, Packet, Polling};
+use socketio_testkit::{Eio, Packet, Polling};
 
 use crate::script::{get, hear, ok, post, say, server, websocket, write};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use testkit::{Connector, frame};
+use socketio_testkit::{Connector, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 pub(crate) enum Step {

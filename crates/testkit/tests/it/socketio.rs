@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Args, Client, Closed, ConnectError, Connector, Eio, Transport};
-use tokio::time::advance;
+use socketio_testkit::{Args, Client, Closed, ConnectError, Connector, Eio, Transport};
+use tokio::time::{Instant, advance};
 
 use crate::script::{
     Step, get, hear, hear_binary, ok, post, read, say, say_binary, server, websocket, write,
@@ -176,6 +176,98 @@ async fn an_upgrade() {
     let mut client = client.connect(&server).await.unwrap();
     assert_eq!(client.id(), "engine");
     assert_eq!(client.next_event().await.name, "x");
+}
+
+/// A server on which a client of Engine.IO 4 is, and what it says then.
+async fn joined(steps: impl IntoIterator<Item = Step>) -> Client {
+    let mut script = vec![hear("40"), say(r#"40{"sid":"s"}"#)];
+    script.extend(steps);
+    Client::connect(&v4(script)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn arguments_as_types() {
+    let mut client = joined([
+        hear(r#"420["sum",1,2]"#),
+        say("430[3]"),
+        hear(r#"421["two"]"#),
+        say(r#"431["a",[1]]"#),
+        hear(r#"422["none"]"#),
+        say("432[]"),
+        say(r#"42["x",null]"#),
+    ])
+    .await;
+    let sum: u32 = client.emit_with_ack_as("sum", json!([1, 2])).await;
+    assert_eq!(sum, 3);
+    let two: (String, Vec<u8>) = client.emit_with_ack_as("two", json!([])).await;
+    assert_eq!(two, ("a".to_owned(), vec![1]));
+    client.emit_with_ack_as::<()>("none", json!([])).await;
+    assert_eq!(client.next_event().await.args_as::<Option<u32>>(), None);
+    assert_eq!(Args::from(json!([1, 2])).args_as::<[u8; 2]>(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = r#"waiting for an ack: "3" is no u32: invalid type"#)]
+async fn an_ack_of_another_type_is_told() {
+    let mut client = joined([hear(r#"420["sum"]"#), say(r#"430["3"]"#)]).await;
+    client.emit_with_ack_as::<u32>("sum", json!([])).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = r#"event "x": [1,2] is no u32: invalid type"#)]
+async fn an_event_of_another_type_is_told() {
+    joined([say(r#"42["x",1,2]"#)]).await.next_event().await.args_as::<u32>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_that_does_not_come() {
+    let mut client = joined([
+        hear(r#"420["never"]"#),
+        hear(r#"421["at once"]"#),
+        say("431[]"), // of another event
+    ])
+    .await;
+    let never = client.emit_expecting_ack("never", json!([])).await;
+    let at_once = client.emit_expecting_ack("at once", json!([])).await;
+    client.expect_no_ack(never, Duration::from_secs(60)).await;
+    client.ack(at_once).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "expected silence for 60s, got Ok(Args")]
+async fn an_ack_that_should_not_come_is_told() {
+    let mut client = joined([hear(r#"420["x"]"#), say("430[]")]).await;
+    let id = client.emit_expecting_ack("x", json!([])).await;
+    client.expect_no_ack(id, Duration::from_secs(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_passes_with_heartbeats() {
+    let mut client =
+        joined([say("2"), hear("3"), say(r#"42["x"]"#), say("2"), hear("3"), say("1")]).await;
+    let start = Instant::now();
+    client.let_pass(Duration::from_secs(3600)).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(3600));
+    assert_eq!(client.next_event().await.name, "x");
+    assert_eq!(client.closed().await, Closed::Connection);
+
+    let mut script = websocket("/socket.io/?EIO=3&transport=websocket");
+    script.extend([say(OPEN), say("40")]);
+    // one every 25 seconds
+    script.extend((0..3).flat_map(|_| [hear("2"), say("3")]));
+    script.push(say("1"));
+    let client = Client::builder().protocol(Eio::V3).connect(&server([script])).await;
+    let mut client = client.unwrap();
+    client.let_pass(Duration::from_secs(74)).await;
+    client.expect_silence(Duration::from_millis(900)).await;
+    client.let_pass(Duration::from_secs(1)).await;
+    assert_eq!(client.closed().await, Closed::Connection);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "while 60s passed: not a Socket.IO packet")]
+async fn what_is_wrong_while_time_passes_is_told() {
+    joined([say("4x")]).await.let_pass(Duration::from_secs(60)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use testkit::{Connector, Request, Throttled, pair, request, settle};
+use socketio_testkit::{Connector, Request, Throttled, pair, request, settle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use testkit::{Eio, Frame, RawFrame, WebSocket, frame, open_websocket};
+use socketio_testkit::{Eio, Frame, RawFrame, WebSocket, frame, open_websocket};
 
 use crate::script::{
     Step, get, hear, hear_binary, read, say, say_binary, server, websocket, write,

@@ -6,20 +6,21 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::event::{Args, Event, read};
 use crate::http::Response;
 use crate::inbox::Inbox;
 use crate::protocol::{Eio, SocketIoKind, SocketIoPacket};
 use crate::session::{Session, Transport};
 use crate::stream::Connector;
-use crate::wait::{silence, within};
+use crate::wait::{during, silence, within};
 
 /// A Socket.IO client. Dropping it breaks the connection.
 ///
 /// Pings are answered (with [`Eio::V3`]: sent) while the client waits. A test that moves the clock
-/// by more than the server's patience must therefore wait for something on the way.
+/// by more than the server's patience does so with [`let_pass`](Self::let_pass).
 #[derive(Debug)]
 pub struct Client {
     session: Session,
@@ -76,6 +77,21 @@ impl Client {
         })
     }
 
+    /// As [`emit_with_ack`](Self::emit_with_ack), and reads the ack as `T`: one argument as itself,
+    /// several as a tuple, none as `()`. Panics if it does not fit.
+    #[track_caller]
+    pub fn emit_with_ack_as<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        args: impl Into<Args>,
+    ) -> impl Future<Output = T> {
+        let args = args.into().with_first(name);
+        within("an ack", async move {
+            let id = self.send_expecting_ack(args).await?;
+            read(&self.read_ack(id).await?.values)
+        })
+    }
+
     /// Emits an event that asks for an ack, and gives the id of the ack.
     #[track_caller]
     pub fn emit_expecting_ack(
@@ -93,6 +109,12 @@ impl Client {
         within("an ack", self.read_ack(id))
     }
 
+    /// Panics if the ack of this id arrives, or the connection ends, within `duration`.
+    #[track_caller]
+    pub fn expect_no_ack(&mut self, id: u64, duration: Duration) -> impl Future<Output = ()> {
+        silence(duration, self.read_ack(id))
+    }
+
     /// Waits for the next event, of any namespace.
     #[track_caller]
     pub fn next_event(&mut self) -> impl Future<Output = Event> {
@@ -103,6 +125,23 @@ impl Client {
     #[track_caller]
     pub fn expect_silence(&mut self, duration: Duration) -> impl Future<Output = ()> {
         silence(duration, self.wait(|inbox| inbox.events.pop_front()))
+    }
+
+    /// Lets time pass and keeps the connection alive meanwhile. What arrives, and the end of the
+    /// connection, are kept for who asks.
+    ///
+    /// On a paused clock this is how a test moves the time: an hour takes none, and all that is due
+    /// in it happens in its order.
+    #[track_caller]
+    pub fn let_pass(&mut self, duration: Duration) -> impl Future<Output = ()> {
+        during(duration, async move {
+            loop {
+                if self.inbox.closed {
+                    std::future::pending::<()>().await;
+                }
+                self.take_in().await?;
+            }
+        })
     }
 
     /// Answers an event that asked for an ack.
@@ -275,11 +314,17 @@ impl Client {
             if self.inbox.closed {
                 return Err("the server ended the connection".to_owned());
             }
-            match self.session.receive().await? {
-                Some(message) => self.inbox.accept(message)?,
-                None => self.inbox.closed = true,
-            }
+            self.take_in().await?;
         }
+    }
+
+    /// Takes in what comes next. May be given up while it waits.
+    async fn take_in(&mut self) -> Result<(), String> {
+        match self.session.receive().await? {
+            Some(message) => self.inbox.accept(message)?,
+            None => self.inbox.closed = true,
+        }
+        Ok(())
     }
 }
 
@@ -380,56 +425,4 @@ pub enum Closed {
     Namespace,
     /// The connection ended.
     Connection,
-}
-
-/// An event from the server.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// The namespace it belongs to.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its arguments. Attachment `n` stands there as `{"_placeholder":true,"num":n}`.
-    pub args: Vec<Value>,
-    /// The id of the ack that the server asks for.
-    pub id: Option<u64>,
-    /// The attachments.
-    pub attachments: Vec<Bytes>,
-}
-
-/// The arguments of an event or an ack.
-///
-/// They are made from JSON: an array is the list of arguments, anything else the only one.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Args {
-    /// The arguments. Attachment `n` stands there as `{"_placeholder":true,"num":n}`.
-    pub values: Vec<Value>,
-    /// The attachments.
-    pub attachments: Vec<Bytes>,
-}
-
-impl Args {
-    /// Arguments with attachments, of which the placeholders are already in `values`.
-    pub fn with_attachments<B: Into<Bytes>>(
-        values: Value,
-        attachments: impl IntoIterator<Item = B>,
-    ) -> Self {
-        let attachments = attachments.into_iter().map(Into::into).collect();
-        Self { attachments, ..values.into() }
-    }
-
-    fn with_first(mut self, name: &str) -> Self {
-        self.values.insert(0, name.into());
-        self
-    }
-}
-
-impl From<Value> for Args {
-    fn from(value: Value) -> Self {
-        let values = match value {
-            Value::Array(values) => values,
-            other => vec![other],
-        };
-        Self { values, attachments: Vec::new() }
-    }
 }
