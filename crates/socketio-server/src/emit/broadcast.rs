@@ -78,7 +78,7 @@ impl BroadcastOperator {
     fn show<T: Serialize>(&self, event: &str, args: &T) {
         self.namespace.observers().tell(|observer| {
             let BroadcastOptions { rooms, except, sender, local, .. } = &self.options;
-            let to = Receivers::Broadcast {
+            let to = Receivers::Many {
                 namespace: &self.namespace,
                 rooms,
                 except,

@@ -126,11 +126,11 @@ impl fmt::Debug for ObservedEvent<'_> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Receivers<'a> {
-    /// To one client.
-    Socket(&'a Socket),
-    /// To many.
+    /// One client.
+    One(&'a Socket),
+    /// Many.
     #[non_exhaustive]
-    Broadcast {
+    Many {
         /// Of which namespace.
         namespace: &'a Namespace,
         /// Members of one of these rooms; if there are none, all.

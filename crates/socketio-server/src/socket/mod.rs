@@ -127,7 +127,7 @@ impl Socket {
         let packet = self.namespace().encode_event(id, event, args)?;
         self.namespace().observers().tell(|observer| {
             let values = || values_of(args).unwrap_or_default();
-            observer.event_out(&Receivers::Socket(self), &ObservedEvent::new(event, &values));
+            observer.event_out(&Receivers::One(self), &ObservedEvent::new(event, &values));
         });
         let Some(extras) = self.extras() else { return Ok(packet) };
         let watchers = lock(extras).outgoing.clone();

@@ -64,8 +64,8 @@ impl Observer for Notes {
 
     fn event_out(&self, to: &Receivers<'_>, event: &ObservedEvent<'_>) {
         let to = match to {
-            Receivers::Socket(socket) => self.name(socket.id().as_str()).to_owned(),
-            Receivers::Broadcast { namespace, rooms, except, sender, local, .. } => {
+            Receivers::One(socket) => self.name(socket.id().as_str()).to_owned(),
+            Receivers::Many { namespace, rooms, except, sender, local, .. } => {
                 let sender = sender.map(|id| self.name(id.as_str()));
                 format!("{} {rooms:?} {except:?} {sender:?} {local}", namespace.name())
             }
