@@ -30,7 +30,7 @@ pub(crate) const CASES: &[Case] = &[
 fn adapter(n: u32, room: Option<&str>, except: bool) {
     struct Taker(AtomicUsize);
     impl Member for Taker {
-        fn deliver(&self, packet: &Outgoing, _volatile: bool) -> Delivery {
+        fn deliver(&self, packet: &Outgoing) -> Delivery {
             self.0.fetch_add(black_box(packet.clone()).size(), Ordering::Relaxed);
             Delivery::Queued
         }

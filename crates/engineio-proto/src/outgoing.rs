@@ -48,6 +48,7 @@ struct Inner {
     droppable: bool,
     when_full: Option<OverflowPolicy>,
     compress: bool,
+    volatile: bool,
     /// The compressed forms.
     deflated: Forms,
     backlog: Counted,
@@ -173,6 +174,7 @@ impl Outgoing {
             droppable: false,
             when_full: None,
             compress: true,
+            volatile: false,
             deflated: Forms::default(),
             backlog: Counted::default(),
         }))
@@ -198,6 +200,12 @@ impl Outgoing {
         self.with(|inner| inner.compress = compress)
     }
 
+    /// Says whether the packet is dropped unless it can leave at once (false).
+    #[must_use]
+    pub fn volatile(self, volatile: bool) -> Self {
+        self.with(|inner| inner.volatile = volatile)
+    }
+
     fn with(mut self, set: impl FnOnce(&mut Inner)) -> Self {
         set(Arc::get_mut(&mut self.0).expect("flags are set before the packet is shared"));
         self
@@ -219,6 +227,12 @@ impl Outgoing {
     #[must_use]
     pub fn wants_compression(&self) -> bool {
         self.0.compress
+    }
+
+    /// Whether the packet is dropped unless it can leave at once.
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
+        self.0.volatile
     }
 
     /// Whether this is a WebSocket control frame.
@@ -436,7 +450,8 @@ mod tests {
 
     #[test]
     fn a_packet_is_cut_between_its_parts() {
-        let out = message("51-[]", &[b"a", b"b", b"c"]).droppable(true).compress(false);
+        let out =
+            message("51-[]", &[b"a", b"b", b"c"]).droppable(true).compress(false).volatile(true);
         assert_eq!(out.part_count(), out.parts().count());
         for count in [0, 4, 5] {
             assert!(out.split(count).is_none(), "{count}");
@@ -449,7 +464,11 @@ mod tests {
             [&first, &rest].iter().for_each(|o| o.write_frames(Protocol::V3, false, &mut both));
             out.write_frames(Protocol::V3, false, &mut whole);
             assert_eq!(both, whole);
-            assert!(![&first, &rest].iter().any(|o| o.is_droppable() || o.wants_compression()));
+            assert!(
+                ![&first, &rest]
+                    .iter()
+                    .any(|o| o.is_droppable() || o.wants_compression() || o.is_volatile())
+            );
         }
         assert!(message("2", &[]).split(1).is_none());
         assert!(Outgoing::control_frame(vec![0x89, 0]).split(1).is_none());

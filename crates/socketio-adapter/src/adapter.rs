@@ -117,12 +117,12 @@ pub trait Member: Send + Sync + 'static {
         true
     }
 
-    /// Takes a packet into the socket's queue, or says why not. With `volatile` the packet is to
-    /// be dropped unless it can go out at once.
+    /// Takes a packet into the socket's queue, or says why not. A
+    /// [volatile](Outgoing::is_volatile) packet is to be dropped unless it can go out at once.
     ///
     /// Called while the adapter holds the lock of the namespace. It must be short: push a pointer.
     /// It must not block, do I/O, run code of the user or call the adapter.
-    fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery;
+    fn deliver(&self, packet: &Outgoing) -> Delivery;
 }
 
 /// What became of a packet at one socket.

@@ -130,8 +130,10 @@ pub trait Node: Send + Sync + 'static {
         f();
     }
 
-    /// Makes the packet of an event for sockets of this node; `None` if it cannot be written.
-    fn packet(&self, event: &str, args: Vec<Value>, compress: bool) -> Option<Outgoing>;
+    /// Makes the packet of an event for sockets of this node, volatile and compressed as the options
+    /// say; `None` if it cannot be written.
+    fn packet(&self, event: &str, args: Vec<Value>, options: &BroadcastOptions)
+    -> Option<Outgoing>;
 
     /// Sends an event to sockets of this node and asks each to acknowledge it. The number of those
     /// asked; `answered` is called with the first argument of each answer that comes in time.

@@ -122,10 +122,15 @@ impl Adapter for LocalAdapter {
     }
 
     fn broadcast(&self, packet: &Outgoing, options: &BroadcastOptions) -> Delivered {
-        let BroadcastOptions { rooms, except, sender, volatile, .. } = options;
+        let BroadcastOptions { rooms, except, sender, .. } = options;
+        debug_assert_eq!(
+            packet.is_volatile(),
+            options.volatile,
+            "the packet says it to its receivers"
+        );
         let mut delivered = Delivered::default();
         self.rooms().for_each_target(rooms, except, sender.as_ref(), |target| {
-            match target.member().deliver(packet, *volatile) {
+            match target.member().deliver(packet) {
                 Delivery::Queued => delivered.queued += 1,
                 Delivery::Dropped => delivered.dropped += 1,
                 Delivery::Closed => {}

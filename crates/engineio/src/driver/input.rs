@@ -247,7 +247,7 @@ impl Driver {
             }
             Step::Nothing => {}
             Step::SendPong => {
-                let _ = self.socket.push(Outgoing::packet(PacketType::Pong, ""), false);
+                let _ = self.socket.push(Outgoing::packet(PacketType::Pong, ""));
             }
             Step::Close(reason @ CloseReason::TransportError) => {
                 let violation = Violation::policy("heartbeat in the wrong direction");

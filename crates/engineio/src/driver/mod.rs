@@ -233,7 +233,7 @@ impl Driver {
             options.ping_timeout,
             options.max_http_buffer_size,
         );
-        let _ = self.socket.push(Outgoing::packet(PacketType::Open, &open), false);
+        let _ = self.socket.push(Outgoing::packet(PacketType::Open, &open));
         if let Transport::WebSocket(websocket) = &mut self.transport {
             let outbox = &self.socket.shared().outbox;
             outbox.set_wire(websocket.base64, websocket.encoding(&self.engine.options));
@@ -335,7 +335,7 @@ impl Driver {
             match self.session.on_deadline(now) {
                 Due::Nothing => break,
                 Due::SendPing => {
-                    let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""), false);
+                    let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""));
                 }
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {

@@ -97,11 +97,11 @@ impl Outbox {
         &self,
         packet: Outgoing,
         gate: Option<&Gate>,
-        volatile: bool,
         in_turn: bool,
         evicted: &mut Evicted,
     ) -> (Push, FlushAction) {
         let bounds = &*self.bounds;
+        let volatile = packet.is_volatile();
         let mut queue = self.lock();
         if queue.is_closed() || gate.is_some_and(|gate| !gate.is_open()) {
             return (Push::Closed, FlushAction::Nothing);

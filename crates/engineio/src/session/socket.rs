@@ -99,21 +99,22 @@ impl Socket {
             }
             Message::Binary(bytes) => Outgoing::binary_message(bytes),
         };
-        match self.push(packet.droppable(true), false) {
+        match self.push(packet.droppable(true)) {
             Push::Closed => Err(Closed),
             Push::Queued | Push::Dropped => Ok(()),
         }
     }
 
-    /// Queues an encoded packet. Never waits; `volatile` packets are dropped unless they would
-    /// leave with this turn: while the client takes no more, or no poll waits, they do not.
-    pub fn push(&self, packet: Outgoing, volatile: bool) -> Push {
-        self.push_through(packet, None, volatile)
+    /// Queues an encoded packet. Never waits; [volatile](Outgoing::volatile) packets are dropped
+    /// unless they would leave with this turn: while the client takes no more, or no poll waits, they
+    /// do not.
+    pub fn push(&self, packet: Outgoing) -> Push {
+        self.push_through(packet, None)
     }
 
     /// [`Socket::push`] through a gate: goes nowhere if it is closed.
-    pub fn push_gated(&self, gate: &Gate, packet: Outgoing, volatile: bool) -> Push {
-        self.push_through(packet, Some(gate), volatile)
+    pub fn push_gated(&self, gate: &Gate, packet: Outgoing) -> Push {
+        self.push_through(packet, Some(gate))
     }
 
     /// Queues a packet and opens the gate with it: what is pushed through the gate follows it.
@@ -132,10 +133,11 @@ impl Socket {
         closed
     }
 
-    fn push_through(&self, packet: Outgoing, gate: Option<&Gate>, volatile: bool) -> Push {
+    fn push_through(&self, packet: Outgoing, gate: Option<&Gate>) -> Push {
+        let volatile = packet.is_volatile();
         let outbox = &self.0.outbox;
         let mut evicted = Evicted::default();
-        let (push, action) = outbox.push(packet, gate, volatile, turn::is_active(), &mut evicted);
+        let (push, action) = outbox.push(packet, gate, turn::is_active(), &mut evicted);
         if evicted.limit.is_some() {
             self.pay(evicted);
         }

@@ -206,7 +206,7 @@ async fn what_is_sent_to_a_closed_session_goes_nowhere() {
     host.log.closed().await;
     host.expect_no_sessions().await;
     let packet = Outgoing::message(vec![0; HEADROOM], HEADROOM, Vec::new());
-    assert_eq!(socket.push(packet.clone(), false), Push::Closed);
+    assert_eq!(socket.push(packet.clone()), Push::Closed);
     assert!(socket.send(Message::Text("x")).is_err());
     assert!(socket.writable().await.is_err());
     socket.close();

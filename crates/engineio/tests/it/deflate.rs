@@ -192,7 +192,7 @@ roads! {
         let mute = self::packet(&"x".repeat(500), &[]).compress(false);
         for socket in host.log.sockets() {
             for packet in [&packet, &text, &mute] {
-                assert_eq!(socket.push(packet.clone(), false), Push::Queued);
+                assert_eq!(socket.push(packet.clone()), Push::Queued);
             }
         }
         for (client, kind) in [(&mut v3, &[4][..]), (&mut v4, &[])] {
@@ -270,9 +270,9 @@ async fn clients_that_take_little_at_a_time() {
             let text = noise(300).escape_ascii().to_string();
             for at in 0..20 {
                 let text = format!("{at}{text}");
-                let _ = host.socket().push(packet("1", &[vec![7; 200], noise(200)]), false);
-                let _ = host.socket().push(packet(&text, &[]).droppable(true), false);
-                let _ = host.socket().push(packet("small", &[]), false);
+                let _ = host.socket().push(packet("1", &[vec![7; 200], noise(200)]));
+                let _ = host.socket().push(packet(&text, &[]).droppable(true));
+                let _ = host.socket().push(packet("small", &[]));
                 if at % 5 == 0 {
                     tokio::time::sleep(ms(10)).await;
                 }

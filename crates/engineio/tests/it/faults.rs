@@ -234,7 +234,7 @@ roads! {
         options.max_outbound_bytes = 1_000_000;
         let (host, mut client, socket) = stopped(road, options).await;
         let mut sent = 0;
-        while socket.push(numbered(sent), false) == Push::Queued {
+        while socket.push(numbered(sent)) == Push::Queued {
             sent += 1;
             assert!(socket.queued_bytes() <= 1_000_000, "{}", socket.queued_bytes());
             assert!(sent < 20_000, "nobody reads, and nothing is full");
@@ -281,14 +281,14 @@ roads! {
         let (mut client, _) = open_websocket(&host.net, Eio::V4, "").await;
         let socket = host.socket();
         for number in 0..COUNT {
-            assert_eq!(socket.push(numbered(number), false), Push::Queued);
+            assert_eq!(socket.push(numbered(number)), Push::Queued);
         }
         let binary = Outgoing::message(
             [&[0; HEADROOM], &b"end"[..]].concat(),
             HEADROOM,
             vec![Bytes::from_static(b"!")],
         );
-        assert_eq!(socket.push(binary.clone(), false), Push::Queued);
+        assert_eq!(socket.push(binary.clone()), Push::Queued);
         settle().await;
         assert!(socket.queued_bytes() > 0, "the kernel took it all");
         for number in 0..COUNT {

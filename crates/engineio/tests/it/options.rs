@@ -574,7 +574,7 @@ async fn large_answers_are_compressed() {
     let mut buffer = vec![0; engineio::HEADROOM];
     buffer.extend_from_slice(long.as_bytes());
     let plain = Outgoing::message(buffer, engineio::HEADROOM, Vec::new()).compress(false);
-    let _ = host.socket().push(plain.clone(), false);
+    let _ = host.socket().push(plain.clone());
     assert_eq!(client.poll_response().await.header("content-encoding"), None);
 
     // scripts too, and gzip where it is preferred

@@ -64,7 +64,7 @@ async fn attachments_stay_with_their_packets(road: Road) {
                 Bytes::from(format!("{thread}:{number}:b")),
             ];
             let packet = event(&format!("{thread}:{number}"), attachments);
-            assert_eq!(socket.push(packet.clone(), false), Push::Queued);
+            assert_eq!(socket.push(packet.clone()), Push::Queued);
         }
     });
     let mut next = [0; THREADS];
@@ -106,7 +106,7 @@ async fn nothing_passes_a_closed_gate(road: Road) {
             loop {
                 wait_for_room(socket);
                 let packet = event(&format!("event {thread}"), Vec::new());
-                match socket.push_gated(&gate, packet, false) {
+                match socket.push_gated(&gate, packet) {
                     Push::Queued => drop(passed.fetch_add(1, Ordering::Relaxed)),
                     _ if !socket.is_open() => return,
                     _ => std::thread::yield_now(),
@@ -128,7 +128,7 @@ async fn nothing_passes_a_closed_gate(road: Road) {
             assert!(socket.close_gate(&gate, Some(&event("close", Vec::new()))));
             assert!(!socket.close_gate(&gate, Some(&event("close", Vec::new()))));
         }
-        assert_eq!(socket.push(event("end", Vec::new()), false), Push::Queued);
+        assert_eq!(socket.push(event("end", Vec::new())), Push::Queued);
     });
     let (mut is_open, mut opened, mut events) = (false, 0, 0);
     loop {
@@ -192,7 +192,7 @@ async fn broadcast(road: Road, clients: usize) {
             let packets = [event(text, Vec::new()), event("and", vec![Bytes::from_static(b"!")])];
             for packet in &packets {
                 for socket in log.sockets() {
-                    let _ = socket.push(packet.clone(), false);
+                    let _ = socket.push(packet.clone());
                 }
             }
         }
@@ -230,7 +230,7 @@ roads! {
         let fan_out = move || {
             engineio::fan_out(|| {
                 for size in [10, 1_000_000] {
-                    assert_eq!(socket.push(event(&"x".repeat(size), Vec::new()), false), Push::Queued);
+                    assert_eq!(socket.push(event(&"x".repeat(size), Vec::new())), Push::Queued);
                 }
                 assert_eq!(socket.queued_bytes(), 1_000_012, "nothing is written yet");
             });
@@ -283,7 +283,7 @@ async fn many_fan_outs_in_one_turn_are_no_slow_consumer() {
     let burst = |socket: &Socket, _: Message<'_>| {
         for number in 0..COUNT {
             let packet = event(&number.to_string(), Vec::new());
-            engineio::fan_out(|| assert_eq!(socket.push(packet, false), Push::Queued));
+            engineio::fan_out(|| assert_eq!(socket.push(packet), Push::Queued));
         }
     };
     let host = Host::on(Road::Tcp, Options::default(), log.clone(), log.application(burst)).await;

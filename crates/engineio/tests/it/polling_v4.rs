@@ -399,7 +399,7 @@ async fn packets_of_a_poll_are_bounded() {
             expected.push(Packet::from(format!("4{n}")));
             expected.extend(bytes.iter().cloned().map(Packet::Binary));
             let packet = Outgoing::message(text(&n.to_string()), HEADROOM, bytes);
-            assert_eq!(host.socket().push(packet, false), Push::Queued);
+            assert_eq!(host.socket().push(packet), Push::Queued);
         }
         let mut received = Vec::new();
         let mut answers = 0;
@@ -439,7 +439,7 @@ async fn what_is_left_of_a_poll_is_upgraded() {
     let mut buffer = vec![0; HEADROOM];
     buffer.push(b'x');
     let bytes = (0..3).map(|at| Bytes::from(vec![at; 2])).collect();
-    let _ = host.socket().push(Outgoing::message(buffer, HEADROOM, bytes), false);
+    let _ = host.socket().push(Outgoing::message(buffer, HEADROOM, bytes));
     host.say("y");
     assert_eq!(client.poll().await, ["4x".into(), Packet::Binary(Bytes::from_static(&[0, 0]))]);
     let mut websocket = client.upgrade().await;

@@ -24,7 +24,7 @@ fn state(text: &str) -> Outgoing {
 
 /// Fills the stream, so that what comes next stays in the queue.
 async fn fill(socket: &Socket) {
-    assert_eq!(socket.push(state(&"x".repeat(999)), false), Push::Queued);
+    assert_eq!(socket.push(state(&"x".repeat(999))), Push::Queued);
     settle().await;
 }
 
@@ -84,10 +84,10 @@ async fn bounds_count_bytes_and_packets() {
         fill(&socket).await;
         let packet = event(&"x".repeat(999)); // 1000 with its type
         for _ in 0..9 {
-            assert_eq!(socket.push(packet.clone(), false), Push::Queued);
+            assert_eq!(socket.push(packet.clone()), Push::Queued);
         }
         // the tenth, with the one that is being written
-        assert_eq!(socket.push(packet.clone(), false), Push::Closed);
+        assert_eq!(socket.push(packet.clone()), Push::Closed);
         settle().await;
         host.expect(&["open", "close: transport error, SlowConsumer"]);
         host.expect_no_sessions().await;
@@ -104,7 +104,7 @@ async fn a_packet_alone_may_be_larger_than_the_bound() {
     let host = Host::silent(options);
     let mut client = narrow(&host).await;
     let large = "x".repeat(5000);
-    assert_eq!(host.socket().push(event(&large), false), Push::Queued);
+    assert_eq!(host.socket().push(event(&large)), Push::Queued);
     client.expect_text(&format!("4{large}")).await;
     drop(client);
     host.end().await;
@@ -123,18 +123,17 @@ async fn the_newest_or_the_oldest_are_dropped() {
         let mut client = narrow(&host).await;
         let socket = host.socket();
         fill(&socket).await;
-        assert_eq!(socket.push(state("s0"), false), Push::Queued);
-        let pushed: Vec<Push> =
-            (1..8).map(|n| socket.push(event(&format!("e{n}")), false)).collect();
+        assert_eq!(socket.push(state("s0")), Push::Queued);
+        let pushed: Vec<Push> = (1..8).map(|n| socket.push(event(&format!("e{n}")))).collect();
         let dropped = pushed.iter().filter(|push| **push == Push::Dropped).count();
         assert_eq!(dropped, if policy == OverflowPolicy::DropNewest { 4 } else { 0 });
         // what carries state is queued beyond the bound
-        assert_eq!(socket.push(state("s8"), false), Push::Queued);
+        assert_eq!(socket.push(state("s8")), Push::Queued);
         assert_eq!(rest(&mut client).await[1..], expected);
         let counted = host.stats().queue_dropped;
         assert_eq!(counted, 4, "{policy:?}");
         // and then it goes on as before
-        assert_eq!(socket.push(event("later"), false), Push::Queued);
+        assert_eq!(socket.push(event("later")), Push::Queued);
         client.expect_text("4later").await;
         host.expect(&["open"]);
         drop(client);
@@ -151,7 +150,7 @@ async fn a_packet_may_have_a_policy_of_its_own() {
     let host = Host::silent(options);
     let mut client = narrow(&host).await;
     let socket = host.socket();
-    let push = |text, policy| socket.push(event(text).when_full(policy), false);
+    let push = |text, policy| socket.push(event(text).when_full(policy));
     fill(&socket).await;
     assert_eq!(push("e1", None), Push::Queued);
     assert_eq!(push("e2", Some(DropNewest)), Push::Queued);
@@ -193,7 +192,7 @@ async fn what_waits_in_the_whole_server_is_bounded() {
         let socket = host.socket();
         settle().await;
         for _ in 0..kilobytes {
-            assert_eq!(socket.push(event(&"x".repeat(999)), false), Push::Queued);
+            assert_eq!(socket.push(event(&"x".repeat(999))), Push::Queued);
             settle().await; // what cannot be written is counted
         }
         sockets.push(socket);
@@ -201,7 +200,7 @@ async fn what_waits_in_the_whole_server_is_bounded() {
     assert_eq!(host.stats().outbound_bytes, 90_000);
     host.expect(&["open", "open", "open"]);
     for _ in 0..11 {
-        assert_eq!(sockets[0].push(event(&"x".repeat(999)), false), Push::Queued);
+        assert_eq!(sockets[0].push(event(&"x".repeat(999))), Push::Queued);
     }
     settle().await;
     host.expect(&["close: transport error, SlowConsumer"]);
@@ -229,9 +228,9 @@ async fn what_waits_for_many_counts_once() {
     let mut pollings = Vec::new();
     for _ in 0..5 {
         websockets.push(narrow(&host).await);
-        assert_eq!(host.socket().push(packet.clone(), false), Push::Queued);
+        assert_eq!(host.socket().push(packet.clone()), Push::Queued);
         pollings.push(Polling::open(&host.net, Eio::V4, "").await);
-        assert_eq!(host.socket().push(packet.clone(), false), Push::Queued);
+        assert_eq!(host.socket().push(packet.clone()), Push::Queued);
     }
     settle().await;
     drop(packet);
@@ -248,8 +247,8 @@ async fn what_waits_for_many_counts_once() {
     assert_eq!(host.stats().outbound_bytes, 0);
     // polling clients are cut as well
     let socket = host.socket();
-    assert_eq!(socket.push(event(&"x".repeat(60_000)), false), Push::Queued);
-    assert_eq!(socket.push(event(&"x".repeat(60_000)), false), Push::Queued);
+    assert_eq!(socket.push(event(&"x".repeat(60_000))), Push::Queued);
+    assert_eq!(socket.push(event(&"x".repeat(60_000))), Push::Queued);
     settle().await;
     host.expect(&["close: transport error, SlowConsumer"]);
     assert_eq!(host.stats().outbound_bytes, 0);
@@ -297,9 +296,9 @@ async fn what_is_volatile_goes_first() {
     let socket = host.socket();
     settle().await;
     // nothing is written before this task waits
-    assert_eq!(socket.push(event("v"), true), Push::Queued);
+    assert_eq!(socket.push(event("v").volatile(true)), Push::Queued);
     for text in ["e1", "e2", "e3"] {
-        assert_eq!(socket.push(event(text), false), Push::Queued, "{text}");
+        assert_eq!(socket.push(event(text)), Push::Queued, "{text}");
     }
     assert_eq!((host.stats().volatile_dropped, host.stats().queue_dropped), (1, 0));
     assert_eq!(host.stats().limits.get(Limit::OutboundPackets), 1);
@@ -318,7 +317,7 @@ async fn state_queues_beyond_the_bound_but_not_for_ever() {
     let client = narrow(&host).await;
     let socket = host.socket();
     fill(&socket).await;
-    let queued = (0..100).take_while(|_| socket.push(state("s"), false) == Push::Queued).count();
+    let queued = (0..100).take_while(|_| socket.push(state("s")) == Push::Queued).count();
     assert_eq!(queued, 10);
     settle().await;
     host.expect(&["open", "close: transport error, SlowConsumer"]);
@@ -332,8 +331,7 @@ async fn a_polling_client_that_does_not_poll() {
     let mut client = Polling::open(&host.net, Eio::V4, "").await;
     let packet = event(&"x".repeat(1000));
     let socket = host.socket();
-    let queued =
-        (0..20_000).take_while(|_| socket.push(packet.clone(), false) == Push::Queued).count();
+    let queued = (0..20_000).take_while(|_| socket.push(packet.clone()) == Push::Queued).count();
     assert_eq!(queued, 10_000);
     settle().await;
     host.expect(&["open", "close: transport error, SlowConsumer"]);
@@ -399,7 +397,7 @@ roads! {
                 let mut buffer = vec![0; HEADROOM];
                 buffer.extend_from_slice(text.as_bytes());
                 let packet = Outgoing::message(buffer, HEADROOM, attachments);
-                assert_eq!(socket.push(packet.droppable(true), false), Push::Queued);
+                assert_eq!(socket.push(packet.droppable(true)), Push::Queued);
             }
         });
         for number in 0..60_u32 {
@@ -426,7 +424,7 @@ async fn producers_may_wait_for_room() {
     socket.writable().await.unwrap();
     fill(&socket).await;
     for number in 0..5 {
-        assert_eq!(socket.push(event(&number.to_string()), false), Push::Queued);
+        assert_eq!(socket.push(event(&number.to_string())), Push::Queued);
     }
     let waiting = tokio::spawn(async move { socket.writable().await });
     advance(s(1)).await;
@@ -443,13 +441,13 @@ async fn volatile_packets_go_at_once_or_not_at_all() {
     let host = Host::silent(Options::default());
     let mut client = narrow(&host).await;
     let socket = host.socket();
-    assert_eq!(socket.push(event("one"), true), Push::Queued);
+    assert_eq!(socket.push(event("one").volatile(true)), Push::Queued);
     client.expect_text("4one").await;
     fill(&socket).await;
-    assert_eq!(socket.push(event("two"), true), Push::Dropped);
+    assert_eq!(socket.push(event("two").volatile(true)), Push::Dropped);
     assert!(matches!(client.next().await, Frame::Text(text) if text.len() == 1000));
     settle().await;
-    assert_eq!(socket.push(event("three"), true), Push::Queued);
+    assert_eq!(socket.push(event("three").volatile(true)), Push::Queued);
     client.expect_text("4three").await;
     assert_eq!(host.stats().volatile_dropped, 1);
     drop(client);
@@ -457,12 +455,12 @@ async fn volatile_packets_go_at_once_or_not_at_all() {
     // by polling: while a poll waits
     let mut client = Polling::open(&host.net, Eio::V4, "").await;
     let socket = host.socket();
-    assert_eq!(socket.push(event("one"), true), Push::Dropped);
+    assert_eq!(socket.push(event("one").volatile(true)), Push::Dropped);
     let mut poll = client.poll_later().await;
-    assert_eq!(socket.push(event("two"), true), Push::Queued);
-    assert_eq!(socket.push(event("three"), true), Push::Queued);
+    assert_eq!(socket.push(event("two").volatile(true)), Push::Queued);
+    assert_eq!(socket.push(event("three").volatile(true)), Push::Queued);
     assert_eq!(poll.read_response().await.text(), "4two\u{1e}4three");
-    assert_eq!(socket.push(event("four"), true), Push::Dropped);
+    assert_eq!(socket.push(event("four").volatile(true)), Push::Dropped);
     host.end().await;
 }
 
@@ -475,7 +473,7 @@ roads! {
             settle().await;
         }
         settle().await;
-        assert_eq!(host.socket().push(event("now"), true), Push::Queued);
+        assert_eq!(host.socket().push(event("now").volatile(true)), Push::Queued);
         websocket.expect_text("4now").await;
         drop(websocket);
         host.end().await;

@@ -193,7 +193,7 @@ impl Core {
     fn deliver(&self, event: Event, options: &BroadcastOptions) {
         let Some(node) = self.node() else { return };
         let Event { name, args } = event;
-        if let Some(packet) = node.packet(&name, args, !options.uncompressed) {
+        if let Some(packet) = node.packet(&name, args, options) {
             // counted where it is queued or dropped
             node.fan_out(&mut || {
                 let _ = self.local.broadcast(&packet, options);

@@ -22,10 +22,10 @@ struct Recorder {
 }
 
 impl Member for Recorder {
-    fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
+    fn deliver(&self, packet: &Outgoing) -> Delivery {
         let Some(Part::Text(text)) = packet.parts().next() else { panic!("only text is sent") };
         self.got.lock().unwrap().push(String::from_utf8(text[1..].to_vec()).unwrap());
-        (self.answer)(volatile)
+        (self.answer)(packet.is_volatile())
     }
 }
 
@@ -257,12 +257,12 @@ struct Entering(bool, Mutex<Vec<String>>);
 impl Member for Entering {
     fn open(&self, answer: &Outgoing) -> bool {
         if self.0 {
-            assert_eq!(self.deliver(answer, false), Delivery::Queued);
+            assert_eq!(self.deliver(answer), Delivery::Queued);
         }
         self.0
     }
 
-    fn deliver(&self, packet: &Outgoing, _volatile: bool) -> Delivery {
+    fn deliver(&self, packet: &Outgoing) -> Delivery {
         let Some(Part::Text(text)) = packet.parts().next() else { panic!("only text is sent") };
         self.1.lock().unwrap().push(String::from_utf8(text[1..].to_vec()).unwrap());
         Delivery::Queued
@@ -353,7 +353,7 @@ impl Node for Observing {
     fn room_closed(&self, room: &Room) {
         self.note(format!("{room} closes"));
     }
-    fn packet(&self, _: &str, _: Vec<Value>, _: bool) -> Option<Outgoing> {
+    fn packet(&self, _: &str, _: Vec<Value>, _: &BroadcastOptions) -> Option<Outgoing> {
         None
     }
     fn ask(&self, _: &str, _: Vec<Value>, _: &BroadcastOptions, _: Duration, _: Answered) -> usize {
@@ -438,7 +438,7 @@ fn what_became_of_a_broadcast_is_counted() {
     let delivered = io.adapter.broadcast(&packet("x"), &options);
     assert_eq!(delivered, Delivered { queued: 3, dropped: 1 });
     options.volatile = true;
-    let delivered = io.adapter.broadcast(&packet("x"), &options);
+    let delivered = io.adapter.broadcast(&packet("x").volatile(true), &options);
     assert_eq!(delivered, Delivered { queued: 2, dropped: 2 });
 }
 
@@ -469,7 +469,11 @@ fn a_panic_of_a_member_does_not_end_the_namespace() {
     io.add("a", |volatile| if volatile { panic!("a member's own") } else { Delivery::Queued });
     let volatile = BroadcastOptions { volatile: true, ..BroadcastOptions::default() };
     let adapter = Arc::clone(&io.adapter);
-    assert!(thread::spawn(move || adapter.broadcast(&packet("x"), &volatile)).join().is_err());
+    assert!(
+        thread::spawn(move || adapter.broadcast(&packet("x").volatile(true), &volatile))
+            .join()
+            .is_err()
+    );
     io.sockets[0].1.got.lock().unwrap().clear();
     io.join("a", "r");
     io.check("r", NONE, &["a"]);

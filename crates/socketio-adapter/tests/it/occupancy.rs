@@ -12,7 +12,7 @@ use socketio_adapter::{
 struct Nobody;
 
 impl Member for Nobody {
-    fn deliver(&self, _packet: &Outgoing, _volatile: bool) -> Delivery {
+    fn deliver(&self, _packet: &Outgoing) -> Delivery {
         Delivery::Closed
     }
 }

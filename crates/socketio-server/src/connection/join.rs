@@ -222,6 +222,6 @@ impl Connection {
         Counters::add(&self.core.counters.connect_errors);
         let (message, data) = (refusal.message(), refusal.value());
         let packet = self.core.encoder().error(HEADROOM, nsp, self.revision(), message, data);
-        let _ = self.client.conn().push(outgoing(packet), false);
+        let _ = self.client.conn().push(outgoing(packet));
     }
 }

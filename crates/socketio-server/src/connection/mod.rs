@@ -244,7 +244,7 @@ impl Connection {
                     let (message, data) = (refusal.message(), refusal.value());
                     let packet =
                         self.core.encoder().error(HEADROOM, nsp, self.revision(), message, data);
-                    let _ = socket.push(outgoing(packet), false);
+                    let _ = socket.push(outgoing(packet));
                 }
                 self.raise_error(socket, refusal.into(), cx);
             }

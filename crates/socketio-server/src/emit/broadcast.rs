@@ -66,7 +66,8 @@ impl BroadcastOperator {
     // Node 2.0: namespace.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.namespace.encode_event(None, event, &args)?;
-        let packet = packet.compress(!self.options.uncompressed).when_full(self.when_full);
+        let BroadcastOptions { volatile, uncompressed, .. } = self.options;
+        let packet = packet.compress(!uncompressed).volatile(volatile).when_full(self.when_full);
         self.show(event, &args);
         // first, so that it is on its way while the clients of this node are written to
         self.namespace.publish(event, &args, &self.options)?;
@@ -172,8 +173,8 @@ impl SocketOperator {
     /// Those of [`Socket::emit`]; that a volatile event was dropped is none.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.socket.encode(None, event, &args)?;
-        let packet = packet.compress(self.compress).when_full(self.when_full);
-        self.socket.push(packet, self.volatile)
+        let packet = packet.compress(self.compress).volatile(self.volatile);
+        self.socket.push(packet.when_full(self.when_full))
     }
 
     /// Sends a `message` event.

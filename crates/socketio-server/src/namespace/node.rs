@@ -133,8 +133,14 @@ impl Node for Inner {
         engineio::fan_out(f);
     }
 
-    fn packet(&self, event: &str, args: Vec<Value>, compress: bool) -> Option<Outgoing> {
-        Some(self.encode(None, event, args)?.droppable(true).compress(compress))
+    fn packet(
+        &self,
+        event: &str,
+        args: Vec<Value>,
+        options: &BroadcastOptions,
+    ) -> Option<Outgoing> {
+        let packet = self.encode(None, event, args)?.droppable(true);
+        Some(packet.compress(!options.uncompressed).volatile(options.volatile))
     }
 
     fn ask(

@@ -114,7 +114,7 @@ impl Socket {
     // Node 2.0: socket.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         let packet = self.encode(None, event, &args)?;
-        self.push(packet, false)
+        self.push(packet)
     }
 
     /// Encodes an event for this socket alone, and shows it to who wants to see them.
@@ -416,8 +416,9 @@ impl Socket {
         lock(self.extras()?).middleware.clone()
     }
 
-    pub(crate) fn push(&self, packet: Outgoing, volatile: bool) -> Result<(), EmitError> {
-        match self.conn().push_gated(&self.0.gate, packet, volatile) {
+    pub(crate) fn push(&self, packet: Outgoing) -> Result<(), EmitError> {
+        let volatile = packet.is_volatile();
+        match self.conn().push_gated(&self.0.gate, packet) {
             Push::Dropped if !volatile => Err(EmitError::Full),
             Push::Closed => Err(EmitError::Closed),
             _ => Ok(()),
@@ -426,7 +427,7 @@ impl Socket {
 
     pub(crate) fn send_ack<T: Serialize>(&self, id: u64, args: &T) -> Result<(), EmitError> {
         let packet = self.namespace().encode_ack(id, args)?;
-        self.push(packet, false)
+        self.push(packet)
     }
 
     /// Sends an event whose acknowledgement a waiter waits for.
@@ -449,7 +450,7 @@ impl Socket {
             }
             answer(waiter, Err(error));
         }
-        if let Err(error) = self.push(packet, false) {
+        if let Err(error) = self.push(packet) {
             let waiter = lock(&self.0.acks).take(id);
             if let Some(waiter) = waiter {
                 answer(waiter, Err(crate::AckError::Emit(error)));
@@ -536,8 +537,8 @@ impl Member for Inner {
         self.conn.open_gate(&self.gate, answer)
     }
 
-    fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
-        match self.conn.push_gated(&self.gate, packet.clone(), volatile) {
+    fn deliver(&self, packet: &Outgoing) -> Delivery {
+        match self.conn.push_gated(&self.gate, packet.clone()) {
             Push::Queued => Delivery::Queued,
             Push::Closed => Delivery::Closed,
             _ => Delivery::Dropped,

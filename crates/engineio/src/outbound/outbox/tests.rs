@@ -51,7 +51,7 @@ fn with_attachments(text: &str, attachments: &[&'static [u8]]) -> Outgoing {
 /// What became of a packet, what was done for it, and what is left to its sender.
 fn pushed(outbox: &Outbox, packet: Outgoing) -> (Push, Evicted, FlushAction) {
     let mut evicted = Evicted::default();
-    let (push, action) = outbox.push(packet, None, false, false, &mut evicted);
+    let (push, action) = outbox.push(packet, None, false, &mut evicted);
     (push, evicted, action)
 }
 
@@ -66,8 +66,8 @@ fn texts(outbox: &Outbox) -> Vec<String> {
 }
 
 fn push(outbox: &Outbox, text: &str, volatile: bool) -> Push {
-    let packet = Outgoing::packet(PacketType::Message, text);
-    outbox.push(packet, None, volatile, false, &mut Evicted::default()).0
+    let packet = Outgoing::packet(PacketType::Message, text).volatile(volatile);
+    outbox.push(packet, None, false, &mut Evicted::default()).0
 }
 
 fn flush(outbox: &Outbox) -> Vec<u8> {
@@ -281,9 +281,8 @@ async fn the_direct_way() {
     let outbox = Outbox::new(Arc::new(bounds), Protocol::V4);
     assert_eq!(pushed(&outbox, state("0")).2, FlushAction::Nothing, "the driver has it");
     outbox.set_direct(half);
-    let push = |text: &str, in_turn| {
-        outbox.push(state(text), None, false, in_turn, &mut Evicted::default()).1
-    };
+    let push =
+        |text: &str, in_turn| outbox.push(state(text), None, in_turn, &mut Evicted::default()).1;
     assert_eq!(outbox.write_state(), WriteState::Busy);
     assert_eq!(push("1", true), FlushAction::List);
     assert_eq!(push("2", true), FlushAction::Nothing, "it is listed");
@@ -316,8 +315,7 @@ async fn the_direct_way() {
 #[test]
 fn a_gate_opens_and_closes_in_step() {
     let (outbox, gate) = (outbox(), Gate::new());
-    let push =
-        |text: &str| outbox.push(state(text), Some(&gate), false, false, &mut Evicted::default()).0;
+    let push = |text: &str| outbox.push(state(text), Some(&gate), false, &mut Evicted::default()).0;
     assert_eq!(push("early"), Push::Closed);
     assert!(outbox.open_gate(&gate, &state("open"), false).0 && gate.is_open());
     assert_eq!(push("within"), Push::Queued);

@@ -55,10 +55,10 @@ struct Above {
 struct Socket(String, Notes);
 
 impl Member for Socket {
-    fn deliver(&self, packet: &Outgoing, volatile: bool) -> Delivery {
+    fn deliver(&self, packet: &Outgoing) -> Delivery {
         let Some(Part::Text(text)) = packet.parts().next() else { panic!("only text is sent") };
         let text = String::from_utf8(text[1..].to_vec()).unwrap();
-        let volatile = if volatile { " if it can" } else { "" };
+        let volatile = if packet.is_volatile() { " if it can" } else { "" };
         self.1.lock().unwrap().push(format!("{} gets {text}{volatile}", self.0));
         Delivery::Queued
     }
@@ -76,10 +76,15 @@ impl Node for Above {
         self.note("written");
     }
 
-    fn packet(&self, event: &str, args: Vec<Value>, compress: bool) -> Option<Outgoing> {
-        let plain = if compress { "" } else { " plain" };
+    fn packet(
+        &self,
+        event: &str,
+        args: Vec<Value>,
+        options: &BroadcastOptions,
+    ) -> Option<Outgoing> {
+        let plain = if options.uncompressed { " plain" } else { "" };
         let text = format!("{event} {}{plain}", json(&args));
-        (event != "unwritable").then(|| packet(&text))
+        (event != "unwritable").then(|| packet(&text).volatile(options.volatile))
     }
 
     fn ask(
