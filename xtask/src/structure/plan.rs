@@ -119,7 +119,7 @@ pub(super) const PLANS: &[Plan] = &[
     Plan {
         name: "socketio-contract",
         storeys: &[
-            &["files"],
+            &["files", "route"],
             &["asyncapi", "typescript"],
             &["client", "emit", "incoming"],
             &["argument", "rules"],
