@@ -81,6 +81,41 @@ impl Server {
 }
 
 impl Builder {
+    /// Sets the options whose defaults differ between Socket.IO 2.0, which this crate follows, and
+    /// 4.x to those of 4.x. Call it first: what is set later stays.
+    ///
+    /// | option | default | after this call |
+    /// | --- | --- | --- |
+    /// | [`ping_timeout`](Self::ping_timeout) | 60 s | 20 s |
+    /// | [`cookie`](Self::cookie) | `io` | none |
+    /// | [`cors`](Self::cors) | [`Cors::FromOrigins`] | [`Cors::Off`]: pages of other origins cannot poll |
+    /// | [`allow_eio3`](Self::allow_eio3) | true | false: no clients 1.x and 2.x |
+    /// | [`root_first`](Self::root_first) | true | false: for clients 2.x, if they are allowed again |
+    ///
+    /// Of the other options a server 4.x has the defaults that they have here anyway: no
+    /// compression of WebSocket messages, 1 MB for the largest message, 45 s to join a namespace.
+    ///
+    /// ```
+    /// use socketio::{Cors, Origins, Server};
+    ///
+    /// let io = Server::builder()
+    ///     .defaults_of_4x()
+    ///     .origins(Origins::list("https://example.test")?)
+    ///     .cors(Cors::FromOrigins) // as with `cors: { origin, credentials: true }` there
+    ///     .build()?;
+    /// # let _ = io;
+    /// # Ok::<(), socketio::BuildError>(())
+    /// ```
+    // Node: defaults of 4.8
+    pub fn defaults_of_4x(mut self) -> Self {
+        self.engine.ping_timeout = Duration::from_secs(20);
+        self.engine.cookie = None;
+        self.engine.cors = Cors::Off;
+        self.engine.allow_eio3 = false;
+        self.root_first = false;
+        self
+    }
+
     /// The path whose requests are the server's (`/socket.io`); a trailing slash is dropped.
     // Node 2.0: server.path
     pub fn path(mut self, path: impl Into<String>) -> Self {

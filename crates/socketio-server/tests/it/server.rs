@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio::{
-    Adapter, AdapterFactory, BuildError, Client, LocalAdapterFactory, Namespace, Origins, Refused,
-    Request, Server, Socket, TransportKind,
+    Adapter, AdapterFactory, BuildError, Client, ConnectError, LocalAdapterFactory, Namespace,
+    Origins, Refused, Request, Server, Socket, TransportKind,
 };
 use testkit::{Connector, Eio, Polling, WebSocket, open_websocket, request};
 
@@ -71,6 +71,57 @@ async fn server_options() {
     let old = WebSocket::connect(&server, &server.target(Eio::V3, "websocket", ""), &[]).await;
     assert_eq!(old.unwrap_err().status, 400);
     leave_nothing(&io, [ws]).await;
+}
+
+/// What the first answer of a server says of its options, to a page of another site.
+async fn handshake_answer(io: &Server, eio: Eio) -> testkit::Response {
+    let server = connector(io);
+    let polling = testkit::Request::get(&server.target(eio, "polling", ""));
+    request(&server, polling.header("Origin", "http://page.test")).await
+}
+
+/// The content of the open packet, which is all that an answer of protocol 4 has.
+fn open_packet(answer: &testkit::Response) -> serde_json::Value {
+    serde_json::from_str(answer.text().strip_prefix('0').unwrap()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn defaults_of_4x() {
+    // Node 2.0: defaults of 2.0
+    let io = Server::new();
+    let answer = handshake_answer(&io, Eio::V4).await;
+    assert_eq!(open_packet(&answer)["pingTimeout"], 60_000);
+    assert_eq!(open_packet(&answer)["pingInterval"], 25_000);
+    assert_eq!(open_packet(&answer)["maxPayload"], 1_000_000);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("http://page.test"));
+    assert!(answer.header("set-cookie").unwrap().starts_with("io="));
+    assert_eq!(handshake_answer(&io, Eio::V3).await.status, 200);
+
+    // Node: defaults of 4.8
+    let io = Server::builder().defaults_of_4x().build().unwrap();
+    let answer = handshake_answer(&io, Eio::V4).await;
+    assert_eq!(open_packet(&answer)["pingTimeout"], 20_000);
+    assert_eq!(open_packet(&answer)["pingInterval"], 25_000);
+    assert_eq!(open_packet(&answer)["maxPayload"], 1_000_000);
+    assert_eq!(open_packet(&answer)["upgrades"], json!(["websocket"]));
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+    assert_eq!(answer.header("set-cookie"), None);
+    let old = handshake_answer(&io, Eio::V3).await;
+    assert_eq!((old.status, &old.json()["code"]), (400, &json!(5)));
+
+    // what is set later stays
+    let builder = Server::builder().defaults_of_4x().ping_timeout(Duration::from_secs(7));
+    let io = builder.build().unwrap();
+    assert_eq!(open_packet(&handshake_answer(&io, Eio::V4).await)["pingTimeout"], 7_000);
+
+    // clients 2.x, where they are allowed, need not be in `/` before another namespace
+    let io = Server::builder().defaults_of_4x().allow_eio3(true).build().unwrap();
+    let _chat = io.of("/chat");
+    io.use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("nobody gets in here")));
+    let mut peer = Peer::open(&connector(&io), Eio::V3).await;
+    peer.expect(r#"44"nobody gets in here""#).await;
+    peer.enter("/chat").await;
+    leave_nothing(&io, [peer]).await;
 }
 
 #[test]
