@@ -92,7 +92,7 @@ pub use stats::Stats;
 #[doc = include_str!("docs/operating.md")]
 pub mod operating {}
 
-#[doc = include_str!("docs/limits.md")]
+#[doc = include_str!("docs/all-limits.md")]
 pub mod all_limits {}
 
 #[doc = include_str!("docs/from-node.md")]

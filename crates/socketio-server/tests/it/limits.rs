@@ -221,7 +221,7 @@ fn documented(table: &str, option: &str) -> Option<u64> {
 /// The defaults of the documentation are those of the code.
 #[test]
 fn the_table_is_right() {
-    let table = include_str!("../../src/docs/limits.md");
+    let table = include_str!("../../src/docs/all-limits.md");
     let mut left: Vec<&str> =
         table.split("\n| `").skip(1).map(|row| row.split_once('`').unwrap().0).collect();
     let mut check = |option: &str, default: Option<u64>| {
@@ -273,7 +273,7 @@ fn number<T: TryInto<u64, Error: std::fmt::Debug>>(number: T) -> u64 {
 /// The table of the documentation has every limit, once.
 #[test]
 fn the_table_is_complete() {
-    let table = include_str!("../../src/docs/limits.md");
+    let table = include_str!("../../src/docs/all-limits.md");
     let engine = EngineLimit::ALL.iter().map(|limit| limit.option());
     let all: Vec<&str> = engine.chain(Limit::ALL.iter().map(|limit| limit.option())).collect();
     for option in &all {
