@@ -25,6 +25,7 @@
 //! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
 //! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
 //! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
+//! [`guide`] leads through all of it, a page a topic: begin with its [tutorial](guide::tutorial).
 //! [`operating`] is for those who run it: ends, metrics, limits, origins and proxies;
 //! [`all_limits`] is the table of what is bounded, and what happens then. [`from_node`] lists the
 //! API of Socket.IO for Node with its counterparts here.
@@ -38,6 +39,7 @@ mod emit;
 mod error;
 mod events;
 mod forward;
+pub mod guide;
 mod limits;
 mod namespace;
 mod reason;

@@ -52,7 +52,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["client", "cluster", "emit", "events", "namespace", "socket"],
             &["stats"],
             &["limits"],
-            &["error", "forward", "reason"],
+            &["error", "forward", "guide", "reason"],
         ],
         circles: &[&[
             "client",

@@ -1,0 +1,42 @@
+#![doc = include_str!("docs/index.md")]
+// The modules are pages: their programs are compiled with the tests, and `cargo xtask docs` makes a book
+// of them, in which `x_y` is the chapter `x-y`.
+
+// What the pages link to.
+#[cfg(doc)]
+use crate::*;
+
+macro_rules! pages {
+    ($($name:ident: $file:literal,)*) => {
+        $(
+            #[doc = include_str!(concat!("docs/", $file, ".md"))]
+            pub mod $name {}
+        )*
+    };
+}
+
+pages! {
+    tutorial: "tutorial",
+    initialization: "initialization",
+    options: "options",
+    namespaces: "namespaces",
+    middlewares: "middlewares",
+    origins: "origins",
+    beside_axum: "beside-axum",
+    socket: "socket",
+    data_or_extensions: "data-or-extensions",
+    emitting: "emitting",
+    listening: "listening",
+    acknowledgements: "acknowledgements",
+    rooms: "rooms",
+    broadcasting: "broadcasting",
+    delivery: "delivery",
+    disconnection: "disconnection",
+    several_nodes: "several-nodes",
+    load_balancer: "load-balancer",
+    logging: "logging",
+    performance: "performance",
+    testing: "testing",
+    troubleshooting: "troubleshooting",
+    from_socketioxide: "from-socketioxide",
+}
