@@ -1,5 +1,6 @@
 //! `cargo xtask browser`: the chat example and the whiteboard in Chromium, on free ports of this machine.
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, ExitCode, Stdio};
@@ -7,7 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::command::{Result, cargo, find, program, release_binary, root, run, start, tally};
+use crate::command::{
+    Result, cargo, find, program, release_binary, root, run, start, tally, target,
+};
 use crate::report::{Report, Tally};
 use crate::setup;
 
@@ -29,6 +32,28 @@ pub(crate) fn browser() -> Result<Tally> {
     let mut sum = page_of("chat", "chat.js")?;
     sum += &page_of("typed", "whiteboard.js")?;
     Ok(sum)
+}
+
+/// `cargo xtask picture`: the pictures of the README, from the running chat.
+pub(crate) fn picture(arguments: &[String]) -> Result<ExitCode> {
+    if !arguments.is_empty() {
+        return Err("`picture` takes no arguments".into());
+    }
+    setup::client_files()?;
+    setup::driver()?;
+    setup::chromium()?;
+    run(cargo().args(["build", "--package", "chat"]))?;
+    let chat = target()?.join("debug").join(format!("chat{}", env::consts::EXE_SUFFIX));
+    let mut server = start(program(chat).args(["--port", "0"]).stdout(Stdio::piped()))?;
+    let result = url(&mut server).and_then(|url| {
+        run(program("node")
+            .args(["conformance/browser/picture.js", &url, "docs"])
+            .env("CHROMIUM", find("chromium").unwrap_or_default()))
+    });
+    server.kill()?;
+    server.wait()?;
+    result?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The page of an example under a script of `conformance/browser`.

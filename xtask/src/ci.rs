@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::checks;
 use crate::command::{Result, cargo, program, root, run};
+use crate::docs;
 use crate::fuzz;
 use crate::items::items;
 use crate::publish;
@@ -35,7 +36,8 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     });
     report.check("bench", bench);
     report.check("docs", || {
-        run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+        run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+        docs::quick()
     });
     report.check("features", checks::features);
     report.check("dependencies", dependencies);

@@ -22,6 +22,7 @@ mod command;
 mod conformance;
 mod contract;
 mod demo;
+mod docs;
 mod fixture;
 mod fuzz;
 mod instructions;
@@ -71,6 +72,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "cluster" => cluster::command(rest),
         "browser" => browser::command(rest),
         "bench" => bench::command(rest),
+        "picture" => browser::picture(rest),
+        "docs" => docs::command(rest),
         "publish" => publish::command(rest),
         "fuzz" => fuzz::command(rest),
         "circles" => structure::command(rest),
@@ -122,6 +125,9 @@ cargo xtask COMMAND [ARGUMENTS]
                            seeds only
   circles [CRATE..]        the files of each library that import each other in a loop
   layers                   whether files and crates depend on what stands below them, and on nothing else
+  docs                     the book, with the API's documentation beside it, and whether its links lead
+                           somewhere
+  picture                  the pictures of the README, taken of the running chat in Chromium
   publish --dry-run        packs the libraries, looks into them, and builds a fresh application against
                            them; without --dry-run they are published
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves

@@ -56,6 +56,20 @@ pub(crate) struct Package {
 }
 
 impl Package {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of its library in programs.
+    pub(crate) fn library(&self) -> Option<String> {
+        let targets = self.manifest["targets"].as_array()?.iter();
+        let mut libraries = targets.filter(|target| {
+            let kinds = target["kind"].as_array().into_iter().flatten();
+            kinds.filter_map(Value::as_str).any(|kind| kind == "lib" || kind == "proc-macro")
+        });
+        Some(libraries.next()?["name"].as_str()?.replace('-', "_"))
+    }
+
     /// The packages of ours that it needs to be built.
     fn needs(&self) -> impl Iterator<Item = &str> {
         self.dependencies()
@@ -106,7 +120,8 @@ impl Package {
     }
 }
 
-fn packages() -> Result<Vec<Package>> {
+/// All libraries that are published.
+pub(crate) fn packages() -> Result<Vec<Package>> {
     let metadata = output_of(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let mut metadata: Value = serde_json::from_str(&metadata)?;
     let all = metadata["packages"].as_array_mut().ok_or("cargo tells no packages")?;
