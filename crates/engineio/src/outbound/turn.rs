@@ -5,7 +5,7 @@
 //! handler that emits three times to a room costs each member one write. A fan-out is a turn, too,
 //! wherever it is made: nothing is written while the lock of its members is held.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,15 +22,19 @@ const PORTION: usize = 64;
 /// Pointers whose room a thread keeps for its next fan-out.
 const KEEP: usize = 4096;
 
-struct List {
-    active: bool,
+/// The turn of a thread. Apart from what is listed, as each push looks at it.
+struct State {
+    active: Cell<bool>,
     /// The session whose turn it is: its driver flushes it, so it is not listed but noted.
-    own: usize,
-    own_listed: bool,
+    own: Cell<usize>,
+    own_listed: Cell<bool>,
     /// A fan-out is being queued: nothing is flushed. And whether a queue has got so full meanwhile
     /// that it is to be flushed right after.
-    held: bool,
-    urgent: bool,
+    held: Cell<bool>,
+    urgent: Cell<bool>,
+}
+
+struct List {
     sessions: Vec<Arc<dyn Flush>>,
     /// What full queues removed during the fan-out.
     removed: Vec<Removed>,
@@ -39,71 +43,62 @@ struct List {
 }
 
 thread_local! {
+    static STATE: State = const {
+        State {
+            active: Cell::new(false),
+            own: Cell::new(0),
+            own_listed: Cell::new(false),
+            held: Cell::new(false),
+            urgent: Cell::new(false),
+        }
+    };
     static LIST: RefCell<List> = const {
-        RefCell::new(List {
-            active: false,
-            own: 0,
-            own_listed: false,
-            held: false,
-            urgent: false,
-            sessions: Vec::new(),
-            removed: Vec::new(),
-            before: Vec::new(),
-        })
+        RefCell::new(List { sessions: Vec::new(), removed: Vec::new(), before: Vec::new() })
     };
 }
 
 /// Whether a turn runs on this thread.
 pub(crate) fn is_active() -> bool {
-    LIST.with_borrow(|list| list.active)
+    STATE.with(|state| state.active.get())
 }
 
 /// Whether a fan-out is being queued on this thread.
 pub(crate) fn is_held() -> bool {
-    LIST.with_borrow(|list| list.held)
+    STATE.with(|state| state.held.get())
 }
 
 /// Puts a session into the list of the running turn, or flushes it if none runs.
+#[inline]
 pub(crate) fn list<S: Flush + 'static>(session: &Arc<S>) {
-    let listed = LIST.with_borrow_mut(|list| {
-        match list.active {
-            true if list.own == address(session) => list.own_listed = true,
-            true => list.sessions.push(Arc::<S>::clone(session)),
-            false => {}
-        }
-        list.active
+    STATE.with(|state| match state.active.get() {
+        true if state.own.get() == address(session) => state.own_listed.set(true),
+        true => push(Arc::<S>::clone(session)),
+        false => session.flush(),
     });
-    if !listed {
-        session.flush();
-    }
 }
 
 /// Flushes a session whose queue has got long, or lists it if that must wait.
 pub(crate) fn flush_or_list<S: Flush + 'static>(session: &Arc<S>) {
-    let held = LIST.with_borrow_mut(|list| {
-        if list.held {
-            list.urgent = true;
-            list.sessions.push(Arc::<S>::clone(session)); // also if the turn is its own
+    STATE.with(|state| match state.held.get() {
+        true => {
+            state.urgent.set(true);
+            push(Arc::<S>::clone(session)); // also if the turn is its own
         }
-        list.held
+        false => session.flush(),
     });
-    if !held {
-        session.flush();
-    }
+}
+
+#[inline]
+fn push(session: Arc<dyn Flush>) {
+    LIST.with_borrow_mut(|list| list.sessions.push(session));
 }
 
 /// Lets go of what a push removed; during a fan-out when that is over, as whoever makes it may hold a
 /// lock.
 pub(crate) fn let_go(removed: Box<Removed>) {
-    let now = LIST.with_borrow_mut(|list| {
-        if !list.held {
-            return Some(removed);
-        }
-        list.removed.push(*removed);
-        None
-    });
-    if let Some(now) = now {
-        now.let_go();
+    match is_held() {
+        true => LIST.with_borrow_mut(|list| list.removed.push(*removed)),
+        false => removed.let_go(),
     }
 }
 
@@ -114,13 +109,12 @@ pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
     struct Hold(bool);
     impl Drop for Hold {
         fn drop(&mut self) {
-            let (removed, urgent) = LIST.with_borrow_mut(|list| {
-                list.held = self.0;
-                match list.held {
-                    true => (Vec::new(), false),
-                    false => (std::mem::take(&mut list.removed), std::mem::take(&mut list.urgent)),
-                }
-            });
+            STATE.with(|state| state.held.set(self.0));
+            if self.0 {
+                return;
+            }
+            let urgent = STATE.with(|state| state.urgent.take());
+            let removed = LIST.with_borrow_mut(|list| std::mem::take(&mut list.removed));
             if !removed.is_empty() {
                 removed.into_iter().for_each(Removed::let_go);
             }
@@ -130,7 +124,7 @@ pub fn fan_out<R>(f: impl FnOnce() -> R) -> R {
         }
     }
     let _turn = Turn::start(0);
-    let _hold = Hold(LIST.with_borrow_mut(|list| std::mem::replace(&mut list.held, true)));
+    let _hold = Hold(STATE.with(|state| state.held.replace(true)));
     f()
 }
 
@@ -150,16 +144,14 @@ impl Before {
 
     /// Has it done: at the end of the turn, or at once outside of one.
     pub fn writing(&self) {
-        let is_now = LIST.with_borrow_mut(|list| {
-            let is_there = || list.before.iter().any(|other| Arc::ptr_eq(&other.0, &self.0));
-            if list.active && !is_there() {
+        if !is_active() {
+            return (self.0)();
+        }
+        LIST.with_borrow_mut(|list| {
+            if !list.before.iter().any(|other| Arc::ptr_eq(&other.0, &self.0)) {
                 list.before.push(self.clone());
             }
-            !list.active
         });
-        if is_now {
-            (self.0)();
-        }
     }
 }
 
@@ -189,7 +181,11 @@ fn do_each(before: Vec<Before>) {
 
 /// The driver of a session is about to flush it.
 pub(crate) fn flushing<S>(session: &Arc<S>) {
-    LIST.with_borrow_mut(|list| list.own_listed &= list.own != address(session));
+    STATE.with(|state| {
+        if state.own.get() == address(session) {
+            state.own_listed.set(false);
+        }
+    });
 }
 
 /// A turn: what is pushed on this thread meanwhile is written when it ends. Within another one it
@@ -206,10 +202,10 @@ impl Turn {
     }
 
     fn start(own: usize) -> Self {
-        LIST.with_borrow_mut(|list| {
-            let outermost = !list.active;
+        STATE.with(|state| {
+            let outermost = !state.active.replace(true);
             if outermost {
-                (list.active, list.own) = (true, own);
+                state.own.set(own);
             }
             Self { outermost }
         })
@@ -217,7 +213,7 @@ impl Turn {
 
     /// True: something was pushed to the session itself since its driver flushed it.
     pub(crate) fn end(self) -> bool {
-        self.outermost && LIST.with_borrow_mut(|list| std::mem::take(&mut list.own_listed))
+        self.outermost && STATE.with(|state| state.own_listed.take())
     }
 }
 
@@ -227,10 +223,11 @@ impl Drop for Turn {
         if !self.outermost {
             return;
         }
-        let is_done = LIST.with_borrow_mut(|list| {
-            (list.active, list.own_listed) = (false, false);
-            list.before.is_empty() && list.sessions.is_empty()
+        STATE.with(|state| {
+            state.active.set(false);
+            state.own_listed.set(false);
         });
+        let is_done = LIST.with_borrow(|list| list.before.is_empty() && list.sessions.is_empty());
         if !is_done {
             before_writing();
             flush_all();

@@ -20,6 +20,16 @@ pub(super) struct Written {
     pub(super) control_frames: usize,
 }
 
+impl Written {
+    /// Takes the first packet, which is written, off a batch.
+    fn take(&mut self, batch: &mut VecDeque<Outgoing>) {
+        let Some(first) = batch.pop_front() else { return };
+        self.bytes += first.size();
+        self.packets += 1;
+        self.control_frames += usize::from(first.is_control_frame());
+    }
+}
+
 /// Writes packets off the front of `batch` until it is empty or `write` fails; `offset` counts the
 /// bytes of the first packet that are written. `WouldBlock` is an error here.
 pub(super) fn write_packets(
@@ -34,7 +44,17 @@ pub(super) fn write_packets(
         encoding.prepare(batch, *offset, wire);
         let Some(first) = batch.front() else { break };
         let count = match form.ready_frame(first) {
-            Some(frame) if batch.len() == 1 => write(&[IoSlice::new(&frame[*offset..])])?,
+            Some(frame) if batch.len() == 1 => {
+                let rest = &frame[*offset..];
+                let count = write(&[IoSlice::new(rest)])?;
+                if count == rest.len() && count > 0 {
+                    // as nearly always: whoever is written to waits for one packet, and takes it
+                    *offset = 0;
+                    written.take(batch);
+                    break;
+                }
+                count
+            }
             _ => write_some(batch, *offset, form, &mut write)?,
         };
         if count == 0 {
@@ -47,10 +67,7 @@ pub(super) fn write_packets(
                 break;
             }
             *offset -= length;
-            written.bytes += first.size();
-            written.packets += 1;
-            written.control_frames += usize::from(first.is_control_frame());
-            batch.pop_front();
+            written.take(batch);
         }
     }
     Ok(())
