@@ -69,6 +69,8 @@ pub use http::content_coding::ContentCoding;
 pub use http::layer::EngineLayer;
 pub use http::service::{EngineService, Intercept};
 pub use limits::fair::whom_to_cut;
+#[doc(hidden)]
+pub use limits::named::{LimitCounters, NamedLimit};
 pub use limits::{Limit, LimitCounts};
 pub use listen::{Attached, Bind, HttpService, Listener, NotFound};
 pub use options::Options;

@@ -1,7 +1,5 @@
 //! The bounds of the Socket.IO level, with their reasons, and how often each acted.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use engineio::Violation;
 use socketio_parser::DecodeError;
 
@@ -69,73 +67,52 @@ impl Default for Limits {
     }
 }
 
-macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident = $option:literal,)*) => {
-        /// A limit of the Socket.IO level: each is an option, and each counts how often it acted,
-        /// see [`Stats::limits`](crate::Stats::limits). Those of the engine are [`EngineLimit`].
-        ///
-        /// [`EngineLimit`]: crate::EngineLimit
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Limit {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Limit {
-            /// All limits.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The name of its option, a field of [`Limits`] or of its `packet`, or a method of
-            /// [`Builder`](crate::Builder).
-            #[must_use]
-            pub const fn option(self) -> &'static str {
-                match self {
-                    $(Self::$name => $option,)*
-                }
-            }
-        }
-    };
-}
-
-limits! {
-    /// How long a client may be connected without joining a namespace.
-    ConnectTimeout = "connect_timeout",
-    /// Namespaces of one connection.
-    Namespaces = "max_namespaces",
-    /// Dynamic namespaces of the server.
-    DynamicNamespaces = "max_dynamic_namespaces",
-    /// Dynamic namespaces that the clients of one address made.
-    AddressDynamicNamespaces = "max_dynamic_namespaces_per_address",
-    /// Rooms of one socket.
-    Rooms = "max_rooms",
-    /// Bytes of a room's name.
-    RoomLen = "max_room_len",
-    /// Acknowledgements that a client owes: the oldest given up.
-    PendingAcks = "max_pending_acks",
-    /// Handlers of one connection that wait: reading paused.
-    PendingHandlers = "max_pending_handlers",
-    /// Bytes that the waiting handlers of one connection keep: reading paused.
-    PendingBytes = "max_pending_bytes",
-    /// Bytes of a CONNECT packet: refused.
-    AuthBytes = "max_auth_bytes",
-    /// Handlers that outlive their connections: dropped.
-    DetachedHandlers = "max_detached_handlers",
-    /// Bytes that handlers keep that outlive their connections: dropped.
-    DetachedBytes = "max_detached_bytes",
-    /// Unfinished listeners of other servers' events: dropped.
-    PendingServerEvents = "max_pending_server_events",
-    /// Arrays and objects inside each other.
-    Depth = "max_depth",
-    /// Arguments of one packet.
-    Args = "max_args",
-    /// Attachments of one packet.
-    Attachments = "max_attachments",
-    /// Bytes of one packet with its attachments.
-    PacketBytes = "max_packet_bytes",
-    /// Bytes of a namespace's name.
-    NamespaceLen = "max_namespace_len",
-    /// Bytes of an event's name.
-    EventLen = "max_event_len",
+engineio::named_limits! {
+    /// A limit of the Socket.IO level: each is an option, a field of [`Limits`] or of its `packet`, or
+    /// a method of [`Builder`](crate::Builder), and each counts how often it acted, see
+    /// [`Stats::limits`](crate::Stats::limits). Those of the engine are [`EngineLimit`].
+    ///
+    /// [`EngineLimit`]: crate::EngineLimit
+    pub enum Limit {
+        /// How long a client may be connected without joining a namespace.
+        ConnectTimeout = "connect_timeout",
+        /// Namespaces of one connection.
+        Namespaces = "max_namespaces",
+        /// Dynamic namespaces of the server.
+        DynamicNamespaces = "max_dynamic_namespaces",
+        /// Dynamic namespaces that the clients of one address made.
+        AddressDynamicNamespaces = "max_dynamic_namespaces_per_address",
+        /// Rooms of one socket.
+        Rooms = "max_rooms",
+        /// Bytes of a room's name.
+        RoomLen = "max_room_len",
+        /// Acknowledgements that a client owes: the oldest given up.
+        PendingAcks = "max_pending_acks",
+        /// Handlers of one connection that wait: reading paused.
+        PendingHandlers = "max_pending_handlers",
+        /// Bytes that the waiting handlers of one connection keep: reading paused.
+        PendingBytes = "max_pending_bytes",
+        /// Bytes of a CONNECT packet: refused.
+        AuthBytes = "max_auth_bytes",
+        /// Handlers that outlive their connections: dropped.
+        DetachedHandlers = "max_detached_handlers",
+        /// Bytes that handlers keep that outlive their connections: dropped.
+        DetachedBytes = "max_detached_bytes",
+        /// Unfinished listeners of other servers' events: dropped.
+        PendingServerEvents = "max_pending_server_events",
+        /// Arrays and objects inside each other.
+        Depth = "max_depth",
+        /// Arguments of one packet.
+        Args = "max_args",
+        /// Attachments of one packet.
+        Attachments = "max_attachments",
+        /// Bytes of one packet with its attachments.
+        PacketBytes = "max_packet_bytes",
+        /// Bytes of a namespace's name.
+        NamespaceLen = "max_namespace_len",
+        /// Bytes of an event's name.
+        EventLen = "max_event_len",
+    }
 }
 
 impl Limit {
@@ -158,31 +135,5 @@ impl Limit {
             Self::PacketBytes => Violation::size(self.option()),
             _ => Violation::policy(self.option()),
         }
-    }
-}
-
-impl From<Limit> for &'static str {
-    fn from(limit: Limit) -> Self {
-        limit.option()
-    }
-}
-
-/// How often each limit acted.
-#[derive(Debug)]
-pub(crate) struct LimitCounters([AtomicU64; Limit::ALL.len()]);
-
-impl LimitCounters {
-    pub(crate) fn add(&self, limit: Limit, count: u64) {
-        self.0[limit as usize].fetch_add(count, Relaxed);
-    }
-
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Limit::ALL.iter().map(|limit| (limit.option(), self.0[*limit as usize].load(Relaxed)))
-    }
-}
-
-impl Default for LimitCounters {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 
-use crate::limits::{Limit, LimitCounters, LimitCounts};
+use crate::limits::named::LimitCounters;
+use crate::limits::{Limit, LimitCounts};
 use crate::reason::CloseDetail;
 
 #[cfg(feature = "metrics")]
@@ -63,7 +64,7 @@ macro_rules! stats {
             $(pub(crate) $name: $atomic,)*
             closed: [AtomicU64; REASONS.len()],
             refused_by_code: [AtomicU64; CODES],
-            limits: LimitCounters,
+            limits: LimitCounters<Limit>,
         }
 
         /// What each message counts, of some threads. Two cache lines, as they are fetched in pairs.
@@ -82,7 +83,7 @@ macro_rules! stats {
                     $($name: self.$name.load(Relaxed),)*
                     closed: REASONS.into_iter().zip(self.closed.iter().map(load)).collect(),
                     refused_by_code: (0..).zip(self.refused_by_code.iter().map(load)).collect(),
-                    limits: self.limits.snapshot(),
+                    limits: self.limits.counts().collect(),
                     ..Stats::default()
                 }
             }

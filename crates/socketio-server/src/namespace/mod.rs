@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use engineio::{Before, HEADROOM, Outgoing, OverflowPolicy};
+use engineio::{Before, HEADROOM, LimitCounters, Outgoing, OverflowPolicy};
 use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
@@ -33,7 +33,7 @@ use crate::events::listeners::Handlers;
 use crate::events::middleware::{Chain, ConnectMiddleware};
 use crate::events::observer::Observers;
 use crate::forward::forward;
-use crate::limits::{Limit, LimitCounters, Limits};
+use crate::limits::{Limit, Limits};
 use crate::namespace::registry::{Maker, Registry};
 use crate::socket::{Socket, outgoing};
 
@@ -105,7 +105,7 @@ struct ById(Socket);
 pub(crate) struct Shared {
     pub(crate) encoder: Encoder,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) counters: Arc<LimitCounters>,
+    pub(crate) counters: Arc<LimitCounters<Limit>>,
     /// Listeners of other servers' events that are unfinished.
     pub(crate) server_events: Arc<AtomicUsize>,
     pub(crate) state: Arc<http::Extensions>,
