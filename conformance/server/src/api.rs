@@ -2,7 +2,7 @@
 //! that the server's own code names, too.
 
 use serde::Deserialize;
-use socketio::{Binary, Data, Reply, Server, Socket};
+use socketio::{Binary, ConnectError, Data, Reply, Server, Socket};
 
 /// In this order, serde tries bytes first.
 #[derive(Debug, Deserialize)]
@@ -24,7 +24,7 @@ pub(crate) fn add(io: &Server) {
     let games = io.of_matching("/game-*");
     games.use_fn(async |socket: Socket| match socket.handshake().param("password").as_deref() {
         Some("secret") => Ok(()),
-        _ => Err("no password"),
+        _ => Err(ConnectError::new("no password")),
     });
     games.on_connection(|socket: Socket| {
         socket.on("who", || Reply("a game"));

@@ -38,7 +38,7 @@ pub(crate) fn add(io: &Server, root_middleware: bool) {
     if root_middleware {
         io.use_fn(async |socket: Socket| match credential(&socket, "pass").as_deref() {
             Some("1") => Ok(()),
-            _ => Err("root refused"),
+            _ => Err(ConnectError::new("root refused")),
         });
     }
 }
@@ -91,7 +91,7 @@ fn middleware(io: &Server) {
     io.of("/mw-token").use_fn(async |socket: Socket| {
         match credential(&socket, "token").as_deref() {
             Some("secret") => Ok(()),
-            _ => Err("bad token"),
+            _ => Err(ConnectError::new("bad token")),
         }
     });
 

@@ -236,6 +236,7 @@ impl<T> fmt::Debug for Guarded<T> {
 macro_rules! log {
     (error: $($event:tt)+) => { $crate::log!(@ ERROR error $($event)+) };
     (warn: $($event:tt)+) => { $crate::log!(@ WARN warn $($event)+) };
+    (info: $($event:tt)+) => { $crate::log!(@ INFO info $($event)+) };
     (debug: $($event:tt)+) => { $crate::log!(@ DEBUG debug $($event)+) };
     (@ $level:ident $name:ident $($event:tt)+) => {
         if ::tracing::Level::$level <= ::tracing::level_filters::STATIC_MAX_LEVEL

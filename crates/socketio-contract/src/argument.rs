@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use schemars::JsonSchema;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
-use socketio::{EventContext, ExtractError, FromEvent};
+use socketio::{EventContext, ExtractError, FromEvent, Given};
 
 use crate::describe::EventBuilder;
 use crate::invalid::{Invalid, Unread};
@@ -59,6 +59,9 @@ pub trait Argument<E> {
     /// Makes the value.
     fn make(read: Self::Read, event: &mut EventContext<'_>) -> Result<Self::Value, ExtractError>;
 
+    /// See [`FromEvent::missing`].
+    fn missing(given: &Given<'_>) -> Option<&'static str>;
+
     /// Finds out why it cannot be read, if that is so.
     fn explain(sent: &mut Unread) -> Result<(), Invalid>;
 
@@ -77,6 +80,10 @@ impl<E, A: FromEvent + Send + 'static> Argument<E> for Slot<A, true> {
 
     fn make((): (), event: &mut EventContext<'_>) -> Result<A, ExtractError> {
         A::from_event(event)
+    }
+
+    fn missing(given: &Given<'_>) -> Option<&'static str> {
+        A::missing(given)
     }
 
     fn explain(_: &mut Unread) -> Result<(), Invalid> {
@@ -99,6 +106,10 @@ impl<E, A: DeserializeOwned + JsonSchema + Send + 'static> Argument<E> for Slot<
 
     fn make(read: A, _: &mut EventContext<'_>) -> Result<A, ExtractError> {
         Ok(read)
+    }
+
+    fn missing(_: &Given<'_>) -> Option<&'static str> {
+        None
     }
 
     fn explain(sent: &mut Unread) -> Result<(), Invalid> {
@@ -126,6 +137,9 @@ pub trait Arguments<E> {
 
     /// See [`Argument::make`].
     fn make(read: Self::Read, event: &mut EventContext<'_>) -> Result<Self::Values, ExtractError>;
+
+    /// See [`FromEvent::missing`].
+    fn missing(given: &Given<'_>) -> Option<&'static str>;
 
     /// See [`Argument::explain`].
     fn explain(sent: &mut Unread) -> Result<(), Invalid>;
@@ -167,6 +181,11 @@ macro_rules! arguments {
             ) -> Result<Self::Values, ExtractError> {
                 let ($($read,)*) = read;
                 Ok(($($slot::make($read, event)?,)*))
+            }
+
+            #[allow(unused_variables, reason = "without parameters")]
+            fn missing(given: &Given<'_>) -> Option<&'static str> {
+                None$(.or_else(|| $slot::missing(given)))*
             }
 
             #[allow(unused_variables, reason = "without parameters")]

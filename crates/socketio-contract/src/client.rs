@@ -10,10 +10,8 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
-use socketio::Spread;
+use socketio_parser::explain::{Node, Path, Reader, nodes};
 use socketio_testkit::{Args, Client, Event};
-
-use crate::invalid::{Node, Path, Reader};
 
 /// A client of `socketio-testkit` that a contract's own `Client` is made of; it speaks for the
 /// contract, and panics like it, in what is not typed.
@@ -108,8 +106,9 @@ impl<T: DeserializeOwned, X> Hearable for Lazily<T, X> {
     #[track_caller]
     fn hear(heard: &HeardValue<'_>) -> T {
         T::deserialize(Reader::new(heard.node, &heard.path)).unwrap_or_else(|wrong| {
-            let wrong = wrong.explained(&heard.path, || "not valid".to_owned());
-            panic!("{}: {wrong}", heard.what)
+            let wrong = wrong.at(&heard.path).into_mismatch();
+            let message = wrong.message.as_deref().unwrap_or("not valid");
+            panic!("{}: {}: {message}", heard.what, wrong.at)
         })
     }
 }
@@ -117,8 +116,7 @@ impl<T: DeserializeOwned, X> Hearable for Lazily<T, X> {
 /// The argument of an event as it goes over the wire.
 pub fn sent_value<T: Serialize>(sent: &mut Sending, value: &T) {
     let args = socketio_parser::RawArgs::from_serialize(&(value,)).expect("it can be serialised");
-    let Spread(nodes) = args.deserialize::<Spread<Node>>().expect("a tree takes everything");
-    let values = nodes.into_iter().map(|node| json_of(node, &mut sent.args.attachments));
+    let values = nodes(&args).into_iter().map(|node| json_of(node, &mut sent.args.attachments));
     sent.args.values.extend(values.collect::<Vec<_>>());
 }
 
@@ -204,7 +202,7 @@ fn json_of(node: Node, attachments: &mut Vec<bytes::Bytes>) -> Value {
         Node::Unsigned(value) => value.into(),
         Node::Signed(value) => value.into(),
         Node::Float(value) => value.into(),
-        Node::Text(text) => text.into(),
+        Node::Text(text) | Node::Word(text) => text.into(),
         Node::Bytes(bytes) => {
             let num = attachments.len();
             attachments.push(bytes.into());

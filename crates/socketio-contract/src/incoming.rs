@@ -1,13 +1,14 @@
 //! An event that a client sent, read as its declaration says, for the handler that the macro
 //! writes.
 
-use std::borrow::Cow;
-
-use socketio::{Acknowledge, BoxError, EventContext, ExtractError, FromEvent, IntoReply, Socket};
+use socketio::{
+    Acknowledge, BoxError, EventContext, ExtractError, FromEvent, Given, IntoReply, InvalidEvent,
+    Socket,
+};
 
 use crate::ack::Acknowledgement;
 use crate::argument::{Arguments, Declared, ReadAll, Values};
-use crate::invalid::{Invalid, InvalidEvent, Unread};
+use crate::invalid::{Invalid, Unread};
 use crate::rules::Served;
 
 /// The extractor of a declared event. It never fails, so that the handler can answer.
@@ -51,6 +52,10 @@ impl<E: Declared> FromEvent for Incoming<E> {
         let values =
             values.map_err(|cause| Box::new(Refused { cause, teller: Teller::of::<E>(event) }));
         Ok(Self { values, sent, teller })
+    }
+
+    fn missing(given: &Given<'_>) -> Option<&'static str> {
+        <E::Arguments as Arguments<E>>::missing(given)
     }
 }
 
@@ -99,7 +104,7 @@ impl<E: Declared> Incoming<E> {
         Err(match refused.cause {
             Cause::Extract(error) => Answered(Inner::Failed(error)),
             Cause::Invalid(invalid) => {
-                let error = InvalidEvent { event: Cow::Borrowed(E::NAME), invalid };
+                let error = invalid.of(E::NAME);
                 served.count_invalid(E::INDEX);
                 Answered(Inner::Invalid(Box::new(Telling {
                     error,

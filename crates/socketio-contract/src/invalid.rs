@@ -1,8 +1,6 @@
 //! What is wrong with an event, told by place and type, never by value.
 
 mod explain;
-mod node;
-mod reader;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -10,13 +8,10 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use socketio::InvalidEvent;
 
 pub use self::explain::Unread;
 pub(crate) use self::explain::shortened;
-#[cfg(feature = "testkit")]
-pub(crate) use self::node::Node;
-#[cfg(feature = "testkit")]
-pub(crate) use self::reader::{Path, Reader};
 
 /// Why an argument is not valid: what a function of `#[check(..)]` says, and what the library says
 /// of arguments that cannot be read.
@@ -70,6 +65,11 @@ impl Invalid {
         &self.message
     }
 
+    /// That of an event; the name of an undeclared one is cut.
+    pub(crate) fn of(self, event: impl Into<Cow<'static, str>>) -> InvalidEvent {
+        InvalidEvent::new(event, self.at, self.message)
+    }
+
     /// The same, seen from the list of arguments.
     #[doc(hidden)]
     #[must_use]
@@ -90,64 +90,6 @@ impl fmt::Display for Invalid {
 
 impl Error for Invalid {}
 
-/// An event of a client that broke the contract: the error of the socket's `error` event.
-///
-/// ```
-/// # use socketio::{ErrorEvent, Socket};
-/// # use socketio_contract::InvalidEvent;
-/// # fn example(socket: Socket) {
-/// socket.on_error(|ErrorEvent(error): ErrorEvent| {
-///     if let Some(invalid) = error.downcast_ref::<InvalidEvent>() {
-///         println!("{} at {}", invalid.event(), invalid.pointer());
-///     }
-/// });
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidEvent {
-    pub(crate) event: Cow<'static, str>,
-    pub(crate) invalid: Invalid,
-}
-
-impl InvalidEvent {
-    /// The name of the event; that of an undeclared one is the client's word, cut to 64 characters.
-    #[must_use]
-    pub fn event(&self) -> &str {
-        &self.event
-    }
-
-    /// Where: a JSON pointer (RFC 6901) into the list of arguments, as `/0/name`; empty if the
-    /// event itself is meant.
-    #[must_use]
-    pub fn pointer(&self) -> &str {
-        &self.invalid.at
-    }
-
-    /// What is wanted there.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.invalid.message
-    }
-
-    /// What the client is told with the event `contract:error`.
-    pub(crate) fn told(&self) -> Told<'_> {
-        Told { event: &self.event, at: &self.invalid.at, message: &self.invalid.message }
-    }
-
-    /// What the client is told in an acknowledgement that can say it.
-    pub(crate) fn refusal(&self) -> Refusal<'_> {
-        Refusal { code: "invalid", at: &self.invalid.at, message: &self.invalid.message }
-    }
-}
-
-impl fmt::Display for InvalidEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "event {:?}: {}", self.event, self.invalid)
-    }
-}
-
-impl Error for InvalidEvent {}
-
 /// The argument of the event `contract:error`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ContractError")]
@@ -157,6 +99,12 @@ pub(crate) struct Told<'a> {
     message: &'a str,
 }
 
+impl<'a> From<&'a InvalidEvent> for Told<'a> {
+    fn from(wrong: &'a InvalidEvent) -> Self {
+        Self { event: wrong.event(), at: wrong.pointer(), message: wrong.message() }
+    }
+}
+
 /// The error of an acknowledgement that says that the event was invalid.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "InvalidEvent")]
@@ -164,6 +112,12 @@ pub(crate) struct Refusal<'a> {
     code: &'static str,
     at: &'a str,
     message: &'a str,
+}
+
+impl<'a> From<&'a InvalidEvent> for Refusal<'a> {
+    fn from(wrong: &'a InvalidEvent) -> Self {
+        Self { code: "invalid", at: wrong.pointer(), message: wrong.message() }
+    }
 }
 
 /// The event that tells a client that it broke the contract.

@@ -23,10 +23,11 @@ pub use client::{ContractClient, Refused};
 pub use describe::{Big64, Contract, Direction, Event};
 pub use emit::{ManyClients, OneClient, Target, Within};
 pub use files::FileError;
-pub use invalid::{Invalid, InvalidEvent};
+pub use invalid::Invalid;
 pub use route::AsyncApiRoute;
 pub use rules::{OnInvalid, OnUnknown, Place, Rules, Served};
 pub use schemars;
+pub use socketio::InvalidEvent;
 pub use socketio_contract_macros::contract;
 pub use typescript::TypeScriptError;
 

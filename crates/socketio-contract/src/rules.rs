@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use socketio::{
-    Acknowledge, BoxError, EventName, Handler, Namespace, OverflowPolicy, ParentNamespace, Server,
-    Socket,
+    Acknowledge, BoxError, EventName, Handler, InvalidEvent, Namespace, OverflowPolicy,
+    ParentNamespace, Server, Socket,
 };
 
 use crate::ack::Tagged;
-use crate::invalid::{Invalid, InvalidEvent, Refusal, TOLD, shortened};
+use crate::invalid::{Invalid, Refusal, TOLD, Told, shortened};
 
 /// What happens with events that break the contract; given to the function `serve_with` of a
 /// contract.
@@ -257,7 +257,7 @@ impl Served {
         }
         match answer {
             // fails only if the client is gone
-            Some(to) => drop(to.answer((Tagged::<(), Refusal<'_>>(Err(error.refusal())),))),
+            Some(to) => drop(to.answer((Tagged::<(), Refusal<'_>>(Err(error.into())),))),
             None => tell(socket, error),
         }
         if let OnInvalid::Disconnect { after } = self.0.rules.on_invalid {
@@ -272,7 +272,7 @@ impl Served {
     fn on_unknown(&self, socket: &Socket, event: &str) -> Result<(), BoxError> {
         self.0.unknown.fetch_add(1, Ordering::Relaxed);
         let invalid = Invalid::new("unknown event");
-        let error = InvalidEvent { event: shortened(event, 64).into(), invalid };
+        let error = invalid.of(shortened(event, 64));
         tell(socket, &error);
         if self.0.rules.on_unknown == OnUnknown::Disconnect {
             socket.disconnect(false);
@@ -284,7 +284,7 @@ impl Served {
 /// Who sends too much that is wrong and reads nothing is not told of all of it.
 fn tell(socket: &Socket, error: &InvalidEvent) {
     // fails only if the client is gone, or does not read
-    let _ = socket.when_full(OverflowPolicy::DropNewest).emit(TOLD, (error.told(),));
+    let _ = socket.when_full(OverflowPolicy::DropNewest).emit(TOLD, (Told::from(error),));
 }
 
 impl fmt::Debug for Served {

@@ -36,6 +36,8 @@ mod encode;
 mod encoded;
 mod error;
 mod exchange;
+#[doc(hidden)]
+pub mod explain;
 mod form;
 mod json;
 mod limits;

@@ -96,8 +96,8 @@ impl Error for AckError {
     }
 }
 
-/// A refusal by middleware, told to the client: a namespace's middleware refuses a socket, a
-/// socket's refuses an event.
+/// A refusal by middleware, told to the client word by word: a namespace's middleware refuses a
+/// socket, a socket's refuses an event. What other errors of middleware say the client is not told.
 ///
 /// Clients 3.x and later get message and data in `connect_error`, clients 1.x and 2.x the data, or
 /// without data the message, in `error`.
@@ -133,6 +133,11 @@ impl ConnectError {
         self
     }
 
+    pub(crate) fn with_value(mut self, data: Value) -> Self {
+        self.data = Some(data);
+        self
+    }
+
     /// The message.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -161,16 +166,6 @@ impl From<&str> for ConnectError {
 impl From<String> for ConnectError {
     fn from(message: String) -> Self {
         Self::new(message)
-    }
-}
-
-impl From<BoxError> for ConnectError {
-    /// The error itself if it is a refusal, else its text.
-    fn from(error: BoxError) -> Self {
-        match error.downcast::<Self>() {
-            Ok(refusal) => *refusal,
-            Err(error) => Self::new(error.to_string()),
-        }
     }
 }
 

@@ -62,13 +62,15 @@ pub use engineio::{
 };
 pub use error::{AckError, BoxError, BuildError, ConnectError, EmitError};
 pub use events::context::{Ack, Acknowledge, EventContext};
-pub use events::extract::{
-    Args, Auth, Data, ErrorEvent, EventName, ExtractError, FromEvent, Query, State,
-};
+pub use events::error::{ExtractError, InvalidEvent};
+pub use events::extract::{Args, Auth, Data, ErrorEvent, EventName, FromEvent, Query, State};
+pub use events::failures::{AckErrors, HandlerError};
+pub use events::given::Given;
 pub use events::handler::{Handler, IntoReply, Reply};
 pub use events::listeners::ListenerId;
-pub use events::middleware::IncomingEvent;
+pub use events::middleware::{EventMiddleware, IncomingEvent, Middleware};
 pub use events::observer::{ObservedEvent, Observer, Receivers};
+pub use events::shared::{Extension, HttpExtension, OptionalFromEvent};
 pub use limits::{Limit, Limits};
 pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
 pub use namespace::{Connected, Namespace};

@@ -87,6 +87,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["json/reassembly", "json/scan", "json/writer", "msgpack/read", "msgpack/write"],
             &["check"],
             &["decoded"],
+            &["explain"],
             &["args", "exchange", "schema"],
             &["msgpack"],
             &["value/build"],

@@ -1,14 +1,11 @@
-//! The second reading: only what could not be read is read again, slowly, to find out where and
-//! why. It goes over a plain tree of what the client sent, so that an error is made of nothing but
-//! the place in the tree and the types there.
+//! Why the arguments of an event cannot be read: one after the other, as they are declared.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use socketio::{EventContext, Spread};
+use socketio::EventContext;
+use socketio_parser::explain::{Node, Path, Reader, nodes};
 
 use super::Invalid;
-use super::node::Node;
-use super::reader::{Path, Reader};
 
 /// The arguments of an event that cannot be read, for [`Argument::explain`].
 ///
@@ -21,8 +18,7 @@ pub struct Unread {
 
 impl Unread {
     pub(crate) fn of(event: &EventContext<'_>) -> Self {
-        let read = event.args().and_then(|args| args.deserialize::<Spread<Node>>().ok());
-        Self { sent: read.map_or_else(Vec::new, |all| all.0), next: 0 }
+        Self { sent: event.args().map_or_else(Vec::new, nodes), next: 0 }
     }
 
     /// Reads the next argument as `T` and says why it cannot be.
@@ -34,9 +30,13 @@ impl Unread {
         match T::deserialize(Reader::new(node.unwrap_or(&Node::Null), &root)) {
             Ok(_) => Ok(()),
             Err(_) if node.is_none() => Err(Invalid::at(root.pointer(), "missing")),
-            Err(wrong) => Err(wrong.explained(&root, || {
-                format!("not a valid `{}`", shortened(&T::schema_name(), 64))
-            })),
+            Err(wrong) => {
+                let wrong = wrong.at(&root).into_mismatch();
+                let message = wrong.message.unwrap_or_else(|| {
+                    format!("not a valid `{}`", shortened(&T::schema_name(), 64))
+                });
+                Err(Invalid::at(wrong.at, message))
+            }
         }
     }
 }

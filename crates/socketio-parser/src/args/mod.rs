@@ -19,7 +19,7 @@ pub(crate) mod count;
 mod deserializer;
 mod elements;
 pub(crate) mod repr;
-mod spread;
+pub(crate) mod spread;
 mod weight;
 
 pub use spread::{One, Spread};

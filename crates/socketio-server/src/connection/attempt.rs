@@ -51,7 +51,9 @@ impl Attempt {
         let socket = Socket::new(new_id(&client, &namespace), namespace, client, credentials);
         if let Some(chain) = chain {
             let unfinished = Unfinished(&socket);
-            run_connect(chain, socket.clone()).await?;
+            if let Err(error) = run_connect(chain, socket.clone()).await {
+                return Err(core.refusal(&socket, "connect", &error).into_owned());
+            }
             std::mem::forget(unfinished);
         }
         Ok(socket)

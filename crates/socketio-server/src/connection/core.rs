@@ -15,6 +15,7 @@ use socketio_parser::{Decoder, Encoder, Parser, Revision};
 
 use super::detached::Detached;
 use crate::client::Client;
+use crate::events::failures::Failures;
 use crate::limits::{Limit, Limits};
 use crate::namespace::Shared;
 use crate::namespace::registry::Registry;
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<Counters>,
     pub(crate) detached: Arc<Detached>,
     pub(crate) rate_listeners: Mutex<Vec<RateListener>>,
+    pub(crate) failures: Failures,
     parser: Parser,
     packet_limits: Arc<socketio_parser::Limits>,
     pub(crate) connect_timeout: Duration,
@@ -47,6 +49,7 @@ impl Core {
         parser: Parser,
         connect_timeout: Duration,
         root_first: bool,
+        failures: Failures,
     ) -> Self {
         Self {
             packet_limits: Arc::new(shared.limits.packet.clone()),
@@ -55,6 +58,7 @@ impl Core {
             shared,
             counters: Arc::default(),
             rate_listeners: Mutex::default(),
+            failures,
             parser,
             connect_timeout,
             root_first,

@@ -10,7 +10,7 @@ use engineio::HEADROOM;
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
 use socketio_adapter::EnterError;
-use socketio_parser::{DecodeError, RawArgs, Revision};
+use socketio_parser::{DecodeError, Revision};
 
 use super::attempt::{Attempt, Joined, new_id};
 use super::unjoined::Unjoined;
@@ -172,6 +172,13 @@ impl Connection {
     /// A socket was let in.
     fn complete(&mut self, socket: &Socket, cx: &mut Context<'_>) {
         let namespace = socket.namespace();
+        if let Err(refusal) = self.admit(socket) {
+            socket.clear();
+            return match refusal {
+                Some(refusal) => self.refuse(namespace.name(), &refusal),
+                None => self.on_joining_panic(),
+            };
+        }
         let rooms = socket.take_early_rooms();
         let answer = namespace.encode_connect(self.revision(), socket);
         self.client.add(socket);
@@ -183,9 +190,8 @@ impl Connection {
         self.connect_by = None;
         Counters::add(&self.core.counters.connected);
         self.core.shared.observers.tell(|observer| observer.connected(socket));
-        let no_args = RawArgs::from_values(Vec::new());
         for event in ["connect", "connection"] {
-            let mut context = EventContext::new(socket, event, Cause::Arguments(&no_args));
+            let mut context = EventContext::new(socket, event, Cause::Connection);
             self.call_all(namespace.listeners(event), &mut context, cx);
         }
         if namespace.name() == "/" {

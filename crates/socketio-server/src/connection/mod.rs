@@ -16,7 +16,9 @@
 mod attempt;
 pub(crate) mod core;
 mod detached;
+mod failing;
 mod join;
+mod name;
 mod pending;
 mod unjoined;
 
@@ -34,9 +36,11 @@ use engineio_proto::log;
 use socketio_parser::{DecodeError, Decoded, Decoder, RawArgs, Revision};
 
 use crate::client::Client;
-use crate::error::{BoxError, ConnectError};
+use crate::error::BoxError;
 use crate::events::context::{Cause, EventContext};
-use crate::events::handler::{Outcome, Pending, SharedHandler};
+use crate::events::error::ExtractError;
+use crate::events::failures::shortened;
+use crate::events::handler::{Failed, Outcome, Pending, SharedHandler};
 use crate::events::listeners::Handlers;
 use crate::events::middleware::{IncomingEvent, MiddlewareFuture, run_event};
 use crate::events::observer::ObservedEvent;
@@ -47,6 +51,7 @@ use crate::socket::{Leaving, Socket, outgoing};
 use crate::stats::Counters;
 
 use self::core::Core;
+use name::Name;
 use pending::Futures;
 use unjoined::Unjoined;
 
@@ -76,8 +81,8 @@ pub(crate) struct Connection {
 type Finished = (Ended, usize);
 
 enum Ended {
-    Handler(Socket, Result<(), BoxError>),
-    Middleware(Socket, Option<u64>, Result<IncomingEvent, ConnectError>),
+    Handler(Socket, Name, Result<(), Failed>),
+    Middleware(Socket, Name, Option<u64>, Result<IncomingEvent, BoxError>),
 }
 
 impl Connection {
@@ -212,12 +217,13 @@ impl Connection {
         };
         let event = IncomingEvent { name: name.to_owned(), args: args.into_owned() };
         let kept = event.kept_bytes();
-        let mut checking: MiddlewareFuture<IncomingEvent> = Box::pin(run_event(chain, event));
+        let checking = run_event(chain, socket.clone(), event);
+        let mut checking: MiddlewareFuture<IncomingEvent> = Box::pin(checking);
         match guard::call(|| checking.as_mut().poll(cx)) {
-            Ok(Poll::Ready(result)) => self.on_checked(socket, id, result, cx),
+            Ok(Poll::Ready(result)) => self.on_checked(socket, name, id, result, cx),
             Ok(Poll::Pending) => {
-                let socket = socket.clone();
-                let checking = async move { Ended::Middleware(socket, id, checking.await) };
+                let (socket, name) = (socket.clone(), Name::new(name));
+                let checking = async move { Ended::Middleware(socket, name, id, checking.await) };
                 self.run(checking, kept);
             }
             Err(_) => self.on_panic(socket, "middleware"),
@@ -228,8 +234,9 @@ impl Connection {
     fn on_checked(
         &mut self,
         socket: &Socket,
+        name: &str,
         id: Option<u64>,
-        result: Result<IncomingEvent, ConnectError>,
+        result: Result<IncomingEvent, BoxError>,
         cx: &mut Context<'_>,
     ) {
         match result {
@@ -237,7 +244,8 @@ impl Connection {
                 self.dispatch(socket, &event.name, id, &event.args, cx);
             }
             Ok(_) => {}
-            Err(refusal) => {
+            Err(error) => {
+                let refusal = self.core.refusal(socket, name, &error);
                 // Clients of protocol 5 would take an error packet for the end of the socket.
                 if self.revision() == Revision::V4 {
                     let nsp = socket.namespace().name();
@@ -246,7 +254,7 @@ impl Connection {
                         self.core.encoder().error(HEADROOM, nsp, self.revision(), message, data);
                     let _ = socket.push(outgoing(packet));
                 }
-                self.raise_error(socket, refusal.into(), cx);
+                self.raise_error(socket, error, cx);
             }
         }
     }
@@ -267,6 +275,7 @@ impl Connection {
         for handler in found {
             self.call(handler, context, cx);
         }
+        context.finish();
     }
 
     /// Calls a handler; what it leaves unfinished joins the running set.
@@ -286,7 +295,7 @@ impl Connection {
                 None => Ok(Ok(())),
                 Some(Outcome::Done(result)) => Ok(result),
                 Some(Outcome::Pending(mut future)) => match future.as_mut().poll(cx) {
-                    Poll::Ready(result) => Ok(result),
+                    Poll::Ready(result) => Ok(result.map_err(|failed| failed.error)),
                     Poll::Pending => Err(future),
                 },
             }
@@ -294,28 +303,35 @@ impl Connection {
         if handler.is_some() {
             guard::let_go(handler); // it panicked
         }
-        let socket = context.socket();
+        let (socket, name) = context.about();
         match polled {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) if context.name() == "error" => {
+            Ok(Ok(Err(error))) if name == "error" => {
                 log!(debug: %error, "a handler of `error` failed");
                 guard::let_go(error);
             }
-            Ok(Ok(Err(error))) => self.raise_error(socket, error, cx),
+            Ok(Ok(Err(error))) => {
+                // who is connected and not listened to would wait for ever
+                let is_deaf = context.is_connection() && error.is::<ExtractError>();
+                context.fail(self.on_failure(socket, name, error, context.is_ack_wanted(), cx));
+                if is_deaf {
+                    socket.disconnect(false);
+                }
+            }
             Ok(Err(future)) => {
                 let kept = context.kept_bytes();
-                self.run_handler(socket.clone(), future, kept);
+                self.run_handler(socket.clone(), Name::new(name), future, kept);
             }
-            Err(_) => self.on_panic(socket, context.name()),
+            Err(_) => self.on_panic(socket, name),
         }
     }
 
-    fn run_handler(&mut self, socket: Socket, future: Pending, kept: usize) {
+    fn run_handler(&mut self, socket: Socket, name: Name, future: Pending, kept: usize) {
         let parting = self.unjoined.as_ref().and_then(|unjoined| unjoined.parting.clone());
         let running = async move {
             let result = future.await;
             drop(parting);
-            Ended::Handler(socket, result)
+            Ended::Handler(socket, name, result)
         };
         self.run(running, kept);
     }
@@ -341,9 +357,17 @@ impl Connection {
             ended
         });
         match ended {
-            Ok(Ended::Handler(_, Ok(()))) => {}
-            Ok(Ended::Handler(socket, Err(error))) => self.raise_error(&socket, error, cx),
-            Ok(Ended::Middleware(socket, id, result)) => self.on_checked(&socket, id, result, cx),
+            Ok(Ended::Handler(_, _, Ok(()))) => {}
+            Ok(Ended::Handler(socket, name, Err(Failed { error, ack }))) => {
+                let told = self.on_failure(&socket, name.as_str(), error, ack.is_wanted(), cx);
+                if let Some(told) = told {
+                    // fails if it was answered, or the client is gone
+                    let _ = ack.send((told,));
+                }
+            }
+            Ok(Ended::Middleware(socket, name, id, result)) => {
+                self.on_checked(&socket, name.as_str(), id, result, cx);
+            }
             Err(_) => {
                 log!(error: "an async handler panicked");
                 self.close_for_panic();
@@ -365,7 +389,7 @@ impl Connection {
     }
 
     fn on_panic(&mut self, socket: &Socket, name: &str) {
-        log!(error: id = %socket.id(), event = ?name.get(..64).unwrap_or(name), "a handler panicked");
+        log!(error: id = %socket.id(), event = shortened(name), "a handler panicked");
         self.close_for_panic();
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
-use socketio_parser::RawArgs;
+use socketio_parser::{RawArgs, Value};
 
 use crate::error::{BoxError, EmitError};
 use crate::reason::DisconnectReason;
@@ -24,19 +24,37 @@ pub struct EventContext<'a> {
     answered: bool,
     /// Bytes that the latest handler got, besides the arguments.
     charged: usize,
+    /// What the client is told if no handler answers: what the first that failed makes it.
+    failure: Option<Value>,
 }
 
 /// What the event is about.
 pub(crate) enum Cause<'a> {
-    /// The client sent it, or nothing but its name is to be said.
+    /// The client sent it.
     Arguments(&'a RawArgs<'a>),
+    /// The client wants to join, or has joined.
+    Connection,
     Disconnect(DisconnectReason),
     Error(&'a Arc<BoxError>),
 }
 
 impl<'a> EventContext<'a> {
     pub(crate) fn new(socket: &'a Socket, name: &'a str, cause: Cause<'a>) -> Self {
-        Self { socket, name, cause, ack_id: None, ack: None, answered: false, charged: 0 }
+        Self {
+            socket,
+            name,
+            cause,
+            ack_id: None,
+            ack: None,
+            answered: false,
+            charged: 0,
+            failure: None,
+        }
+    }
+
+    /// That of a socket that is about to be, or was just connected.
+    pub(crate) fn of_connection(socket: &'a Socket) -> Self {
+        Self::new(socket, "connect", Cause::Connection)
     }
 
     pub(crate) fn with_ack(mut self, id: Option<u64>) -> Self {
@@ -101,6 +119,29 @@ impl<'a> EventContext<'a> {
             })))
         });
         ack.clone()
+    }
+
+    /// The same for as long as the event lasts.
+    pub(crate) fn about(&self) -> (&'a Socket, &'a str) {
+        (self.socket, self.name)
+    }
+
+    /// Whether a socket is about to be, or was just connected.
+    pub(crate) fn is_connection(&self) -> bool {
+        matches!(self.cause, Cause::Connection)
+    }
+
+    /// A handler failed, of which the client is to be told this.
+    pub(crate) fn fail(&mut self, told: Option<Value>) {
+        self.failure = self.failure.take().or(told);
+    }
+
+    /// All handlers were called: tells the client of the failure, unless one has answered.
+    pub(crate) fn finish(&mut self) {
+        if let Some(told) = self.failure.take() {
+            // fails if it was answered, or the client is gone
+            let _ = self.answer((told,));
+        }
     }
 
     pub(crate) fn reason(&self) -> Option<DisconnectReason> {

@@ -1,15 +1,16 @@
 //! Extractors: what a handler's arguments are made from.
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use socketio_parser::{ArgsError, IndexMap, Spread, Value};
+use socketio_parser::explain::{self, Node};
+use socketio_parser::{IndexMap, Spread, Value};
 
 use crate::error::BoxError;
 use crate::events::context::{Ack, EventContext};
+use crate::events::error::{ExtractError, InvalidEvent};
+use crate::events::given::Given;
 use crate::reason::Reason;
 use crate::socket::Socket;
 use crate::socket::handshake::Credentials;
@@ -37,111 +38,50 @@ pub trait FromEvent: Sized {
     /// Makes the argument.
     ///
     /// # Errors
-    /// The handler is then not called, and the socket's `error` event raised.
+    /// The handler is then not called, and the socket's `error` event raised. Who asked for an
+    /// acknowledgement is told, see [`AckErrors`](crate::AckErrors).
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError>;
-}
 
-/// Why a handler was not called: an argument could not be made. It raises the socket's `error` event,
-/// whose handlers may ask for it:
-///
-/// ```
-/// # use socketio::{ErrorEvent, ExtractError, Socket};
-/// # fn example(socket: Socket) {
-/// socket.on_error(|socket: Socket, ErrorEvent(error): ErrorEvent| {
-///     if let Some(ExtractError::Args { event, .. }) = error.downcast_ref() {
-///         return socket.emit("not understood", event);
-///     }
-///     Ok(())
-/// });
-/// # }
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ExtractError {
-    /// The client's arguments are of another type than [`Data`] is to read.
-    #[non_exhaustive]
-    Args {
-        /// The event's name, as in all of them.
-        event: String,
-        /// Which argument does not fit, and why.
-        error: ArgsError,
-    },
-    /// What the client sent with its wish to join is of another type than [`Auth`] is to read.
-    #[non_exhaustive]
-    Auth {
-        /// The event's name.
-        event: String,
-        /// Why it does not fit.
-        error: ArgsError,
-    },
-    /// The parameters of the handshake are of another type than [`Query`] is to read.
-    #[non_exhaustive]
-    Query {
-        /// The event's name.
-        event: String,
-        /// Why they do not fit.
-        error: BoxError,
-    },
-    /// The program gave no [`State`] of this type to the [builder](crate::Builder::with_state).
-    #[non_exhaustive]
-    State {
-        /// The event's name.
-        event: String,
-        /// The name of the type.
-        type_name: &'static str,
-    },
-    /// Another cause, as an extractor of the application says, or one that is for other events.
-    #[non_exhaustive]
-    Other {
-        /// The event's name.
-        event: String,
-        /// The cause.
-        error: BoxError,
-    },
+    /// The type of the state that it needs and the server was not given: asked when a handler is
+    /// registered, which then panics and names the type. For extractors that are made of
+    /// [`State`]; by default nothing is missing.
+    #[must_use]
+    fn missing(_given: &Given<'_>) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether the argument can be made for a socket that is about to be connected: asked for the
+    /// handlers of `connection` before the client is told that it is. For extractors that are made of
+    /// the handshake, as [`Auth`] is; by default all sockets are let in.
+    ///
+    /// # Errors
+    /// The socket is refused. If it is the client's fault, it is told where and why.
+    fn admit(_socket: &Socket) -> Result<(), ExtractError> {
+        Ok(())
+    }
 }
 
 impl ExtractError {
-    /// An argument of this event could not be made, for this cause.
+    /// An argument of this event could not be made, for this cause, which the client is not told.
     #[must_use]
     pub fn new(event: &EventContext<'_>, cause: impl Into<BoxError>) -> Self {
-        Self::Other { event: event.name().to_owned(), error: cause.into() }
+        Self::Other { event: event.name().to_owned(), cause: cause.into() }
     }
 
-    /// The name of the event.
+    /// The client sent something with this event that does not fit, see [`InvalidEvent::new`].
     #[must_use]
-    pub fn event(&self) -> &str {
-        match self {
-            Self::Args { event, .. }
-            | Self::Auth { event, .. }
-            | Self::Query { event, .. }
-            | Self::State { event, .. }
-            | Self::Other { event, .. } => event,
-        }
+    pub fn invalid(
+        event: &EventContext<'_>,
+        pointer: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let event = event.name().to_owned();
+        Self::Args(Box::new(InvalidEvent::new(event, pointer, message)))
     }
-}
 
-impl fmt::Display for ExtractError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "event {:?}: ", self.event())?;
-        match self {
-            Self::Args { error, .. } => error.fmt(f),
-            Self::Auth { error, .. } => write!(f, "auth: {error}"),
-            Self::Query { error, .. } => write!(f, "query: {error}"),
-            Self::State { type_name, .. } => {
-                write!(f, "no state of type {type_name}: give it to `with_state`")
-            }
-            Self::Other { error, .. } => error.fmt(f),
-        }
-    }
-}
-
-impl Error for ExtractError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Args { error, .. } | Self::Auth { error, .. } => Some(error),
-            Self::Query { error, .. } | Self::Other { error, .. } => Some(&**error),
-            Self::State { .. } => None,
-        }
+    /// The program did not give a value of the type `T`.
+    pub(crate) fn missing<T>(event: &EventContext<'_>, what: &'static str) -> Self {
+        Self::of_missing::<T>(event.name(), what)
     }
 }
 
@@ -170,12 +110,11 @@ pub struct Data<T>(pub T);
 
 impl<T: DeserializeOwned> FromEvent for Data<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
-        let read = event.args().map_or_else(
-            || socketio_parser::RawArgs::from_values(Vec::new()).deserialize(),
-            |args| args.deserialize(),
-        );
-        let event = || event.name().to_owned();
-        read.map(Data).map_err(|error| ExtractError::Args { event: event(), error })
+        let none = socketio_parser::RawArgs::from_values(Vec::new());
+        let args = event.args().unwrap_or(&none);
+        args.deserialize()
+            .map(Data)
+            .map_err(|error| ExtractError::of_arguments::<T>(event.name(), args, error))
     }
 }
 
@@ -241,18 +180,28 @@ impl FromEvent for ErrorEvent {
 }
 
 /// What the client sent with its wish to join the namespace: `auth` of clients 3.x and later, the
-/// query of the namespace of clients before.
+/// query of the namespace of clients before. If it sent nothing, a struct or a map is read as if it had
+/// sent an empty object, all else as from `null`.
+///
+/// In a handler of `connection`, or in middleware, a client whose `auth` does not fit is refused, with
+/// a message that says where; `Result<Auth<T>, ExtractError>` lets it in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
 pub struct Auth<T>(pub T);
 
 impl<T: DeserializeOwned> FromEvent for Auth<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
-        let taken = event.socket().credentials().map_or(0, Credentials::value_bytes);
+        let (socket, name) = event.about();
+        let taken = socket.credentials().map_or(0, Credentials::value_bytes);
         event.charge(taken);
-        let auth = event.socket().handshake().auth_as();
-        let event = || event.name().to_owned();
-        auth.map(Auth).map_err(|error| ExtractError::Auth { event: event(), error })
+        socket.handshake().auth_as().map(Auth).map_err(|cause| {
+            let node = socket.credentials().map_or(Node::Map(Vec::new()), Credentials::node);
+            ExtractError::of_auth(name, explain::value::<T>(&node), cause)
+        })
+    }
+
+    fn admit(socket: &Socket) -> Result<(), ExtractError> {
+        Self::from_event(&mut EventContext::of_connection(socket)).map(drop)
     }
 }
 
@@ -286,15 +235,26 @@ impl<T: DeserializeOwned> FromEvent for Query<T> {
         // of a parameter that is given twice, the last counts
         let pairs: IndexMap<Cow<'_, str>, Cow<'_, str>> = handshake.query().collect();
         let pairs: Vec<_> = pairs.iter().collect();
-        let query = serde_urlencoded::to_string(pairs).unwrap_or_default();
-        serde_urlencoded::from_str(&query).map(Query).map_err(|error| {
-            let event = event.name().to_owned();
-            ExtractError::Query { event, error: error.into() }
+        let query = serde_urlencoded::to_string(&pairs).unwrap_or_default();
+        serde_urlencoded::from_str(&query).map(Query).map_err(|_| {
+            let word = |(name, value): (&Cow<'_, str>, &Cow<'_, str>)| {
+                (name.clone().into_owned(), Node::Word(value.clone().into_owned()))
+            };
+            let node = Node::Map(pairs.into_iter().map(word).collect());
+            ExtractError::of_query(event.name(), explain::value::<T>(&node))
         })
+    }
+
+    fn admit(socket: &Socket) -> Result<(), ExtractError> {
+        Self::from_event(&mut EventContext::of_connection(socket)).map(drop)
     }
 }
 
 /// The application's state, given to [`Builder::with_state`](crate::Builder::with_state).
+///
+/// Whether it was given is found out when the handler is registered, which panics if not: at the
+/// start of the program for handlers of a server or namespace, for those of a socket as its
+/// connection begins. `Option<State<T>>` does without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
 pub struct State<T>(pub T);
@@ -302,9 +262,10 @@ pub struct State<T>(pub T);
 impl<T: Clone + Send + Sync + 'static> FromEvent for State<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
         let state = event.socket().namespace().state().get::<T>().cloned().map(State);
-        state.ok_or_else(|| {
-            let (event, type_name) = (event.name().to_owned(), std::any::type_name::<T>());
-            ExtractError::State { event, type_name }
-        })
+        state.ok_or_else(|| ExtractError::missing::<T>(event, "state"))
+    }
+
+    fn missing(given: &Given<'_>) -> Option<&'static str> {
+        given.state::<T>().is_none().then(std::any::type_name::<T>)
     }
 }

@@ -13,10 +13,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::BoxError;
-use crate::events::context::{Acknowledge, EventContext};
+use crate::events::context::{Ack, Acknowledge, EventContext};
+use crate::events::error::ExtractError;
 use crate::events::extract::FromEvent;
+use crate::events::given::Given;
+use crate::socket::Socket;
 
-/// A handler of events: any function or closure, sync or async, of up to eight
+/// A handler of events: any function or closure, sync or async, of up to twelve
 /// [extractors](FromEvent) whose result is an [`IntoReply`].
 ///
 /// Sync closures are called by reference and may keep state in atomics or locks; async ones are
@@ -40,6 +43,14 @@ pub trait Handler<M>: Send + Sync + 'static {
     /// Calls the handler.
     #[doc(hidden)]
     fn call(&self, event: &mut EventContext<'_>) -> Outcome;
+
+    /// See [`FromEvent::missing`].
+    #[doc(hidden)]
+    fn missing(given: &Given<'_>) -> Option<&'static str>;
+
+    /// See [`FromEvent::admit`].
+    #[doc(hidden)]
+    fn admit(&self, socket: &Socket) -> Result<(), ExtractError>;
 }
 
 /// What a handler returns.
@@ -92,11 +103,20 @@ pub enum Outcome {
     Pending(Pending),
 }
 
-pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
+
+/// An async handler failed; here is whom it may still be told to.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, unnameable_types, reason = "not for users")]
+pub struct Failed {
+    pub(crate) error: BoxError,
+    pub(crate) ack: Ack,
+}
 
 /// A handler without its type.
 pub(crate) trait AnyHandler: Send + Sync {
     fn call(&self, event: &mut EventContext<'_>) -> Outcome;
+    fn admit(&self, socket: &Socket) -> Result<(), ExtractError>;
 }
 
 /// A handler that has lost its type, shared by the tables that hold it.
@@ -114,6 +134,29 @@ impl SharedHandler {
             Self::Counted(handler) => handler.call(event),
         }
     }
+
+    pub(crate) fn admit(&self, socket: &Socket) -> Result<(), ExtractError> {
+        match self {
+            Self::Plain(handler) => handler.admit(socket),
+            Self::Counted(handler) => handler.admit(socket),
+        }
+    }
+}
+
+/// A handler that is registered for an event.
+///
+/// # Panics
+/// If it asks for state that the server was not given.
+#[track_caller]
+pub(crate) fn registered<M: 'static, H: Handler<M>>(
+    handler: H,
+    event: &str,
+    given: &Given<'_>,
+) -> SharedHandler {
+    if let Some(missing) = H::missing(given) {
+        given.panic(event, missing);
+    }
+    erase(handler)
 }
 
 pub(crate) fn erase<M: 'static, H: Handler<M>>(handler: H) -> SharedHandler {
@@ -121,6 +164,10 @@ pub(crate) fn erase<M: 'static, H: Handler<M>>(handler: H) -> SharedHandler {
     impl<M: 'static, H: Handler<M>> AnyHandler for Typed<H, M> {
         fn call(&self, event: &mut EventContext<'_>) -> Outcome {
             self.0.call(event)
+        }
+
+        fn admit(&self, socket: &Socket) -> Result<(), ExtractError> {
+            self.0.admit(socket)
         }
     }
     let typed = Typed(handler, PhantomData);
@@ -154,6 +201,20 @@ macro_rules! extract {
     };
 }
 
+/// What both kinds of handlers say of their arguments.
+macro_rules! about_arguments {
+    ($($argument:ident),*) => {
+        fn missing(_given: &Given<'_>) -> Option<&'static str> {
+            None$(.or_else(|| $argument::missing(_given)))*
+        }
+
+        fn admit(&self, _socket: &Socket) -> Result<(), ExtractError> {
+            $($argument::admit(_socket)?;)*
+            Ok(())
+        }
+    };
+}
+
 macro_rules! handlers {
     ($($argument:ident),*) => {
         impl<F, R, $($argument),*> Handler<SyncFn<($($argument,)*)>> for F
@@ -167,6 +228,8 @@ macro_rules! handlers {
                 $(let $argument: $argument = extract!(event);)*
                 Outcome::Done(self($($argument),*).into_reply(event))
             }
+
+            about_arguments!($($argument),*);
         }
 
         impl<F, Fut, $($argument),*> Handler<AsyncFn<($($argument,)*)>> for F
@@ -180,8 +243,15 @@ macro_rules! handlers {
                 $(let $argument: $argument = extract!(event);)*
                 let mut ack = event.ack();
                 let future = self.clone()($($argument),*);
-                Outcome::Pending(Box::pin(async move { future.await.into_reply(&mut ack) }))
+                Outcome::Pending(Box::pin(async move {
+                    match future.await.into_reply(&mut ack) {
+                        Ok(()) => Ok(()),
+                        Err(error) => Err(Failed { error, ack }),
+                    }
+                }))
             }
+
+            about_arguments!($($argument),*);
         }
     };
 }
@@ -195,6 +265,10 @@ handlers!(A, B, C, D, E);
 handlers!(A, B, C, D, E, G);
 handlers!(A, B, C, D, E, G, H);
 handlers!(A, B, C, D, E, G, H, I);
+handlers!(A, B, C, D, E, G, H, I, J);
+handlers!(A, B, C, D, E, G, H, I, J, K);
+handlers!(A, B, C, D, E, G, H, I, J, K, L);
+handlers!(A, B, C, D, E, G, H, I, J, K, L, N);
 
 #[cfg(test)]
 mod tests {

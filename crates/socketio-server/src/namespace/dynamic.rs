@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketio_parser::{ArgsError, Value};
 
-use crate::error::{ConnectError, EmitError};
+use crate::error::EmitError;
 use crate::events::handler::Handler;
+use crate::events::middleware::Middleware;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Hooks, Namespace};
-use crate::socket::Socket;
-use crate::socket::handshake::Credentials;
+use crate::socket::handshake::{Credentials, Nothing};
 
 /// A client's wish to join a namespace that does not exist yet, for a rule that decides about it.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Candidate {
     pub fn auth_as<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
         match &self.credentials {
             Some(credentials) => credentials.read(),
-            None => socketio_parser::from_value(Value::Null),
+            None => T::deserialize(Nothing),
         }
     }
 }
@@ -160,33 +160,33 @@ impl ParentNamespace {
     }
 
     /// [`Namespace::on_connection`] of each of them.
+    #[track_caller]
     pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
-        self.hooks.on("connection", handler);
+        self.hooks.on("connection", handler, &self.registry.given());
     }
 
     /// [`Namespace::on_connect`] of each of them.
+    #[track_caller]
     pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
-        self.hooks.on("connect", handler);
+        self.hooks.on("connect", handler, &self.registry.given());
     }
 
     /// [`Namespace::on_event`] of each of them.
+    #[track_caller]
     pub fn on_event<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
-        self.hooks.on_event(event.into(), handler);
+        self.hooks.on_event(event.into(), handler, &self.registry.given());
     }
 
     /// [`Namespace::on_unknown_event`] of each of them.
+    #[track_caller]
     pub fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
-        self.hooks.on_unknown_event(handler);
+        self.hooks.on_unknown_event(handler, &self.registry.given());
     }
 
     /// [`Namespace::use_fn`] of each of them.
-    pub fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        self.hooks.use_fn(middleware);
+    #[track_caller]
+    pub fn use_fn<M: 'static>(&self, middleware: impl Middleware<M>) {
+        self.hooks.use_fn(middleware, &self.registry.given());
     }
 
     /// [`Namespace::emit`] to each of them.

@@ -6,17 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use engineio_proto::guard::lock;
 
-use crate::error::ConnectError;
-use crate::events::handler::{Handler, erase};
+use crate::events::given::Given;
+use crate::events::handler::{Handler, registered};
 use crate::events::listeners::Listeners;
-use crate::events::middleware::{Chain, ConnectMiddleware, append, connect_middleware};
-use crate::socket::Socket;
+use crate::events::middleware::{AnyMiddleware, Chain, Middleware, append, connect_middleware};
 
 /// What is to be done with sockets and their events: of one namespace, or of a rule that makes
 /// namespaces.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    pub(super) middleware: Mutex<Option<Chain<ConnectMiddleware>>>,
+    pub(super) middleware: Mutex<Option<Chain<AnyMiddleware>>>,
     pub(super) listeners: Mutex<Listeners>,
     pub(super) events: Mutex<Listeners>,
     pub(super) has_events: AtomicBool,
@@ -33,30 +32,39 @@ impl Hooks {
             && lock(&self.unknown).is_empty()
     }
 
-    pub(crate) fn on<M: 'static>(&self, event: &'static str, handler: impl Handler<M>) {
-        let handler = erase(handler);
+    #[track_caller]
+    pub(crate) fn on<M: 'static>(
+        &self,
+        event: &'static str,
+        handler: impl Handler<M>,
+        given: &Given<'_>,
+    ) {
+        let handler = registered(handler, event, given);
         let _ = lock(&self.listeners).add(event.into(), false, handler);
     }
 
-    pub(crate) fn on_event<M: 'static>(&self, event: Cow<'static, str>, handler: impl Handler<M>) {
-        let handler = erase(handler);
+    #[track_caller]
+    pub(crate) fn on_event<M: 'static>(
+        &self,
+        event: Cow<'static, str>,
+        handler: impl Handler<M>,
+        given: &Given<'_>,
+    ) {
+        let handler = registered(handler, &event, given);
         let _ = lock(&self.events).add(event, false, handler);
         self.has_events.store(true, Ordering::Release);
     }
 
-    pub(crate) fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
-        let handler = erase(handler);
+    #[track_caller]
+    pub(crate) fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>, given: &Given<'_>) {
+        let handler = registered(handler, UNKNOWN, given);
         let _ = lock(&self.unknown).add(UNKNOWN.into(), false, handler);
         self.has_unknown.store(true, Ordering::Release);
     }
 
-    pub(crate) fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        let middleware = connect_middleware(middleware);
+    #[track_caller]
+    pub(crate) fn use_fn<M: 'static>(&self, middleware: impl Middleware<M>, given: &Given<'_>) {
+        let middleware = connect_middleware(middleware, given);
         append(&mut *lock(&self.middleware), middleware);
     }
 }

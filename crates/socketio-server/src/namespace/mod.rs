@@ -4,13 +4,14 @@ mod cluster;
 mod connected;
 pub(crate) mod dynamic;
 mod hooks;
+mod listening;
 mod node;
 pub(crate) mod registry;
 
-use std::borrow::{Borrow, Cow};
+use std::any::Any;
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::fmt;
-use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -27,10 +28,10 @@ use socketio_adapter::{
 use socketio_parser::{Encoder, EventData, Revision};
 
 use crate::emit::broadcast::BroadcastOperator;
-use crate::error::{ConnectError, EmitError};
-use crate::events::handler::Handler;
+use crate::error::EmitError;
+use crate::events::given::Given;
 use crate::events::listeners::Handlers;
-use crate::events::middleware::{Chain, ConnectMiddleware};
+use crate::events::middleware::{AnyMiddleware, Chain};
 use crate::events::observer::Observers;
 use crate::forward::forward;
 use crate::limits::{Limit, Limits};
@@ -110,6 +111,8 @@ pub(crate) struct Shared {
     pub(crate) server_events: Arc<AtomicUsize>,
     pub(crate) state: Arc<http::Extensions>,
     pub(crate) observers: Observers,
+    /// The server itself, which whoever takes it knows the type of.
+    pub(crate) owner: Arc<OnceLock<Weak<dyn Any + Send + Sync>>>,
 }
 
 impl Namespace {
@@ -167,80 +170,6 @@ impl Namespace {
         /// If the adapter fails. Nodes that did not answer are no error, see [`Answers`].
         // Node 2.0: namespace.clients
         async fn clients() -> Result<Answers<SocketId>, AdapterError>;
-    }
-
-    // ---- listening --------------------------------------------------------------------------
-
-    /// Adds a listener for new sockets, after the middleware let them in. What it emits arrives
-    /// after the client's `connect` event; listeners that it adds before its first `.await` miss
-    /// nothing that the client sends.
-    // Node 2.0: Event 'connection'
-    pub fn on_connection<M: 'static>(&self, handler: impl Handler<M>) {
-        self.listening();
-        self.0.hooks.on("connection", handler);
-    }
-
-    /// Like [`Namespace::on_connection`]; these listeners run before those.
-    // Node 2.0: Event 'connect'
-    pub fn on_connect<M: 'static>(&self, handler: impl Handler<M>) {
-        self.listening();
-        self.0.hooks.on("connect", handler);
-    }
-
-    /// Adds a listener for an event of any socket of the namespace. It runs after those that the
-    /// socket has itself, and takes no memory per socket.
-    ///
-    /// ```
-    /// # use socketio::{Data, Server, Socket};
-    /// # fn example(io: Server) {
-    /// io.sockets().on_event("echo", |socket: Socket, Data(text): Data<String>| {
-    ///     socket.emit("echo", text)
-    /// });
-    /// # }
-    /// ```
-    pub fn on_event<M: 'static>(
-        &self,
-        event: impl Into<Cow<'static, str>>,
-        handler: impl Handler<M>,
-    ) {
-        self.0.hooks.on_event(event.into(), handler);
-    }
-
-    /// Adds a listener for the events that no other listener is for: neither the socket nor the
-    /// namespace has one of that name. Catch-all listeners ([`Socket::on_any`]) do not count, and
-    /// have run before. It takes no memory per socket.
-    ///
-    /// ```
-    /// # use socketio::{EventName, Server, Socket};
-    /// # fn example(io: Server) {
-    /// io.sockets().on_unknown_event(|socket: Socket, EventName(name): EventName| {
-    ///     println!("{} sent {name:?}, which is none of ours", socket.id());
-    /// });
-    /// # }
-    /// ```
-    pub fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
-        self.0.hooks.on_unknown_event(handler);
-    }
-
-    /// Adds a middleware that each socket passes before it is connected, one after the other in
-    /// order of registration. `Err` refuses the socket and is told to the client.
-    ///
-    /// ```
-    /// # fn example(io: socketio::Server) {
-    /// io.use_fn(async |socket: socketio::Socket| match socket.handshake().header("cookie") {
-    ///     Some(_) => Ok(()),
-    ///     None => Err("Authentication error"),
-    /// });
-    /// # }
-    /// ```
-    // Node 2.0: namespace.use
-    pub fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        self.0.hooks.use_fn(middleware);
     }
 
     // ---- sending ----------------------------------------------------------------------------
@@ -362,6 +291,16 @@ impl Namespace {
         &self.0.shared.observers
     }
 
+    /// What handlers may ask for.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given::new(&self.0.shared.state)
+    }
+
+    /// The server, if it is there.
+    pub(crate) fn owner(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.0.shared.owner.get()?.upgrade()
+    }
+
     /// The rule's hooks, then its own.
     fn all_hooks(&self) -> impl Iterator<Item = &Hooks> {
         self.0.parent.get().map(|hooks| &**hooks).into_iter().chain([&self.0.hooks])
@@ -386,7 +325,7 @@ impl Namespace {
         hooks.for_each(|hooks| lock(&hooks.unknown).find(UNKNOWN, found));
     }
 
-    pub(crate) fn middleware(&self) -> Option<Chain<ConnectMiddleware>> {
+    pub(crate) fn middleware(&self) -> Option<Chain<AnyMiddleware>> {
         let mut chains = self.all_hooks().filter_map(|hooks| lock(&hooks.middleware).clone());
         match (chains.next(), chains.next()) {
             (Some(first), Some(second)) => Some(first.iter().chain(&*second).cloned().collect()),

@@ -17,6 +17,7 @@ use socketio_adapter::AdapterFactory;
 use socketio_parser::IndexMap;
 
 use crate::error::ConnectError;
+use crate::events::given::Given;
 use crate::limits::{Limit, Limits};
 use crate::namespace::dynamic::{self, Candidate, NamespaceRule};
 use crate::namespace::{Hooks, Namespace, Origin, Shared};
@@ -81,6 +82,11 @@ impl Registry {
             shared,
             this: this.clone(),
         })
+    }
+
+    /// What handlers may ask for.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given::new(&self.shared.state)
     }
 
     /// The namespace of this name, made if need be: the program names it.

@@ -12,6 +12,7 @@ use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
 
 use crate::error::BuildError;
+use crate::events::failures::AckErrors;
 use crate::events::observer::{Observer, Observers};
 use crate::limits::Limits;
 use crate::server::client_files::{ClientFiles, Files};
@@ -44,6 +45,7 @@ pub struct Builder {
     connect_timeout: Duration,
     root_first: bool,
     observers: Observers,
+    ack_errors: AckErrors,
 }
 
 impl Default for Builder {
@@ -61,6 +63,7 @@ impl Default for Builder {
             connect_timeout: Duration::from_secs(45),
             root_first: true,
             observers: Observers::default(),
+            ack_errors: AckErrors::told(),
         }
     }
 }
@@ -248,6 +251,13 @@ impl Builder {
         self
     }
 
+    /// What a client is told that asked for an acknowledgement, if the handler fails
+    /// ([`AckErrors::told`]: what is wrong with what it sent, or that the handler failed).
+    pub fn ack_errors(mut self, errors: AckErrors) -> Self {
+        self.ack_errors = errors;
+        self
+    }
+
     /// Bytes of the largest message and the largest request body (1,000,000).
     pub fn max_http_buffer_size(mut self, bytes: usize) -> Self {
         self.engine.max_http_buffer_size = bytes;
@@ -418,6 +428,7 @@ impl Builder {
             connect_timeout,
             root_first,
             observers,
+            ack_errors,
         } = self;
         if connect_timeout.is_zero() {
             return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
@@ -469,6 +480,7 @@ impl Builder {
             connect_timeout,
             root_first,
             observers,
+            ack_errors,
         }))
     }
 }

@@ -2,12 +2,14 @@
 
 pub(crate) mod builder;
 pub(crate) mod client_files;
+mod extract;
 pub(crate) mod layer;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 mod namespaces;
 mod root;
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +29,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::connection::core::Core;
 use crate::error::BuildError;
+use crate::events::failures::{AckErrors, Failures, HandlerError};
 use crate::events::observer::Observers;
 use crate::limits::Limits;
 use crate::namespace::registry::Registry;
@@ -63,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) connect_timeout: Duration,
     pub(crate) root_first: bool,
     pub(crate) observers: Observers,
+    pub(crate) ack_errors: AckErrors,
 }
 
 impl Server {
@@ -77,6 +81,7 @@ impl Server {
             connect_timeout,
             root_first,
             observers,
+            ack_errors,
         } = parts;
         let shared = Shared {
             encoder: parser.encoder(),
@@ -85,10 +90,20 @@ impl Server {
             server_events: Arc::default(),
             state: Arc::new(state),
             observers,
+            owner: Arc::default(),
         };
+        let owner = Arc::clone(&shared.owner);
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
         let root = registry.get_or_make("/");
-        let core = Core::new(engine.clone(), registry, shared, parser, connect_timeout, root_first);
+        let core = Core::new(
+            engine.clone(),
+            registry,
+            shared,
+            parser,
+            connect_timeout,
+            root_first,
+            Failures::new(ack_errors),
+        );
         let server = Self(Arc::new(Inner {
             bound: Mutex::default(),
             engine,
@@ -97,6 +112,8 @@ impl Server {
             files: files.map(Arc::new),
             core: Arc::new(core),
         }));
+        let inner: Arc<dyn Any + Send + Sync> = Arc::clone(&server.0) as _;
+        let _ = owner.set(Arc::downgrade(&inner));
         server.serve_engine(&server.0.engine);
         server
     }
@@ -170,6 +187,24 @@ impl Server {
         listener: impl Fn(&Client, engineio::Limit) + Send + Sync + 'static,
     ) {
         lock(&self.0.core.rate_listeners).push(Arc::new(listener));
+    }
+
+    /// Listens to the failures of handlers and middleware: called when one returned `Err`, but for a
+    /// [`ConnectError`](crate::ConnectError), or could not be called because what it asks for could
+    /// not be made. The same is logged, at warn if it is not the client's fault and else at info, ten
+    /// lines of each within ten seconds. The listener runs in the client's task, before the socket's
+    /// `error` event; if it panics, that is logged.
+    ///
+    /// ```
+    /// # fn example(io: socketio::Server) {
+    /// io.on_handler_error(|failed| match failed.as_invalid() {
+    ///     Some(wrong) => println!("{} sent {:?}: {wrong}", failed.socket().id(), failed.event()),
+    ///     None => eprintln!("{:?} failed: {}", failed.event(), failed.error()),
+    /// });
+    /// # }
+    /// ```
+    pub fn on_handler_error(&self, listener: impl Fn(&HandlerError<'_>) + Send + Sync + 'static) {
+        self.0.core.failures.listen(listener);
     }
 
     // ---- ways in ----------------------------------------------------------------------------

@@ -11,26 +11,34 @@ use super::Server;
 use crate::cluster::remote_socket::RemoteSocket;
 use crate::cluster::server_event::ServerEvent;
 use crate::emit::broadcast::BroadcastOperator;
-use crate::error::{ConnectError, EmitError};
+use crate::error::EmitError;
 use crate::events::handler::Handler;
+use crate::events::middleware::Middleware;
 use crate::forward::forward;
-use crate::socket::Socket;
 
 /// The methods of the namespace `/`.
 impl Server {
     forward! { sockets:
         /// [`Namespace::on_connection`](crate::Namespace::on_connection) of `/`.
+        ///
+        /// # Panics
+        /// As that method.
+        #[track_caller]
         fn on_connection[M: 'static](handler: impl Handler<M>);
 
         /// [`Namespace::on_connect`](crate::Namespace::on_connect) of `/`.
+        ///
+        /// # Panics
+        /// As that method.
+        #[track_caller]
         fn on_connect[M: 'static](handler: impl Handler<M>);
 
         /// [`Namespace::use_fn`](crate::Namespace::use_fn) of `/`.
-        fn use_fn[F, Fut, E](middleware: F) where [
-            F: FnOnce(Socket) -> Fut + Clone + Send + Sync + 'static,
-            Fut: Future<Output = Result<(), E>> + Send + 'static,
-            E: Into<ConnectError>,
-        ];
+        ///
+        /// # Panics
+        /// As that method.
+        #[track_caller]
+        fn use_fn[M: 'static](middleware: impl Middleware<M>);
 
         /// [`Namespace::emit`](crate::Namespace::emit) to `/`.
         ///

@@ -8,7 +8,7 @@ use socketio_parser::Value;
 use super::Socket;
 use super::extensions::Values;
 use crate::events::listeners::Listeners;
-use crate::events::middleware::{Chain, EventMiddleware};
+use crate::events::middleware::{AnyEventMiddleware, Chain};
 
 /// What few sockets have.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(super) struct Extras {
     /// Catch-all listeners. Closed, all of this takes nothing any more that could hold the socket.
     pub(super) any: Listeners,
     pub(super) outgoing: Vec<Watcher>,
-    pub(super) middleware: Option<Chain<EventMiddleware>>,
+    pub(super) middleware: Option<Chain<AnyEventMiddleware>>,
     /// Plain, so it may outlive the socket's end.
     pub(super) data: Option<Box<Value>>,
     pub(super) extensions: Values,

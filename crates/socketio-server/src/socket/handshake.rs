@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use engineio::Request;
 use engineio_proto::handshake::pairs;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use socketio_parser::explain::Node;
 use socketio_parser::{ArgsError, IndexMap, One, RawArgs, Value};
 
 use crate::client::Client;
@@ -85,6 +87,11 @@ impl Credentials {
         }
     }
 
+    /// The same as a tree, for who wants to say what is wrong with it.
+    pub(crate) fn node(&self) -> Node {
+        self.read().unwrap_or(Node::Null)
+    }
+
     /// What it takes as a value, see [`RawArgs::value_bytes`].
     pub(crate) fn value_bytes(&self) -> usize {
         match &self.sent {
@@ -93,6 +100,49 @@ impl Credentials {
                 RawArgs::from_values(vec![self.auth()]).value_bytes() + query.len()
             }
         }
+    }
+}
+
+/// What is read of a client that sent nothing: an empty object where a type wants an object, as
+/// `handshake.auth` of Node is one, else `null`.
+pub(crate) struct Nothing;
+
+impl<'de> Deserializer<'de> for Nothing {
+    type Error = ArgsError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        visitor.visit_none()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ArgsError> {
+        let none = std::iter::empty::<(&str, &str)>();
+        visitor.visit_map(MapDeserializer::new(none))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ArgsError> {
+        self.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct enum identifier ignored_any
     }
 }
 
@@ -152,10 +202,11 @@ impl<'a> Handshake<'a> {
         self.socket.credentials().map(Credentials::auth)
     }
 
-    /// The same as a type, read from the text; if the client sent nothing, from `null`.
+    /// The same as a type, read from the text; if the client sent nothing, a struct or a map from an
+    /// empty object, all else from `null`.
     ///
     /// ```
-    /// # use socketio::{BoxError, Server, Socket};
+    /// # use socketio::{ConnectError, Server, Socket};
     /// #[derive(serde::Deserialize)]
     /// struct Login {
     ///     token: String,
@@ -164,7 +215,7 @@ impl<'a> Handshake<'a> {
     /// # fn example(io: Server) {
     /// io.use_fn(async |socket: Socket| match socket.handshake().auth_as::<Login>() {
     ///     Ok(login) if login.token == "sesame" => Ok(()),
-    ///     _ => Err("who are you?"),
+    ///     _ => Err(ConnectError::new("who are you?")),
     /// });
     /// # }
     /// ```
@@ -174,7 +225,7 @@ impl<'a> Handshake<'a> {
     pub fn auth_as<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
         match self.socket.credentials() {
             Some(credentials) => credentials.read(),
-            None => socketio_parser::from_value(Value::Null),
+            None => T::deserialize(Nothing),
         }
     }
 

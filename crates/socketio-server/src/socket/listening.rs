@@ -1,7 +1,6 @@
 //! The listening half of a socket: listeners, catch-all listeners, middleware.
 
 use std::borrow::Cow;
-use std::future::Future;
 use std::sync::Arc;
 
 use engineio_proto::guard::{self, lock};
@@ -9,64 +8,87 @@ use socketio_parser::Value;
 
 use super::Socket;
 use super::extras::{ANY, Watcher};
-use crate::error::ConnectError;
-use crate::events::handler::{Handler, erase};
+use crate::events::handler::{Handler, registered};
 use crate::events::listeners::{Added, Handlers, ListenerId};
-use crate::events::middleware::{IncomingEvent, append, event_middleware};
+use crate::events::middleware::{EventMiddleware, append, event_middleware};
 
 impl Socket {
     /// Adds a listener for an event. Listeners run in order of registration; events that nobody
     /// listens to are dropped.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node 2.0: socket.on
+    #[track_caller]
     pub fn on<M: 'static>(
         &self,
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let (event, handler) = (event.into(), erase(handler));
+        let event = event.into();
+        let handler = registered(handler, &event, &self.namespace().given());
         let added = lock(&self.0.listeners).add(event, false, handler);
         id_of(added)
     }
 
     /// Adds a listener that is removed before it runs.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node 2.0: socket.once
+    #[track_caller]
     pub fn once<M: 'static>(
         &self,
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let (event, handler) = (event.into(), erase(handler));
+        let event = event.into();
+        let handler = registered(handler, &event, &self.namespace().given());
         let added = lock(&self.0.listeners).add(event, true, handler);
         id_of(added)
     }
 
     /// Adds a listener in front of those that are there.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
+    #[track_caller]
     pub fn prepend_listener<M: 'static>(
         &self,
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let (event, handler) = (event.into(), erase(handler));
+        let event = event.into();
+        let handler = registered(handler, &event, &self.namespace().given());
         let added = lock(&self.0.listeners).prepend(event, false, handler);
         id_of(added)
     }
 
     /// Adds a listener in front of those that are there; it is removed before it runs.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
+    #[track_caller]
     pub fn prepend_once_listener<M: 'static>(
         &self,
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let (event, handler) = (event.into(), erase(handler));
+        let event = event.into();
+        let handler = registered(handler, &event, &self.namespace().given());
         let added = lock(&self.0.listeners).prepend(event, true, handler);
         id_of(added)
     }
 
     /// Adds a listener for all events that the client sends; it runs before those of the event.
     /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node: catch-all listeners, as 4.x
+    #[track_caller]
     pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
-        let handler = erase(handler);
+        let handler = registered(handler, ANY, &self.namespace().given());
         let added = lock(self.extras_or_new()).any.add(ANY.into(), false, handler);
         id_of(added)
     }
@@ -96,21 +118,33 @@ impl Socket {
     }
 
     /// Adds a listener for the disconnection; the rooms are left by then.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node 2.0: Event 'disconnect'
+    #[track_caller]
     pub fn on_disconnect<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         self.on("disconnect", handler)
     }
 
     /// Adds a listener for the disconnection that runs while the rooms are still joined, until its
     /// first `.await`.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node 2.0: Event 'disconnecting'
+    #[track_caller]
     pub fn on_disconnecting<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         self.on("disconnecting", handler)
     }
 
     /// Adds a listener for errors: packets that cannot be decoded, events that middleware refused,
     /// arguments of another type than a handler wants, and handlers that returned `Err`.
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node 2.0: Event 'error'
+    #[track_caller]
     pub fn on_error<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         self.on("error", handler)
     }
@@ -147,23 +181,25 @@ impl Socket {
     /// refuse it. It gets the event by value and gives it back.
     ///
     /// A refused event reaches no listener; it raises the socket's `error` event, and clients 1.x
-    /// and 2.x are told. A middleware that waits delays its event only: later ones overtake it.
+    /// and 2.x are told, see [`EventMiddleware`]. A middleware that waits delays its event only: later
+    /// ones overtake it.
     ///
     /// ```
-    /// # fn example(socket: socketio::Socket) {
-    /// socket.use_fn(async |event: socketio::IncomingEvent| {
-    ///     if event.name == "doge" { Ok(event) } else { Err("not a doge error") }
+    /// # use socketio::{ConnectError, IncomingEvent, Socket};
+    /// # fn example(socket: Socket) {
+    /// socket.use_fn(async |event: IncomingEvent| match &*event.name {
+    ///     "doge" => Ok(event),
+    ///     _ => Err(ConnectError::new("not a doge error")),
     /// });
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If it asks for a [`State`](crate::State) that the server was not given.
     // Node 2.0: socket.use
-    pub fn use_fn<F, Fut, E>(&self, middleware: F)
-    where
-        F: FnOnce(IncomingEvent) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Result<IncomingEvent, E>> + Send + 'static,
-        E: Into<ConnectError>,
-    {
-        let middleware = event_middleware(middleware);
+    #[track_caller]
+    pub fn use_fn<M: 'static>(&self, middleware: impl EventMiddleware<M>) {
+        let middleware = event_middleware(middleware, &self.namespace().given());
         let mut extras = lock(self.extras_or_new());
         if !extras.is_closed() {
             append(&mut extras.middleware, Arc::clone(&middleware));

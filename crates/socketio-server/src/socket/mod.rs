@@ -27,7 +27,7 @@ use crate::emit::broadcast::{BroadcastOperator, SocketOperator};
 use crate::emit::with_ack::EmitWithAck;
 use crate::error::{BoxError, EmitError};
 use crate::events::listeners::Listeners;
-use crate::events::middleware::{Chain, EventMiddleware};
+use crate::events::middleware::{AnyEventMiddleware, Chain};
 use crate::events::observer::{ObservedEvent, Receivers};
 use crate::forward::forward;
 use crate::limits::Limit;
@@ -412,7 +412,7 @@ impl Socket {
         Arc::clone(&self.0) as Arc<dyn Member>
     }
 
-    pub(crate) fn middleware(&self) -> Option<Chain<EventMiddleware>> {
+    pub(crate) fn middleware(&self) -> Option<Chain<AnyEventMiddleware>> {
         lock(self.extras()?).middleware.clone()
     }
 

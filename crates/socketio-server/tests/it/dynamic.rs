@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socketio::{Candidate, Limit, Limits, ParentNamespace, Reason, Reply, Server, Socket};
+use socketio::{
+    Candidate, ConnectError, Limit, Limits, ParentNamespace, Reason, Reply, Server, Socket,
+};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, connector, leave_nothing, nothing_left};
@@ -18,7 +20,7 @@ async fn server_of_matching() {
         games.use_fn(async move |socket: Socket| {
             logged.add("middleware");
             match socket.namespace().name() {
-                "/game-over" => Err("over"),
+                "/game-over" => Err(ConnectError::new("over")),
                 _ => Ok(()),
             }
         });
@@ -109,7 +111,7 @@ fn games(rule_is_async: bool) -> (Server, ParentNamespace) {
     };
     games.use_fn(async |socket: Socket| match socket.handshake().auth() {
         Some(auth) if auth.get("password").is_some() => Ok(()),
-        _ => Err("no password"),
+        _ => Err(ConnectError::new("no password")),
     });
     games.on_event("who", || Reply("a game"));
     (io, games)

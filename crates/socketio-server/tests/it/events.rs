@@ -301,7 +301,10 @@ async fn texts_and_bytes_are_told_apart() {
 async fn answered(peer: &mut Peer, answer: Option<&str>) {
     match answer {
         Some(answer) => peer.expect(&format!("431[{answer:?}]")).await,
-        None => peer.silence().await,
+        None => {
+            let answer = peer.next().await;
+            assert!(answer.starts_with(r#"431[{"error":{"code":"invalid","at":"/0"#), "{answer}");
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use socketio::{
-    Ack, Args, Auth, BoxError, Data, EmitError, ErrorEvent, EventContext, EventName, ExtractError,
-    FromEvent, One, Query, Reason, Reply, Server, Socket, State, Value,
+    Ack, Args, Auth, BoxError, Data, EmitError, ErrorEvent, EventContext, EventName, Extension,
+    ExtractError, FromEvent, One, Query, Reason, Reply, Server, Socket, State, Value,
 };
 use testkit::Eio;
 
@@ -110,22 +110,23 @@ async fn causes_of_arguments_that_cannot_be_made() {
         socket.on("args", |_: Data<u32>| ());
         socket.on("auth", |_: Auth<u32>| ());
         socket.on("query", |_: Query<Point>| ());
-        socket.on("state", |_: State<u32>| ());
+        socket.on("extension", |_: Extension<u32>| ());
         socket.on("own", |_: Never| ());
         let logged = log.clone();
         socket.on_error(move |ErrorEvent(error): ErrorEvent| {
             let error: &ExtractError = error.downcast_ref().unwrap();
             let kind = match error {
-                ExtractError::Args { .. } => "args",
-                ExtractError::Auth { .. } => "auth",
-                ExtractError::Query { .. } => "query",
-                ExtractError::State { type_name, .. } => type_name,
+                ExtractError::Args(_) => "args",
+                ExtractError::Auth(_) => "auth",
+                ExtractError::Query(_) => "query",
+                ExtractError::Missing { of, .. } => of,
                 _ => "other",
             };
             logged.add(format!("{kind} of {}: {error}", error.event()));
-            assert_eq!(error.source().is_none(), kind == "u32");
+            assert_eq!(error.source().is_none(), matches!(kind, "query" | "u32"));
+            assert_eq!(error.as_invalid().is_none(), matches!(kind, "u32" | "other"));
         });
-        for event in ["args", "auth", "query", "state", "own"] {
+        for event in ["args", "auth", "query", "extension", "own"] {
             peer.send(&format!(r#"42["{event}","x"]"#)).await;
         }
         let told = log.take().await;
@@ -133,7 +134,7 @@ async fn causes_of_arguments_that_cannot_be_made() {
         begin(0, r#"args of args: event "args": "#);
         begin(1, r#"auth of auth: event "auth": auth: "#);
         begin(2, r#"query of query: event "query": query: "#);
-        begin(3, r#"u32 of state: event "state": no state of type u32"#);
+        begin(3, r#"u32 of extension: event "extension": there is no extension of type u32"#);
         assert_eq!(told[4], r#"other of own: event "own": never"#);
         leave_nothing(&io, [peer]).await;
     }
@@ -205,7 +206,6 @@ async fn event_error() {
                 _ = counted.fetch_add(1, Ordering::Relaxed);
             });
             socket.on("reason", |_: Reason| ());
-            socket.on("state", |_: State<String>| ());
             socket.on("reserved", |socket: Socket| socket.emit("connect", ()));
             Err::<(), _>(BoxError::from("connection failed"))
         });
@@ -220,13 +220,20 @@ async fn event_error() {
             ("async", "error: async failed"),
             ("typed", r#"error: event "typed": "#),
             ("reason", r#"error: event "reason": only disconnections have a reason"#),
-            ("state", r#"error: event "state": no state of type alloc::string::String"#),
             ("reserved", r#"error: "connect" is a reserved event name"#),
         ] {
             peer.send(&format!(r#"42/chat,1["{event}","text"]"#)).await;
             check(&log.take().await, error);
         }
         assert_eq!(called.load(Ordering::Relaxed), 0);
+        // who asked is told, but not what the handlers say among themselves
+        let failed =
+            r#"{"error":{"code":"failed","at":"","message":"the event could not be handled"}}"#;
+        let invalid =
+            r#"{"error":{"code":"invalid","at":"/0","message":"expected u32, got a string"}}"#;
+        for error in [failed, failed, invalid, failed, failed] {
+            peer.expect(&format!("43/chat,1[{error}]")).await;
+        }
         peer.silence().await;
         assert_eq!(io.of("/chat").connected().len(), 1);
         leave_nothing(&io, [peer]).await;

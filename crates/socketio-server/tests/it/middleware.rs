@@ -54,18 +54,18 @@ async fn namespace_use_refuses() {
         let io = Server::new();
         let (log, held) = (Log::default(), Arc::new(()));
         let (logged, holds) = (log.clone(), Arc::clone(&held));
-        io.of("/mw").use_fn(async move |socket: Socket| {
+        io.of("/mw").use_fn(async move |socket: Socket| -> Result<(), BoxError> {
             logged.watch(&socket);
             let (own, holds) = (socket.clone(), Arc::clone(&holds));
             socket.on("e", move || _ = (own.id(), &holds));
             _ = socket.join("room");
             socket.emit("before", ()).unwrap_err();
             match socket.handshake().param("token").as_deref() {
-                Some("text") => Err(ConnectError::from("not allowed")),
+                Some("text") => Err(ConnectError::from("not allowed").into()),
                 Some("data") => {
-                    Err(ConnectError::new("quota").data(&serde_json::json!({"code": 7})))
+                    Err(ConnectError::new("quota").data(&serde_json::json!({"code": 7})).into())
                 }
-                Some("box") => Err(BoxError::from("a box").into()),
+                Some("box") => Err("a box of secrets".into()),
                 _ => Ok(()),
             }
         });
@@ -80,7 +80,7 @@ async fn namespace_use_refuses() {
         for (token, old, new) in [
             ("text", r#"44/mw,"not allowed""#, r#"44/mw,{"message":"not allowed"}"#),
             ("data", r#"44/mw,{"code":7}"#, r#"44/mw,{"message":"quota","data":{"code":7}}"#),
-            ("box", r#"44/mw,"a box""#, r#"44/mw,{"message":"a box"}"#),
+            ("box", r#"44/mw,"refused""#, r#"44/mw,{"message":"refused"}"#),
         ] {
             let query = format!("token={token}");
             let (mut ws, _) = testkit::open_websocket(&connector(&io), eio, &query).await;
@@ -109,7 +109,7 @@ async fn namespace_use_refuses() {
 async fn a_refusal_by_the_root_is_its_own() {
     for eio in BOTH {
         let io = Server::builder().root_first(false).build().unwrap();
-        io.use_fn(async |_: Socket| Err::<(), _>("closed"));
+        io.use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("closed")));
         let mut sockets = arrivals(&io.of("/chat"));
         let mut peer = Peer::open(&connector(&io), eio).await;
         if eio == Eio::V4 {
@@ -304,7 +304,7 @@ async fn middleware_added_later() {
     let server = connector(&io);
     let mut first = Peer::join(&server, Eio::V4).await;
     let socket = sockets.next().await;
-    io.use_fn(async |_: Socket| Err::<(), _>("full"));
+    io.use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("full")));
     let mut second = Peer::open(&server, Eio::V4).await;
     second.send("40").await;
     second.expect(r#"44{"message":"full"}"#).await;

@@ -1,8 +1,8 @@
 //! The option `parser`: a server that speaks another format than the protocols' own.
 
 use socketio::{
-    Ack, Args, CustomDecoder, CustomParser, DecodeError, Messages, Packet, PacketType, Parser,
-    Revision, Server, Socket,
+    Ack, Args, ConnectError, CustomDecoder, CustomParser, DecodeError, Messages, Packet,
+    PacketType, Parser, Revision, Server, Socket,
 };
 use testkit::Eio;
 
@@ -48,7 +48,7 @@ fn echo(parser: Parser, log: &Log) -> Server {
     };
     io.on_connection(connected.clone());
     io.of("/chat").on_connection(connected);
-    io.of("/deny").use_fn(async |_: Socket| Err("no"));
+    io.of("/deny").use_fn(async |_: Socket| Err(ConnectError::new("no")));
     io
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use socketio::{Limit, Limits, Server, Socket};
+use socketio::{ConnectError, Limit, Limits, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{Log, Peer, SECOND, connector, leave_nothing};
@@ -17,7 +17,7 @@ fn slow_root(io: &Server, refusals: usize, log: &Log) {
         logged.add("middleware of /");
         tokio::time::sleep(SECOND).await;
         let left = refusals.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
-        if left.is_ok() { Err("not you") } else { Ok(()) }
+        if left.is_ok() { Err(ConnectError::new("not you")) } else { Ok(()) }
     });
     let logged = log.clone();
     io.on_connection(move || logged.add("in /"));

@@ -212,10 +212,17 @@ async fn handshake_auth() {
         peer.send(connect).await;
         peer.entered("/chat").await;
         assert_eq!(log.take().await, ["secret"]);
-        // without it the handler is not called, but the socket connected
+        // without it the handler could not be called: the socket is refused, and its client told why
         peer.send("41/chat,").await;
         peer.send(anonymous).await;
-        peer.entered("/chat").await;
+        let told = r#"{"code":"invalid","at":"/token","message":"missing"}"#;
+        match eio {
+            Eio::V3 => peer.expect(&format!("44/chat,{told}")).await,
+            Eio::V4 => {
+                let message = r#"{"message":"auth: /token: missing","data":"#;
+                peer.expect(&format!("44/chat,{message}{told}}}")).await;
+            }
+        }
         assert_eq!(log.take().await, [""; 0]);
         leave_nothing(&io, [peer]).await;
         assert_eq!(io.stats().handler_panics, 0);

@@ -6,13 +6,15 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// What a client sent, without types.
 #[derive(Clone, Debug)]
-pub(crate) enum Node {
+pub enum Node {
     Null,
     Bool(bool),
     Unsigned(u64),
     Signed(i64),
     Float(f64),
     Text(String),
+    /// Text of a query: a number or a boolean where the type is one.
+    Word(String),
     Bytes(Vec<u8>),
     List(Vec<Self>),
     Map(Vec<(String, Self)>),

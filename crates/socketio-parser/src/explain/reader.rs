@@ -8,24 +8,30 @@ use serde::de::{
     SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-use super::Invalid;
 use super::node::Node;
 
 /// A place in the arguments; each level is on the stack of the one who reads it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Path<'a> {
+pub struct Path<'a> {
     parent: Option<&'a Self>,
     step: Step<'a>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step<'a> {
+    /// What is read stands alone.
+    Top,
     Index(usize),
     Key(&'a str),
 }
 
 impl<'a> Path<'a> {
-    pub(crate) const fn root(index: usize) -> Self {
+    /// The place of what stands alone.
+    pub(super) const TOP: Self = Self { parent: None, step: Step::Top };
+
+    /// The place of an argument.
+    #[must_use]
+    pub const fn root(index: usize) -> Self {
         Self { parent: None, step: Step::Index(index) }
     }
 
@@ -39,9 +45,11 @@ impl<'a> Path<'a> {
 
     /// A JSON pointer; one that is too long ends where it may.
     // RFC 6901 3: `~` is `~0`, `/` is `~1`
-    pub(crate) fn pointer(&self) -> String {
+    #[must_use]
+    pub fn pointer(&self) -> String {
         let mut pointer = self.parent.map_or_else(String::new, Path::pointer);
         let step = match self.step {
+            Step::Top => return pointer,
             Step::Index(index) => Cow::Owned(index.to_string()),
             Step::Key(key) if key.contains(['~', '/']) => {
                 Cow::Owned(key.replace('~', "~0").replace('/', "~1"))
@@ -56,9 +64,19 @@ impl<'a> Path<'a> {
     }
 }
 
+/// Where something does not fit a type, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "for the crates above alone")]
+pub struct Mismatch {
+    /// A JSON pointer (RFC 6901).
+    pub at: String,
+    /// What is wanted there. None if the type itself refused: what it said may hold values.
+    pub message: Option<String>,
+}
+
 /// What is wrong, and where.
 #[derive(Debug)]
-pub(crate) struct Wrong {
+pub struct Wrong {
     at: Option<String>,
     /// A field that is missing there.
     field: Option<&'static str>,
@@ -72,7 +90,8 @@ impl Wrong {
     }
 
     /// The innermost place is the one that counts.
-    fn at(mut self, path: &Path<'_>) -> Self {
+    #[must_use]
+    pub fn at(mut self, path: &Path<'_>) -> Self {
         if self.at.is_none() {
             let mut at = path.pointer();
             if let Some(field) = self.field {
@@ -83,9 +102,15 @@ impl Wrong {
         self
     }
 
-    pub(crate) fn explained(self, root: &Path<'_>, otherwise: impl FnOnce() -> String) -> Invalid {
-        let wrong = self.at(root);
-        Invalid::at(wrong.at.unwrap_or_default(), wrong.message.unwrap_or_else(otherwise))
+    pub(super) fn missing() -> Self {
+        Self::new("missing".to_owned())
+    }
+
+    /// The same as data; what names no place is about the whole.
+    #[must_use]
+    pub fn into_mismatch(self) -> Mismatch {
+        let wrong = self.at(&Path::TOP);
+        Mismatch { at: wrong.at.unwrap_or_default(), message: wrong.message }
     }
 }
 
@@ -123,7 +148,7 @@ impl de::Error for Wrong {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self { field: Some(field), ..Self::new("missing".to_owned()) }
+        Self { field: Some(field), ..Self::missing() }
     }
 
     fn duplicate_field(field: &'static str) -> Self {
@@ -167,13 +192,15 @@ fn kind(found: Unexpected<'_>) -> &'static str {
 
 /// Reads a node.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     node: &'a Node,
     path: &'a Path<'a>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(node: &'a Node, path: &'a Path<'a>) -> Self {
+    /// Reads a node that is at this place.
+    #[must_use]
+    pub const fn new(node: &'a Node, path: &'a Path<'a>) -> Self {
         Self { node, path }
     }
 
@@ -184,7 +211,7 @@ impl<'a> Reader<'a> {
             Node::Unsigned(value) => visitor.visit_u64(*value),
             Node::Signed(value) => visitor.visit_i64(*value),
             Node::Float(value) => visitor.visit_f64(*value),
-            Node::Text(text) => visitor.visit_str(text),
+            Node::Text(text) | Node::Word(text) => visitor.visit_str(text),
             Node::Bytes(bytes) => visitor.visit_bytes(bytes),
             Node::List(nodes) => {
                 let mut elements = Elements { nodes, at: 0, path: self.path };
@@ -209,7 +236,11 @@ impl<'a> Reader<'a> {
 macro_rules! any {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-            self.any(visitor).map_err(|wrong| wrong.at(self.path))
+            let result = match self.node {
+                Node::Word(word) => Key(word).$method(visitor),
+                _ => self.any(visitor),
+            };
+            result.map_err(|wrong| wrong.at(self.path))
         }
     )*};
 }
@@ -295,7 +326,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         let result = match self.node {
-            Node::Text(name) => {
+            Node::Text(name) | Node::Word(name) => {
                 visitor.visit_enum(Variant { name, content: None, path: self.path })
             }
             Node::Map(entries) => match &**entries {
@@ -325,7 +356,7 @@ fn unexpected(node: &Node) -> Unexpected<'_> {
         Node::Unsigned(value) => Unexpected::Unsigned(*value),
         Node::Signed(value) => Unexpected::Signed(*value),
         Node::Float(value) => Unexpected::Float(*value),
-        Node::Text(text) => Unexpected::Str(text),
+        Node::Text(text) | Node::Word(text) => Unexpected::Str(text),
         Node::Bytes(bytes) => Unexpected::Bytes(bytes),
         Node::List(_) => Unexpected::Seq,
         Node::Map(_) => Unexpected::Map,

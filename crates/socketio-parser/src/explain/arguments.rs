@@ -1,0 +1,139 @@
+//! The rule by which a type takes arguments, over trees: as `args/deserializer` over packets.
+
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+
+use super::node::Node;
+use super::reader::{Path, Reader, Wrong};
+use crate::args::spread::{ONE, SPREAD};
+
+/// All arguments that were sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent<'a>(&'a [Node]);
+
+impl<'a> Sent<'a> {
+    pub(super) const fn new(nodes: &'a [Node]) -> Self {
+        Self(nodes)
+    }
+
+    /// Reads one of them; missing ones are `null`.
+    fn read<T>(
+        self,
+        index: usize,
+        read: impl FnOnce(Reader<'_>) -> Result<T, Wrong>,
+    ) -> Result<T, Wrong> {
+        let path = Path::root(index);
+        match self.0.get(index) {
+            Some(node) => read(Reader::new(node, &path)).map_err(|wrong| wrong.at(&path)),
+            None => read(Reader::new(&Node::Null, &path)).map_err(|_| Wrong::missing().at(&path)),
+        }
+    }
+}
+
+/// Methods that read the first argument.
+macro_rules! first {
+    ($($method:ident($($name:ident: $type:ty),*);)+) => {$(
+        fn $method<V: Visitor<'de>>(
+            self,
+            $($name: $type,)*
+            visitor: V,
+        ) -> Result<V::Value, Wrong> {
+            self.read(0, |reader| reader.$method($($name,)* visitor))
+        }
+    )+};
+}
+
+impl<'de> Deserializer<'de> for Sent<'_> {
+    type Error = Wrong;
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_seq(Spreading { sent: self, at: 0, end: len })
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        match name {
+            ONE => self.read(0, |reader| visitor.visit_newtype_struct(reader)),
+            SPREAD => visitor.visit_seq(Spreading { sent: self, at: 0, end: self.0.len() }),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_unit()
+    }
+
+    first! {
+        deserialize_any();
+        deserialize_bool();
+        deserialize_i8();
+        deserialize_i16();
+        deserialize_i32();
+        deserialize_i64();
+        deserialize_i128();
+        deserialize_u8();
+        deserialize_u16();
+        deserialize_u32();
+        deserialize_u64();
+        deserialize_u128();
+        deserialize_f32();
+        deserialize_f64();
+        deserialize_char();
+        deserialize_str();
+        deserialize_string();
+        deserialize_bytes();
+        deserialize_byte_buf();
+        deserialize_option();
+        deserialize_seq();
+        deserialize_map();
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+        deserialize_identifier();
+    }
+}
+
+/// Hands out the arguments before `end`, one per element.
+struct Spreading<'a> {
+    sent: Sent<'a>,
+    at: usize,
+    end: usize,
+}
+
+impl<'de> SeqAccess<'de> for Spreading<'_> {
+    type Error = Wrong;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Wrong> {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let index = self.at;
+        self.at += 1;
+        self.sent.read(index, |reader| seed.deserialize(reader)).map(Some)
+    }
+}
