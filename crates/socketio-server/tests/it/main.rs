@@ -11,6 +11,7 @@ mod connect;
 mod disconnect;
 mod dynamic;
 mod events;
+mod failures;
 mod files;
 mod handlers;
 mod hostile;
