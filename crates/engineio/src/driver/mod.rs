@@ -20,11 +20,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use engineio_proto::{
-    CloseReason, Due, Outgoing, PacketType, Session, TransportKind, Violation, guard, handshake,
-    log,
+    CloseReason, Outgoing, PacketType, Session, TransportKind, guard, handshake, log,
 };
 use tokio::time::Sleep;
 
@@ -35,7 +34,6 @@ use crate::limits::Limit;
 use crate::limits::addresses::AddressPermit;
 use crate::outbound::flush::WriteState;
 use crate::outbound::turn;
-use crate::patience;
 use crate::reason::CloseDetail;
 use crate::session::mailbox::{Mail, Post};
 use crate::session::socket::Socket;
@@ -44,6 +42,7 @@ use crate::stats::Counters;
 use crate::transport::polling::Polling;
 use crate::transport::websocket::WebSocket;
 
+mod deadlines;
 mod end;
 mod input;
 mod polls;
@@ -303,128 +302,6 @@ impl Driver {
         }
     }
 
-    // ---- time -------------------------------------------------------------------------------
-
-    /// Nobody is given up for a while, if the timer should have fired long ago.
-    fn be_patient(&mut self, now: Instant) {
-        if self.patient {
-            return;
-        }
-        if let Some(grace) = patience::grace(self.timer.deadline().into_std(), now) {
-            self.timer.as_mut().reset((now + grace).into());
-            self.ticking = false;
-            self.patient = true;
-        }
-    }
-
-    fn is_patient(&self, now: Instant) -> bool {
-        self.patient && now < self.timer.deadline().into_std()
-    }
-
-    /// Whether the peer's time is over, though nobody has said so yet.
-    fn is_overdue(&self, now: Instant) -> bool {
-        self.session.is_overdue(now) && !self.is_patient(now)
-    }
-
-    fn on_time(&mut self, now: Instant, cx: &mut Context<'_>) {
-        if self.patient {
-            self.patient = self.is_patient(now);
-        }
-        // a ping that is due is no judgement
-        while !(self.patient && self.session.would_give_up(now)) {
-            match self.session.on_deadline(now) {
-                Due::Nothing => break,
-                Due::SendPing => {
-                    let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""));
-                }
-                Due::ReleasePoll => self.release_poll(),
-                Due::RefuseProbe => {
-                    self.engine.counters.limited(Limit::UpgradeTimeout);
-                    self.refuse_probe(cx);
-                }
-                Due::Close(reason) => self.end(now, reason, None, cx),
-            }
-        }
-        if self.stage != Stage::Open || self.patient {
-            return;
-        }
-        self.engine.part_in_time(now);
-        let options = &self.engine.options;
-        if self.unread_since.is_some_and(|since| since + options.max_read_pause <= now) {
-            let detail = Some(CloseDetail::NotRead);
-            let violation = Violation::policy(Limit::ReadPause.option());
-            return self.end_for(now, CloseReason::TransportError, detail, violation, cx);
-        }
-        if self.stalled.is_some_and(|(since, _)| since + options.write_timeout <= now) {
-            let written = self.socket.shared().outbox.written();
-            match &mut self.stalled {
-                Some(stalled) if stalled.1 != written => *stalled = (now, written),
-                _ => {
-                    self.engine.counters.limited(Limit::WriteTimeout);
-                    let detail = Some(CloseDetail::SlowConsumer);
-                    return self.end(now, CloseReason::TransportError, detail, cx);
-                }
-            }
-        }
-        let due = self.application.as_ref().and_then(|application| application.deadline());
-        if due.is_some_and(|due| due <= now) {
-            self.with_application(now, cx, |application, cx| application.on_deadline(now, cx));
-        }
-    }
-
-    fn deadline(&self, now: Instant) -> Option<Instant> {
-        let options = &self.engine.options;
-        match self.stage {
-            Stage::Linger(linger) => {
-                return earliest(self.session.deadline(), Some(linger.until));
-            }
-            Stage::Over => return None,
-            Stage::New | Stage::Open => {}
-        }
-        let of_application =
-            self.application.as_ref().and_then(|application| application.deadline());
-        let mut nearest = earliest(self.session.deadline(), of_application);
-        if self.engine.is_closing() {
-            nearest = earliest(nearest, self.engine.parts_by());
-        }
-        if let Some(since) = self.unread_since {
-            nearest = earliest(nearest, Some(since + options.max_read_pause));
-            let looks_again = matches!(&self.transport,
-                Transport::WebSocket(websocket) if websocket.is_to_be_asked());
-            if looks_again {
-                nearest = earliest(nearest, Some(now + LOOK_AGAIN));
-            }
-        }
-        if let Some(rates) = &self.rates {
-            nearest = earliest(nearest, rates.pause());
-        }
-        if let Some((since, _)) = self.stalled {
-            nearest = earliest(nearest, Some(since + options.write_timeout));
-        }
-        nearest
-    }
-
-    /// Arms the timer if the deadline is nearer than it is armed for, or it has fired.
-    fn arm(&mut self, now: Instant, cx: &mut Context<'_>) {
-        let Some(deadline) = self.deadline(now) else { return };
-        // what was read has put off all there was to be patient with
-        let is_over = self.patient && now < deadline;
-        self.patient &= !is_over;
-        let deadline = deadline.into();
-        let is_nearer = deadline < self.timer.deadline() || self.timer.is_elapsed();
-        if is_over || (is_nearer && !self.patient) {
-            self.timer.as_mut().reset(deadline);
-            self.ticking = false;
-        }
-        // polled once: it then knows the waker of this task, which never changes
-        if !self.ticking {
-            match self.timer.as_mut().poll(cx) {
-                Poll::Ready(()) => cx.waker().wake_by_ref(),
-                Poll::Pending => self.ticking = true,
-            }
-        }
-    }
-
     // ---- output -----------------------------------------------------------------------------
 
     /// Writes what this turn queued.
@@ -521,17 +398,6 @@ impl Drop for Driver {
         // one that was told of the end is gone already
         guard::let_go(self.application.take());
         self.engine.session_gone(&self.socket);
-    }
-}
-
-/// How often a client that is not read, and has sent more than is read ahead, is looked after.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-
-/// The earlier of two times that need not be.
-fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 
