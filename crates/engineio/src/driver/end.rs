@@ -10,6 +10,25 @@
 //!                           waited for, if there is a peer
 //!                  at the latest after `close_timeout`
 //! ```
+//!
+//! What is marked, in this order. Only the first two marks are ever set by others than the driver, and
+//! they set it to work; all up to `Engine::forget` is one call of [`Driver::end_with`].
+//!
+//! | mark | who sets it | from then on |
+//! | --- | --- | --- |
+//! | `Outbox::overflowed`, and `Discarded` | a push to a full queue, or who cuts the longest | pushes are refused, nothing is written; the driver ends the session in its next turn |
+//! | not `Socket::is_open` | whoever closes it, with a mail for the driver; else `end_with` | nothing is read, and `writable` fails; what is sent still goes |
+//! | [`Stage::Linger`] | `end_with` | a further end changes nothing; of the [deadlines](super::deadlines) two are left |
+//! | `Session::close`, of the protocol | `end_with` | no heartbeat; packets mean nothing, but for an upgrade |
+//! | the end is counted; the application is told and dropped | `end_with` | nobody is called; its last words are in the queue |
+//! | the probe is refused, unless a poll is waited for | `end_with`, or who ends the wait | the transport stays what it is |
+//! | `Closed`, of the outbox, behind the close frame | `end_with` | pushes are refused; what waits is written |
+//! | the POST is answered | `end_with` | a further one is answered at once |
+//! | `Engine::forget`, unless a poll is waited for | `end_with`, or [`Driver::end_for`] | requests do not find it, but a poll that crossed the end, once; its id is free |
+//! | `Discarded`, of the outbox | [`Driver::linger`], when all is written; [`Driver::lose_transport`] | nothing is written, and the stream's direction is at its end |
+//! | [`Transport::Gone`] | `lose_transport`, for a stream that broke or a peer that takes nothing | the end of the peer is not waited for |
+//! | [`Stage::Over`] | `linger`, when the peer knows or its time is over; who cuts the session off; a turn that unwound | the task ends |
+//! | the mailbox is closed, the outbox discarded, the table left | `Drop` of the driver, also if the runtime drops the task | senders of mail learn that it is over; the end of the server does not wait for it |
 
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
