@@ -3,7 +3,7 @@
 //! `modules.rs` reads a crate's sources into files and the files that they name; `circles.rs` finds
 //! those that name each other in a loop, `layers.rs` those that name a higher storey; `plan.rs` is the
 //! drawing, as data: the storeys, and the circles that are inherent. `map.rs` compares which crate
-//! depends on which with the map in `ARCHITECTURE.md`.
+//! depends on which with the map in `ARCHITECTURE.md`; `ways.rs` looks for the files that are named there.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ mod layers;
 mod map;
 mod modules;
 mod plan;
+mod ways;
 
 use circles::circles;
 use modules::{Crate, Source};
@@ -57,6 +58,7 @@ pub(crate) fn structure() -> Result<()> {
         wrong.extend(found.into_iter().map(|line| format!("{}: {line}", plan.name)));
     }
     wrong.extend(map::violations()?);
+    wrong.extend(ways::violations()?);
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n  ").into()) }
 }
 
