@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio::{Ack, AckError, Args, BoxError, EmitError, Reason, Server, Socket, Spread, Value};
+use socketio::emit::{AckError, EmitError, Spread};
+use socketio::{Ack, Args, BoxError, Reason, Server, Socket, Value};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::history::{Life, Record, Recorder, Room, Text};

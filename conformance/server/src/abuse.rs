@@ -14,10 +14,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde::{Deserialize, Serialize};
-use socketio::{
-    Ack, AckError, Args, Binary, BoxError, ConnectError, Data, EmitError, Reason, Server, Socket,
-    Spread, Value,
-};
+use socketio::emit::{AckError, EmitError, Spread};
+use socketio::{Ack, Args, Binary, BoxError, ConnectError, Data, Reason, Server, Socket, Value};
 use tower_service::Service;
 
 /// What the application noted, for the routes.

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use socketio::{
-    Ack, Answers, BoxError, BroadcastOperator, Data, Namespace, One, RemoteSocket, Server,
-    ServerEvent, Socket, SocketId, Spread, Value,
-};
+use socketio::adapter::{Answers, RemoteSocket, ServerEvent, SocketId};
+use socketio::emit::{BroadcastOperator, One, Spread};
+use socketio::{Ack, BoxError, Data, Namespace, Server, Socket, Value};
 use socketio_redis::{Dialect, RedisAdapter, RoomChannels};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -138,7 +137,8 @@ fn for_servers(namespace: &Namespace, port: u16, log: &Log) {
 }
 
 fn rooms(socket: &Socket, redis: &RedisAdapter) {
-    let error = |result: Result<(), socketio::AdapterError>| result.err().map(|e| e.to_string());
+    let error =
+        |result: Result<(), socketio::adapter::AdapterError>| result.err().map(|e| e.to_string());
     socket.on(
         "join",
         async move |socket: Socket, Data(One(rooms)): Data<One<Vec<String>>>, ack: Ack| {
@@ -286,7 +286,7 @@ fn asking(io: &Server, socket: &Socket) {
     let server = io.clone();
     socket.on("all-rooms", async move |socket: Socket, Data(wish): Data<Wish>, ack: Ack| {
         let answers = wish.namespace(&server, &socket).all_rooms().await;
-        ack.send(told("rooms", answers, |rooms: Vec<socketio::Room>| {
+        ack.send(told("rooms", answers, |rooms: Vec<socketio::adapter::Room>| {
             sorted(rooms.iter().map(|room| room.to_string()).collect()).into()
         }))
     });
@@ -348,7 +348,7 @@ fn changing(io: &Server, socket: &Socket) {
 /// The answer to a query: its items, how many nodes answered, and an error if some did not.
 fn told<T>(
     key: &str,
-    answers: Result<Answers<T>, socketio::AdapterError>,
+    answers: Result<Answers<T>, socketio::adapter::AdapterError>,
     show: impl FnOnce(Vec<T>) -> Value,
 ) -> Value {
     match answers {

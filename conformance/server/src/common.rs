@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use socketio::{
-    Ack, AckError, Args, BoxError, BroadcastOperator, Data, EmitError, ErrorEvent, IndexMap,
-    ListenerId, Namespace, One, Reason, Server, Socket, Spread, Value,
-};
+use socketio::emit::{AckError, BroadcastOperator, EmitError, One, Spread};
+use socketio::events::{ErrorEvent, ListenerId};
+use socketio::parser::IndexMap;
+use socketio::{Ack, Args, BoxError, Data, Namespace, Reason, Server, Socket, Value};
 
 /// What a client wants to be broadcast.
 #[derive(Deserialize)]
@@ -46,7 +46,7 @@ pub(crate) fn add(io: &Server, socket: &Socket) {
 
 /// The socket's rooms, sorted, with its own id replaced.
 fn rooms_of(socket: &Socket) -> Vec<String> {
-    let name = |room: &socketio::Room| match room.as_str() == socket.id().as_str() {
+    let name = |room: &socketio::adapter::Room| match room.as_str() == socket.id().as_str() {
         true => "<id>".to_owned(),
         false => room.to_string(),
     };
@@ -86,7 +86,7 @@ fn reports(io: &Server, socket: &Socket) {
     let io = io.clone();
     socket.on_error(move |socket: Socket, ErrorEvent(error): ErrorEvent| {
         // a request made without what it needs is ignored
-        if error.downcast_ref::<socketio::ExtractError>().is_none() {
+        if error.downcast_ref::<socketio::events::ExtractError>().is_none() {
             about(
                 &io,
                 &socket,

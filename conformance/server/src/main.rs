@@ -19,7 +19,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use socketio::{BoxError, Closing, Server, Socket};
+use socketio::serve::Closing;
+use socketio::{BoxError, Server, Socket};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

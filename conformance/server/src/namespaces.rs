@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use socketio::{Ack, Args, Binary, ConnectError, IncomingEvent, Namespace, Server, Socket, Value};
+use socketio::events::IncomingEvent;
+use socketio::{Ack, Args, Binary, ConnectError, Namespace, Server, Socket, Value};
 use tokio::sync::Notify;
 
 use crate::common::{self, label_of, report};

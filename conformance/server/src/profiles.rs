@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engineio::Options;
-use socketio::{
-    BoxError, Builder, Cookie, Cors, Origins, Parser, PerMessageDeflate, Refused, Request, Server,
-    TransportKind,
-};
+use socketio::options::{Cookie, Cors, Origins, PerMessageDeflate, Refused, TransportKind};
+use socketio::parser::Parser;
+use socketio::serve::Request;
+use socketio::{BoxError, Builder, Server};
 
 /// What a profile stands for.
 pub(crate) enum Chosen {

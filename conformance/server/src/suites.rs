@@ -1,7 +1,8 @@
 //! The servers of the official protocol suites.
 
 use engineio::{Application, Context, Message};
-use socketio::{Ack, Args, IndexMap, Server, Socket, Value};
+use socketio::parser::IndexMap;
+use socketio::{Ack, Args, Server, Socket, Value};
 
 /// Socket.IO protocol 5: `/` and `/custom`.
 pub(crate) fn add(io: &Server) {

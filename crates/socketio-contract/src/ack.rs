@@ -13,7 +13,9 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use socketio::{AckError, Acknowledge, BoxError, EmitWithAck};
+use socketio::BoxError;
+use socketio::emit::{AckError, EmitWithAck};
+use socketio::events::Acknowledge;
 
 /// What the method of an event gave, on its way to the client.
 pub trait Acknowledgement {

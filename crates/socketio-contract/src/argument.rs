@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use schemars::JsonSchema;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
-use socketio::{EventContext, ExtractError, FromEvent, Given};
+use socketio::events::{EventContext, ExtractError, FromEvent, Given};
 
 use crate::describe::EventBuilder;
 use crate::invalid::{Invalid, Unread};

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use socketio::{
-    BroadcastAcks, BroadcastOperator, EmitError, Namespace, RemoteSocket, Server, Socket,
-    SocketOperator,
-};
+use socketio::adapter::RemoteSocket;
+use socketio::emit::{BroadcastAcks, BroadcastOperator, EmitError, SocketOperator};
+use socketio::{Namespace, Server, Socket};
 
 use crate::ack::{Asked, FromWire};
 

@@ -1,10 +1,10 @@
 //! An event that a client sent, read as its declaration says, for the handler that the macro
 //! writes.
 
-use socketio::{
-    Acknowledge, BoxError, EventContext, ExtractError, FromEvent, Given, IntoReply, InvalidEvent,
-    Socket,
+use socketio::events::{
+    Acknowledge, EventContext, ExtractError, FromEvent, Given, IntoReply, InvalidEvent,
 };
+use socketio::{BoxError, Socket};
 
 use crate::ack::Acknowledgement;
 use crate::argument::{Arguments, Declared, ReadAll, Values};

@@ -8,7 +8,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use socketio::InvalidEvent;
+use socketio::events::InvalidEvent;
 
 pub use self::explain::Unread;
 pub(crate) use self::explain::shortened;

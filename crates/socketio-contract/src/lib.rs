@@ -27,7 +27,7 @@ pub use invalid::Invalid;
 pub use route::AsyncApiRoute;
 pub use rules::{OnInvalid, OnUnknown, Place, Rules, Served};
 pub use schemars;
-pub use socketio::InvalidEvent;
+pub use socketio::events::InvalidEvent;
 pub use socketio_contract_macros::contract;
 pub use typescript::TypeScriptError;
 
@@ -48,7 +48,7 @@ pub mod __private {
     pub use crate::rules::Listens;
     #[cfg(feature = "testkit")]
     pub use serde;
-    pub use socketio::{BroadcastAcks, EmitError};
+    pub use socketio::emit::{BroadcastAcks, EmitError};
     #[cfg(feature = "testkit")]
     pub use socketio_testkit as testkit;
 }

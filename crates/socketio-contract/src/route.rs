@@ -29,7 +29,8 @@ impl Contract {
     /// in front of it.
     ///
     /// ```
-    /// # use socketio::{HttpService, Server};
+    /// # use socketio::serve::HttpService;
+    /// # use socketio::Server;
     /// # use socketio_contract::{AsyncApiRoute, contract};
     /// # #[contract] mod chat { pub trait ToClient { fn hi(); } }
     /// # async fn serve<P>(io: Server, page: P) -> std::io::Result<()>

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use socketio::{
-    Acknowledge, BoxError, EventName, Handler, InvalidEvent, Namespace, OverflowPolicy,
-    ParentNamespace, Server, Socket,
-};
+use socketio::emit::OverflowPolicy;
+use socketio::events::{Acknowledge, EventName, Handler, InvalidEvent};
+use socketio::namespaces::ParentNamespace;
+use socketio::{BoxError, Namespace, Server, Socket};
 
 use crate::ack::Tagged;
 use crate::invalid::{Invalid, Refusal, TOLD, Told, shortened};

@@ -26,7 +26,7 @@ pub enum EmitError {
     /// The acknowledgement was sent before.
     AlreadyAcknowledged,
     /// A broadcast asked for acknowledgements without saying how long to wait for them, by
-    /// [`BroadcastOperator::timeout`](crate::BroadcastOperator::timeout).
+    /// [`BroadcastOperator::timeout`](crate::emit::BroadcastOperator::timeout).
     NoTimeout,
 }
 

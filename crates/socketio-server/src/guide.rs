@@ -4,7 +4,9 @@
 
 // What the pages link to.
 #[cfg(doc)]
-use crate::*;
+use crate::{
+    adapter::*, emit::*, events::*, namespaces::*, observe::*, options::*, parser::*, serve::*, *,
+};
 
 macro_rules! pages {
     ($($name:ident: $file:literal,)*) => {
@@ -38,5 +40,8 @@ pages! {
     performance: "performance",
     testing: "testing",
     troubleshooting: "troubleshooting",
+    operating: "operating",
+    all_limits: "all-limits",
+    from_node: "from-node",
     from_socketioxide: "from-socketioxide",
 }

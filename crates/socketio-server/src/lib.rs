@@ -23,21 +23,21 @@
 //! ```
 //!
 //! Where to look: [`Server`] and its [`Builder`], [`Namespace`], [`Socket`], [`Client`] are the
-//! classes of the Socket.IO API; [`Handler`] says what a handler is and [`FromEvent`] what its
-//! arguments are; [`Origins`], [`ClientFiles`] and [`Limits`] are options with more to say.
-//! [`guide`] leads through all of it, a page a topic: begin with its [tutorial](guide::tutorial).
-//! [`operating`] is for those who run it: ends, metrics, limits, origins and proxies;
-//! [`all_limits`] is the table of what is bounded, and what happens then. [`from_node`] lists the
-//! API of Socket.IO for Node with its counterparts here.
+//! classes of the Socket.IO API. [`events`] says what a handler is and what its arguments are,
+//! [`emit`] to whom something is sent and who acknowledges it. [`options`] are those with more to
+//! say than a number, [`serve`] is how requests come in and how a server ends, [`observe`] what can
+//! be seen of a running one. [`guide`] leads through all of it, a page a topic: begin with its
+//! [tutorial](guide::tutorial); who comes from Socket.IO for Node has [`guide::from_node`], who runs
+//! a server [`guide::operating`], and [`guide::all_limits`] is the table of what is bounded.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod cluster;
 mod connection;
-mod emit;
+pub mod emit;
 mod error;
-mod events;
+pub mod events;
 mod forward;
 pub mod guide;
 mod limits;
@@ -48,59 +48,78 @@ mod socket;
 mod stats;
 
 pub use client::Client;
-pub use cluster::remote_socket::RemoteSocket;
-pub use cluster::server_event::ServerEvent;
-pub use emit::broadcast::{BroadcastAcks, BroadcastOperator, SocketOperator};
-pub use emit::with_ack::EmitWithAck;
-#[cfg(feature = "signal")]
-pub use engineio::Signals;
-pub use engineio::{
-    AllowRequest, Attached, Bind, CloseDetail, CloseReason, Closing, Cookie, Cors, Draining,
-    EngineService, GenerateId, HttpService, Limit as EngineLimit, LimitCounts, Listener, NotFound,
-    Options, OptionsError, OriginCheck, Origins, OverflowPolicy, PerMessageDeflate, Rate, Refused,
-    RemoteAddr, Request, SameSite, Secure, SubprotocolChoice, Subprotocols, TransportKind,
-};
-pub use error::{AckError, BoxError, BuildError, ConnectError, EmitError};
-pub use events::context::{Ack, Acknowledge, EventContext};
-pub use events::error::{ExtractError, InvalidEvent};
-pub use events::extract::{Args, Auth, Data, ErrorEvent, EventName, FromEvent, Query, State};
-pub use events::failures::{AckErrors, HandlerError};
-pub use events::given::Given;
-pub use events::handler::{Handler, IntoReply, Reply};
-pub use events::listeners::ListenerId;
-pub use events::middleware::{EventMiddleware, IncomingEvent, Middleware};
-pub use events::observer::{ObservedEvent, Observer, Receivers};
-pub use events::shared::{Extension, HttpExtension, OptionalFromEvent};
-pub use limits::{Limit, Limits};
-pub use namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
-pub use namespace::{Connected, Namespace};
-pub use reason::{DisconnectReason, Reason};
+pub use error::{BoxError, ConnectError};
+pub use events::context::Ack;
+pub use events::extract::{Args, Auth, Data, State};
+pub use events::handler::Reply;
+pub use namespace::Namespace;
+pub use reason::Reason;
 pub use server::Server;
 pub use server::builder::Builder;
-pub use server::client_files::ClientFiles;
-pub use server::layer::SocketIoLayer;
-#[cfg(feature = "metrics")]
-pub use server::metrics::describe_metrics;
-pub use socket::handshake::Handshake;
-pub use socket::{Extensions, Socket};
-pub use socketio_adapter::{
-    Adapter, AdapterError, AdapterFactory, Answers, Completion, IntoRooms, LocalAdapterFactory,
-    Room, SocketId,
-};
-pub use socketio_parser::{
-    ArgsError, Binary, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, One, Packet,
-    PacketType, Parser, Revision, Spread, Value,
-};
-pub use stats::Stats;
+pub use socket::Socket;
+pub use socketio_parser::{Binary, Value};
 
-#[doc = include_str!("docs/operating.md")]
-pub mod operating {}
+/// Rooms and ids, adapters, and what other nodes have: `socketio-adapter` beside this crate's own.
+pub mod adapter {
+    pub use socketio_adapter::{
+        Adapter, AdapterError, AdapterFactory, Answers, Completion, IntoRooms, LocalAdapterFactory,
+        Room, SocketId,
+    };
 
-#[doc = include_str!("docs/all-limits.md")]
-pub mod all_limits {}
+    pub use crate::cluster::remote_socket::RemoteSocket;
+    pub use crate::cluster::server_event::ServerEvent;
+}
 
-#[doc = include_str!("docs/from-node.md")]
-pub mod from_node {}
+/// Namespaces by rule, and who is in a namespace.
+pub mod namespaces {
+    pub use crate::namespace::Connected;
+    pub use crate::namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
+}
+
+/// What can be seen of a running server: counters, limits that acted, why connections ended,
+/// observers.
+pub mod observe {
+    pub use engineio::{CloseDetail, CloseReason, Limit as EngineLimit, LimitCounts};
+
+    pub use crate::events::observer::{ObservedEvent, Observer, Receivers};
+    pub use crate::limits::Limit;
+    #[cfg(feature = "metrics")]
+    pub use crate::server::metrics::describe_metrics;
+    pub use crate::stats::Stats;
+}
+
+/// What a [`Builder`] takes: the options with more to say than a number.
+pub mod options {
+    pub use engineio::{
+        AllowRequest, Cookie, Cors, GenerateId, Options, OptionsError, OriginCheck, Origins,
+        PerMessageDeflate, Rate, Refused, SameSite, SubprotocolChoice, Subprotocols, TransportKind,
+    };
+
+    pub use crate::error::BuildError;
+    pub use crate::events::failures::AckErrors;
+    pub use crate::limits::Limits;
+    pub use crate::server::client_files::ClientFiles;
+}
+
+/// The forms of packets on the wire, those of one's own included: `socketio-parser`.
+pub mod parser {
+    pub use socketio_parser::{
+        ArgsError, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, Packet,
+        PacketType, Parser, Revision,
+    };
+}
+
+/// How requests come in, and how a server ends: listeners, tower services, `close` and `drain`.
+pub mod serve {
+    #[cfg(feature = "signal")]
+    pub use engineio::Signals;
+    pub use engineio::{
+        Attached, Bind, Closing, Draining, EngineService, HttpService, Listener, NotFound,
+        RemoteAddr, Request, Secure,
+    };
+
+    pub use crate::server::layer::SocketIoLayer;
+}
 
 /// The program of the README compiles.
 #[cfg(doctest)]

@@ -70,9 +70,9 @@ impl Default for Limits {
 engineio::named_limits! {
     /// A limit of the Socket.IO level: each is an option, a field of [`Limits`] or of its `packet`, or
     /// a method of [`Builder`](crate::Builder), and each counts how often it acted, see
-    /// [`Stats::limits`](crate::Stats::limits). Those of the engine are [`EngineLimit`].
+    /// [`Stats::limits`](crate::observe::Stats::limits). Those of the engine are [`EngineLimit`].
     ///
-    /// [`EngineLimit`]: crate::EngineLimit
+    /// [`EngineLimit`]: crate::observe::EngineLimit
     pub enum Limit {
         /// How long a client may be connected without joining a namespace.
         ConnectTimeout = "connect_timeout",

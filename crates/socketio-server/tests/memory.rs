@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socketio::{Args, Builder, ConnectError, Data, IncomingEvent, Limits, Server, Socket, Value};
+use socketio::events::IncomingEvent;
+use socketio::options::Limits;
+use socketio::{Args, Builder, ConnectError, Data, Server, Socket, Value};
 use socketio_parser::{Decoded, Parser, Revision, Spread};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;

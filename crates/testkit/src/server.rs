@@ -1,6 +1,7 @@
 //! The way to a server of `socketio-server`.
 
-use socketio::{HttpService, Server};
+use socketio::Server;
+use socketio::serve::HttpService;
 
 use crate::stream::Connector;
 

@@ -4,7 +4,7 @@
 //! `io("http://localhost:3000").emit("shout", "hello")`.
 //!
 //! In production, under Linux with glibc, `MALLOC_TRIM_THRESHOLD_=131072` belongs into its environment:
-//! `socketio::operating` says why.
+//! `socketio::guide::operating` says why.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
-use socketio::{BoxError, Data, RemoteAddr, Server, Socket};
+use socketio::serve::RemoteAddr;
+use socketio::{BoxError, Data, Server, Socket};
 use tokio::net::TcpListener;
 
 #[tokio::main]

@@ -5,7 +5,7 @@
 //! TypeScript; this one is a script that old clients can run, too.
 //!
 //! In production, under Linux with glibc, `MALLOC_TRIM_THRESHOLD_=131072` belongs into its environment:
-//! `socketio::operating` says why.
+//! `socketio::guide::operating` says why.
 
 #![expect(clippy::needless_pass_by_value, reason = "handlers own their arguments")]
 
@@ -15,7 +15,9 @@ mod rooms;
 
 use std::time::{Duration, SystemTime};
 
-use socketio::{BuildError, EmitError, Server, Socket, State};
+use socketio::emit::EmitError;
+use socketio::options::BuildError;
+use socketio::{Server, Socket, State};
 
 use crate::contract::{Join, Joined, Presence, Sent, Typing, chat};
 use crate::rooms::{Message, Rooms, Seat};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use socketio::SocketId;
+use socketio::adapter::SocketId;
 
 /// Messages that a room remembers for those who come later.
 const HISTORY: usize = 50;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use socketio::{AdapterError, BoxError, Data, EmitError, Namespace, Reply, Socket};
+use socketio::adapter::AdapterError;
+use socketio::emit::EmitError;
+use socketio::{BoxError, Data, Namespace, Reply, Socket};
 
 /// A person's place, the data of a socket.
 #[derive(Clone, Deserialize, Serialize)]
@@ -120,7 +122,7 @@ async fn stand_up(socket: &Socket) -> Result<(), BoxError> {
 /// The others in a room, on all nodes.
 async fn members(socket: &Socket, room: &str) -> Result<Vec<String>, AdapterError> {
     let others = socket.to(room).fetch_sockets().await?;
-    let name = |socket: &socketio::RemoteSocket| Some(socket.data::<Seat>()?.nickname);
+    let name = |socket: &socketio::adapter::RemoteSocket| Some(socket.data::<Seat>()?.nickname);
     Ok(others.items.iter().filter_map(name).collect())
 }
 

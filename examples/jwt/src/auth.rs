@@ -9,7 +9,8 @@ use jsonwebtoken::{
 };
 use ring::rand::SystemRandom;
 use serde::{Deserialize, Serialize};
-use socketio::{BoxError, ConnectError, EventContext, ExtractError, FromEvent};
+use socketio::events::{EventContext, ExtractError, FromEvent};
+use socketio::{BoxError, ConnectError};
 
 use crate::hs256;
 

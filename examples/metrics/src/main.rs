@@ -5,7 +5,7 @@
 //! clients are moved elsewhere within ten seconds, or at once by a second signal.
 //!
 //! In production, under Linux with glibc, `MALLOC_TRIM_THRESHOLD_=131072` belongs into its environment:
-//! `socketio::operating` says why.
+//! `socketio::guide::operating` says why.
 
 mod app;
 #[cfg(test)]
@@ -14,7 +14,9 @@ mod tests;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use socketio::{BoxError, Server, Signals, describe_metrics};
+use socketio::observe::describe_metrics;
+use socketio::serve::Signals;
+use socketio::{BoxError, Server};
 use tokio::net::TcpListener;
 
 use crate::app::App;

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
-use socketio::{Server, describe_metrics};
+use socketio::Server;
+use socketio::observe::describe_metrics;
 use socketio_testkit::{Client, Connector, Eio, Request, Transport, request, settle};
 
 use crate::app::{self, App};

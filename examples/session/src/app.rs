@@ -9,7 +9,8 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use cookie::{Cookie, SameSite};
-use socketio::{BuildError, ConnectError, Origins, Reply, Server, Socket};
+use socketio::options::{BuildError, Origins};
+use socketio::{ConnectError, Reply, Server, Socket};
 
 use crate::sessions::{LIFETIME, Sessions, User};
 

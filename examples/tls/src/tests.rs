@@ -2,7 +2,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::json;
-use socketio::{Attached, Server};
+use socketio::Server;
+use socketio::serve::Attached;
 use socketio_testkit::{Client, Connector, Eio, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

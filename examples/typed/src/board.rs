@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use socketio::SocketId;
+use socketio::adapter::SocketId;
 
 use crate::contract::{JoinError, Joined, Person, Stroke};
 

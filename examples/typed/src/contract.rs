@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{Socket, SocketId, State};
+use socketio::adapter::SocketId;
+use socketio::{Socket, State};
 use socketio_contract::{Invalid, contract};
 
 use crate::board::Board;

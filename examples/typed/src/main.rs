@@ -14,7 +14,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use socketio::{BoxError, EmitError, Server, Socket, State};
+use socketio::emit::EmitError;
+use socketio::{BoxError, Server, Socket, State};
 
 use crate::board::Board;
 use crate::contract::{JoinError, Joined, Point, Stroke, whiteboard};

@@ -19,10 +19,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use socketio::{
-    Ack, Args, ConnectError, Data, IncomingEvent, Parser, PerMessageDeflate, Server, Socket,
-    Spread, Stats, Value,
-};
+use socketio::emit::Spread;
+use socketio::events::IncomingEvent;
+use socketio::observe::Stats;
+use socketio::options::PerMessageDeflate;
+use socketio::parser::Parser;
+use socketio::{Ack, Args, ConnectError, Data, Server, Socket, Value};
 use testkit::{Throttled, pair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::task::JoinHandle;
@@ -91,7 +93,7 @@ fn application(flags: u8) -> Server {
     let mut builder = Server::builder()
         .serve_client(false)
         // ids that an input can name: s0, s1, ..
-        .generate_id(move |_: socketio::Request| {
+        .generate_id(move |_: socketio::serve::Request| {
             format!("s{}", ids.fetch_add(1, Ordering::Relaxed))
         })
         .max_http_buffer_size(if flags & 4 == 0 { 100_000 } else { 100 })
@@ -132,8 +134,8 @@ fn application(flags: u8) -> Server {
     }
     if flags & 32 != 0 {
         builder = builder
-            .cookie(socketio::Cookie::named("io"))
-            .origins(socketio::Origins::list("http://a").expect("an origin"))
+            .cookie(socketio::options::Cookie::named("io"))
+            .origins(socketio::options::Origins::list("http://a").expect("an origin"))
             .http_compression(64)
             .max_packets_per_poll(2);
     }

@@ -2,7 +2,7 @@
 //!
 //! Four things differ: a chapter has a title, so that the page's headings stand a level lower; lines of
 //! programs that rustdoc hides are not there; a program's fence says no more than its language; and a
-//! link to an item, as [`Server`] or [text](crate::Server), needs an address. rustdoc knows it: the links
+//! link to an item, as `[Server]` or `[text](crate::Server)`, needs an address. rustdoc knows it: the links
 //! of its page are those of ours, in the same order.
 
 use std::collections::{BTreeSet, VecDeque};

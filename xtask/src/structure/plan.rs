@@ -47,12 +47,14 @@ pub(super) const PLANS: &[Plan] = &[
     Plan {
         name: "socketio-server",
         storeys: &[
+            // Pages, which link to everything.
+            &["guide"],
             &["server"],
             &["connection"],
             &["client", "cluster", "emit", "events", "namespace", "socket"],
             &["stats"],
             &["limits"],
-            &["error", "forward", "guide", "reason"],
+            &["error", "forward", "reason"],
         ],
         circles: &[&[
             "client",

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{Binary, Socket, SocketId};
+use socketio::adapter::SocketId;
+use socketio::{Binary, Socket};
 use socketio_contract::{Big, Invalid, contract};
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use socketio::EventContext;
+use socketio::events::EventContext;
 use socketio_parser::explain::{Node, Path, Reader, nodes};
 
 use super::Invalid;

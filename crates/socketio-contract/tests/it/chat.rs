@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use socketio::{Socket, SocketId};
+use socketio::Socket;
+use socketio::adapter::SocketId;
 use socketio_contract::contract;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

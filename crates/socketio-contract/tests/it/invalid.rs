@@ -8,7 +8,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use socketio::{Binary, ErrorEvent, Server, Socket};
+use socketio::events::ErrorEvent;
+use socketio::{Binary, Server, Socket};
 use socketio_contract::{Invalid, InvalidEvent, OnInvalid, OnUnknown, Rules, contract};
 use socketio_testkit::{Args, Client, Closed, Eio};
 

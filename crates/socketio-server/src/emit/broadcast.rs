@@ -133,8 +133,9 @@ impl SocketOperator {
     /// ([`Builder::slow_consumer`](crate::Builder::slow_consumer)).
     ///
     /// ```
-    /// # use socketio::{OverflowPolicy, Socket};
-    /// # fn example(socket: Socket) -> Result<(), socketio::EmitError> {
+    /// # use socketio::emit::OverflowPolicy;
+    /// # use socketio::Socket;
+    /// # fn example(socket: Socket) -> Result<(), socketio::emit::EmitError> {
     /// // the latest position is what counts; a late one is worth nothing
     /// socket.when_full(OverflowPolicy::DropOldest).emit("position", (52.5, 13.4))?;
     /// # Ok(())

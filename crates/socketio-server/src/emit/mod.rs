@@ -2,3 +2,10 @@
 
 pub(crate) mod broadcast;
 pub(crate) mod with_ack;
+
+pub use engineio::OverflowPolicy;
+pub use socketio_parser::{One, Spread};
+
+pub use self::broadcast::{BroadcastAcks, BroadcastOperator, SocketOperator};
+pub use self::with_ack::EmitWithAck;
+pub use crate::error::{AckError, EmitError};

@@ -12,7 +12,7 @@ use crate::error::{BoxError, EmitError};
 use crate::reason::DisconnectReason;
 use crate::socket::Socket;
 
-/// An event that is being dispatched, as [extractors](crate::FromEvent) see it.
+/// An event that is being dispatched, as [extractors](crate::events::FromEvent) see it.
 pub struct EventContext<'a> {
     socket: &'a Socket,
     name: &'a str,
@@ -85,7 +85,7 @@ impl<'a> EventContext<'a> {
 
     /// Says that what an extractor makes takes so many bytes besides the arguments, which count in
     /// any case: if the handler has to wait, they count in
-    /// [`Limits::max_pending_bytes`](crate::Limits::max_pending_bytes).
+    /// [`Limits::max_pending_bytes`](crate::options::Limits::max_pending_bytes).
     pub fn charge(&mut self, bytes: usize) {
         self.charged = self.charged.saturating_add(bytes);
     }
@@ -159,7 +159,7 @@ impl<'a> EventContext<'a> {
     }
 }
 
-/// Where the result of a handler goes, see [`IntoReply`](crate::IntoReply): to the client's
+/// Where the result of a handler goes, see [`IntoReply`](crate::events::IntoReply): to the client's
 /// acknowledgement, through the event while that is at hand, or through an [`Ack`].
 pub trait Acknowledge: sealed::Acknowledge {
     /// Answers, like [`Ack::send`].

@@ -86,7 +86,8 @@ impl Error for InvalidEvent {
 /// whose handlers may ask for it:
 ///
 /// ```
-/// # use socketio::{ErrorEvent, ExtractError, Socket};
+/// # use socketio::events::{ErrorEvent, ExtractError};
+/// # use socketio::Socket;
 /// # fn example(socket: Socket) {
 /// socket.on_error(|socket: Socket, ErrorEvent(error): ErrorEvent| {
 ///     if let Some(ExtractError::Args(wrong)) = error.downcast_ref() {
@@ -103,7 +104,7 @@ pub enum ExtractError {
     Args(Box<InvalidEvent>),
     /// What the client sent with its wish to join is not of the type of the [`Auth`](crate::Auth).
     Auth(Box<InvalidEvent>),
-    /// The parameters of the handshake are not of the type of the [`Query`](crate::Query).
+    /// The parameters of the handshake are not of the type of the [`Query`](crate::events::Query).
     Query(Box<InvalidEvent>),
     /// The program did not give what the handler asks for.
     #[non_exhaustive]

@@ -18,7 +18,7 @@ use crate::socket::handshake::Credentials;
 /// An argument of a handler, made from the event.
 ///
 /// ```
-/// use socketio::{EventContext, ExtractError, FromEvent};
+/// use socketio::events::{EventContext, ExtractError, FromEvent};
 ///
 /// /// The number of arguments that the client sent.
 /// struct Count(usize);
@@ -39,7 +39,7 @@ pub trait FromEvent: Sized {
     ///
     /// # Errors
     /// The handler is then not called, and the socket's `error` event raised. Who asked for an
-    /// acknowledgement is told, see [`AckErrors`](crate::AckErrors).
+    /// acknowledgement is told, see [`AckErrors`](crate::options::AckErrors).
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError>;
 
     /// The type of the state that it needs and the server was not given: asked when a handler is
@@ -208,10 +208,12 @@ impl<T: DeserializeOwned> FromEvent for Auth<T> {
 /// The parameters of the handshake as a type, see [`Handshake::query`]; numbers and booleans are
 /// read from their texts.
 ///
-/// [`Handshake::query`]: crate::Handshake::query
+/// [`Handshake::query`]: crate::events::Handshake::query
 ///
 /// ```
-/// # use socketio::{EmitError, Query, Server, Socket};
+/// # use socketio::emit::EmitError;
+/// # use socketio::events::Query;
+/// # use socketio::{Server, Socket};
 /// #[derive(serde::Deserialize)]
 /// struct Visitor {
 ///     name: String,

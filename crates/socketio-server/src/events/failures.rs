@@ -127,7 +127,9 @@ impl AckErrors {
     /// task; if it panics, that is logged, and nothing is told.
     ///
     /// ```
-    /// use socketio::{AckErrors, HandlerError, Server, Value};
+    /// use socketio::events::HandlerError;
+    /// use socketio::options::AckErrors;
+    /// use socketio::{Server, Value};
     ///
     /// let tell = |failed: &HandlerError<'_>| {
     ///     Some(Value::from_iter([("ok", Value::from(false)), ("error", failed.to_value())]))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a server was given for its handlers: what [`FromEvent::missing`](crate::FromEvent::missing)
+/// What a server was given for its handlers: what [`FromEvent::missing`](crate::events::FromEvent::missing)
 /// looks at.
 #[derive(Clone, Copy)]
 pub struct Given<'a>(&'a http::Extensions);

@@ -10,3 +10,16 @@ pub(crate) mod listeners;
 pub(crate) mod middleware;
 pub(crate) mod observer;
 pub(crate) mod shared;
+
+pub use self::context::{Acknowledge, EventContext};
+pub use self::error::{ExtractError, InvalidEvent};
+pub use self::extract::{ErrorEvent, EventName, FromEvent, Query};
+pub use self::failures::HandlerError;
+pub use self::given::Given;
+pub use self::handler::{Handler, IntoReply};
+pub use self::listeners::ListenerId;
+pub use self::middleware::{EventMiddleware, IncomingEvent, Middleware};
+pub use self::shared::{Extension, HttpExtension, OptionalFromEvent};
+pub use crate::reason::DisconnectReason;
+pub use crate::socket::Extensions;
+pub use crate::socket::handshake::Handshake;

@@ -25,7 +25,9 @@ use crate::socket::Socket;
 /// ```
 /// use std::collections::HashMap;
 /// use std::sync::{Arc, Mutex};
-/// use socketio::{Observer, Room, Server, SocketId};
+/// use socketio::adapter::{Room, SocketId};
+/// use socketio::observe::Observer;
+/// use socketio::Server;
 ///
 /// /// How many are in each room.
 /// #[derive(Clone, Default)]
@@ -44,7 +46,7 @@ use crate::socket::Socket;
 /// let presence = Presence::default();
 /// let io = Server::builder().observer(presence.clone()).build()?;
 /// # let _ = io;
-/// # Ok::<(), socketio::BuildError>(())
+/// # Ok::<(), socketio::options::BuildError>(())
 /// ```
 pub trait Observer: Send + Sync + 'static {
     /// A socket was let in, and its client has the answer; the listeners of `connection` run next.

@@ -9,10 +9,11 @@ use crate::events::extract::{Auth, Data, FromEvent, State};
 use crate::reason::Reason;
 use crate::socket::Socket;
 
-/// A clone of a value of the socket's [`Extensions`](crate::Extensions), as middleware put one in.
+/// A clone of a value of the socket's [`Extensions`](crate::events::Extensions), as middleware put one in.
 ///
 /// ```
-/// # use socketio::{Extension, Reply, Server, Socket};
+/// # use socketio::events::Extension;
+/// # use socketio::{Reply, Server, Socket};
 /// #[derive(Clone)]
 /// struct User(String);
 ///
@@ -42,7 +43,7 @@ impl<T: Clone + Send + Sync + 'static> FromEvent for Extension<T> {
 }
 
 /// A clone of a value in the extensions of the request that opened the connection, as a layer of the
-/// HTTP server put one in, see [`Request::extensions`](crate::Request::extensions).
+/// HTTP server put one in, see [`Request::extensions`](crate::serve::Request::extensions).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
 pub struct HttpExtension<T>(pub T);

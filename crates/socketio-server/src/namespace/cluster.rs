@@ -152,7 +152,8 @@ impl Namespace {
     /// before the next message of the cluster is read, so it must not block.
     ///
     /// ```
-    /// # use socketio::{Server, ServerEvent};
+    /// # use socketio::adapter::ServerEvent;
+    /// # use socketio::Server;
     /// # fn example(io: Server) {
     /// io.sockets().on_server_event("sum", async |event: ServerEvent| {
     ///     if let Ok((a, b)) = event.data::<(i64, i64)>() {

@@ -28,14 +28,14 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What the client sent with its wish, see [`Handshake::auth`](crate::Handshake::auth). It is the
+    /// What the client sent with its wish, see [`Handshake::auth`](crate::events::Handshake::auth). It is the
     /// first client's: the others that join are not asked, so a login is the matter of middleware.
     #[must_use]
     pub fn auth(&self) -> Option<Value> {
         self.credentials.as_ref().map(|credentials| credentials.auth())
     }
 
-    /// The same as a type, see [`Handshake::auth_as`](crate::Handshake::auth_as).
+    /// The same as a type, see [`Handshake::auth_as`](crate::events::Handshake::auth_as).
     ///
     /// # Errors
     /// Why it is not of that type.

@@ -52,11 +52,12 @@ impl Namespace {
     }
 
     /// Adds a listener for the events that no other listener is for: neither the socket nor the
-    /// namespace has one of that name. Catch-all listeners ([`Socket::on_any`]) do not count, and
+    /// namespace has one of that name. Catch-all listeners ([`Socket::on_any`](crate::Socket::on_any)) do not count, and
     /// have run before. It takes no memory per socket.
     ///
     /// ```
-    /// # use socketio::{EventName, Server, Socket};
+    /// # use socketio::events::EventName;
+    /// # use socketio::{Server, Socket};
     /// # fn example(io: Server) {
     /// io.sockets().on_unknown_event(|socket: Socket, EventName(name): EventName| {
     ///     println!("{} sent {name:?}, which is none of ours", socket.id());

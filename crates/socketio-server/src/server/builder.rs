@@ -22,9 +22,10 @@ use crate::server::{Parts, Server};
 ///
 /// ```
 /// use std::time::Duration;
-/// use socketio::{Origins, Server};
+/// use socketio::options::Origins;
+/// use socketio::Server;
 ///
-/// # fn main() -> Result<(), socketio::BuildError> {
+/// # fn main() -> Result<(), socketio::options::BuildError> {
 /// let io = Server::builder()
 ///     .ping_interval(Duration::from_secs(10))
 ///     .origins(Origins::list("https://example.test localhost:*")?)
@@ -99,7 +100,8 @@ impl Builder {
     /// compression of WebSocket messages, 1 MB for the largest message, 45 s to join a namespace.
     ///
     /// ```
-    /// use socketio::{Cors, Origins, Server};
+    /// use socketio::options::{Cors, Origins};
+    /// use socketio::Server;
     ///
     /// let io = Server::builder()
     ///     .defaults_of_4x()
@@ -107,7 +109,7 @@ impl Builder {
     ///     .cors(Cors::FromOrigins) // as with `cors: { origin, credentials: true }` there
     ///     .build()?;
     /// # let _ = io;
-    /// # Ok::<(), socketio::BuildError>(())
+    /// # Ok::<(), socketio::options::BuildError>(())
     /// ```
     // Node: defaults of 4.8
     pub fn defaults_of_4x(mut self) -> Self {
@@ -280,11 +282,12 @@ impl Builder {
     /// Which of the subprotocols that a client offers is selected (the first).
     ///
     /// ```
-    /// use socketio::{Server, Subprotocols};
+    /// use socketio::options::Subprotocols;
+    /// use socketio::Server;
     ///
     /// let io = Server::builder().subprotocols(Subprotocols::list(["chat.v1"])?).build()?;
     /// # let _ = io;
-    /// # Ok::<(), socketio::BuildError>(())
+    /// # Ok::<(), socketio::options::BuildError>(())
     /// ```
     // Node: the client's option `protocols`
     pub fn subprotocols(mut self, subprotocols: Subprotocols) -> Self {
@@ -295,7 +298,8 @@ impl Builder {
     /// How WebSocket messages are compressed with clients that can (`None`: they are not).
     ///
     /// ```
-    /// use socketio::{PerMessageDeflate, Server};
+    /// use socketio::options::PerMessageDeflate;
+    /// use socketio::Server;
     ///
     /// let mut deflate = PerMessageDeflate::default();
     /// deflate.threshold = 4096;

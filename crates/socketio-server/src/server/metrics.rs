@@ -8,7 +8,7 @@ use crate::stats::Stats;
 
 impl Server {
     /// Takes a [snapshot](Server::stats) and [publishes](Stats::publish) it. Call it whenever the
-    /// metrics are collected; [`operating`](crate::operating) lists them.
+    /// metrics are collected; [`operating`](crate::guide::operating) lists them.
     pub fn publish_metrics(&self) {
         self.stats().publish();
     }

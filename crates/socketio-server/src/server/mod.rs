@@ -168,9 +168,10 @@ impl Server {
     /// client's task; its panic ends that connection.
     ///
     /// ```
-    /// use socketio::{Rate, Server};
+    /// use socketio::options::Rate;
+    /// use socketio::Server;
     ///
-    /// # fn main() -> Result<(), socketio::BuildError> {
+    /// # fn main() -> Result<(), socketio::options::BuildError> {
     /// let rate = Rate::per_second(50).burst(500);
     /// let io = Server::builder().engine(|engine| engine.max_message_rate = Some(rate)).build()?;
     /// io.on_rate_limited(|client, limit| {
@@ -180,8 +181,8 @@ impl Server {
     /// # }
     /// ```
     ///
-    /// [`Options::max_message_rate`]: crate::Options::max_message_rate
-    /// [`Options::rate_grace`]: crate::Options::rate_grace
+    /// [`Options::max_message_rate`]: crate::options::Options::max_message_rate
+    /// [`Options::rate_grace`]: crate::options::Options::rate_grace
     pub fn on_rate_limited(
         &self,
         listener: impl Fn(&Client, engineio::Limit) + Send + Sync + 'static,
@@ -338,13 +339,13 @@ impl Server {
     /// # Panics
     /// Outside of a tokio runtime.
     ///
-    /// [`Signals`]: crate::Signals
+    /// [`Signals`]: crate::serve::Signals
     #[cfg(feature = "signal")]
     pub fn close_on_signal(
         &self,
         within: Duration,
     ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
-        let mut signals = crate::Signals::new()?;
+        let mut signals = crate::serve::Signals::new()?;
         let server = self.clone();
         Ok(async move {
             signals.next().await;

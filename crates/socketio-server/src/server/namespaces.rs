@@ -19,7 +19,7 @@ impl Server {
     ///
     /// A name that a rule of [`Server::of_matching`] allows is the rule's: the namespace has the
     /// middleware and the listeners of the first rule that allows it, and what is added here
-    /// besides; it counts among [`ParentNamespace::namespaces`](crate::ParentNamespace::namespaces), and goes when nobody has it any
+    /// besides; it counts among [`ParentNamespace::namespaces`](crate::namespaces::ParentNamespace::namespaces), and goes when nobody has it any
     /// more, unless something was added to it. An async rule has to see a client, so `of` cannot
     /// ask it: the namespace is there for the program, and clients find it as if it were not, until
     /// the rules, in their order, allow one of them to join it. So **make namespaces of your own
@@ -48,7 +48,8 @@ impl Server {
     /// the matter of its middleware.
     ///
     /// ```
-    /// # use socketio::{Candidate, Server, Socket};
+    /// # use socketio::namespaces::Candidate;
+    /// # use socketio::{Server, Socket};
     /// # fn example(io: Server) {
     /// // a pattern
     /// io.of_matching("/game-*").on_connection(|socket: Socket| {

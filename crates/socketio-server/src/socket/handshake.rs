@@ -237,7 +237,7 @@ impl<'a> Handshake<'a> {
     }
 
     /// Whether the client's connection is encrypted, as far as the
-    /// [listener](crate::Listener::is_secure) or a
+    /// [listener](crate::serve::Listener::is_secure) or a
     /// [trusted proxy](crate::Builder::trusted_proxies) says.
     #[must_use]
     pub fn is_secure(&self) -> bool {

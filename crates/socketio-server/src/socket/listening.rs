@@ -81,7 +81,7 @@ impl Socket {
     }
 
     /// Adds a listener for all events that the client sends; it runs before those of the event.
-    /// [`EventName`](crate::EventName) and [`Args`](crate::Args) tell what came.
+    /// [`EventName`](crate::events::EventName) and [`Args`](crate::Args) tell what came.
     ///
     /// # Panics
     /// If it asks for a [`State`](crate::State) that the server was not given.
@@ -185,7 +185,8 @@ impl Socket {
     /// ones overtake it.
     ///
     /// ```
-    /// # use socketio::{ConnectError, IncomingEvent, Socket};
+    /// # use socketio::events::IncomingEvent;
+    /// # use socketio::{ConnectError, Socket};
     /// # fn example(socket: Socket) {
     /// socket.use_fn(async |event: IncomingEvent| match &*event.name {
     ///     "doge" => Ok(event),

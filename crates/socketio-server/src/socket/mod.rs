@@ -99,7 +99,7 @@ impl Socket {
     /// [`Binary`]: crate::Binary
     ///
     /// ```
-    /// # fn example(socket: socketio::Socket) -> Result<(), socketio::EmitError> {
+    /// # fn example(socket: socketio::Socket) -> Result<(), socketio::emit::EmitError> {
     /// socket.emit("hello", "world")?;
     /// socket.emit("with several", (1, "2", [3]))?;
     /// socket.emit("with none", ())?;
@@ -152,7 +152,7 @@ impl Socket {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # async fn example(socket: socketio::Socket) -> Result<(), socketio::AckError> {
+    /// # async fn example(socket: socketio::Socket) -> Result<(), socketio::emit::AckError> {
     /// let (name, age): (String, u32) =
     ///     socket.emit_with_ack("who are you?", ()).timeout(Duration::from_secs(5)).await?;
     /// # let _ = (name, age);
@@ -445,7 +445,7 @@ impl Socket {
         // before sending: the answer may be quicker than we are
         let rejected = lock(&self.0.acks).add(id, deadline, limit, waiter);
         if let Some(Rejected { waiter, error }) = rejected {
-            if matches!(error, crate::AckError::Timeout) {
+            if matches!(error, crate::emit::AckError::Timeout) {
                 self.namespace().limited(Limit::PendingAcks);
             }
             answer(waiter, Err(error));
@@ -453,7 +453,7 @@ impl Socket {
         if let Err(error) = self.push(packet) {
             let waiter = lock(&self.0.acks).take(id);
             if let Some(waiter) = waiter {
-                answer(waiter, Err(crate::AckError::Emit(error)));
+                answer(waiter, Err(crate::emit::AckError::Emit(error)));
             }
         } else if let Some(deadline) = deadline {
             self.0.client.ack_deadline(deadline);
@@ -470,7 +470,7 @@ impl Socket {
     pub(crate) fn expire_acks(&self, now: Instant) -> Option<Instant> {
         let due = lock(&self.0.acks).take_due(now);
         for waiter in due {
-            answer(waiter, Err(crate::AckError::Timeout));
+            answer(waiter, Err(crate::emit::AckError::Timeout));
         }
         lock(&self.0.acks).deadline()
     }
@@ -483,7 +483,7 @@ impl Socket {
     pub(crate) fn fail_acks(&self) {
         let waiters = lock(&self.0.acks).close();
         for waiter in waiters {
-            answer(waiter, Err(crate::AckError::Disconnected));
+            answer(waiter, Err(crate::emit::AckError::Disconnected));
         }
     }
 
@@ -494,7 +494,10 @@ impl Socket {
 }
 
 /// Calls a waiter, which is code of the user. False: it panicked.
-fn answer(waiter: Waiter, result: Result<&socketio_parser::RawArgs<'_>, crate::AckError>) -> bool {
+fn answer(
+    waiter: Waiter,
+    result: Result<&socketio_parser::RawArgs<'_>, crate::emit::AckError>,
+) -> bool {
     let called = guard::call(|| waiter(result));
     if called.is_err() {
         log!(error: "the callback of an acknowledgement panicked");

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socketio::{Ack, AckError, Binary, Data, EmitError, Reply, Server, Socket};
+use socketio::emit::{AckError, EmitError};
+use socketio::{Ack, Binary, Data, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};

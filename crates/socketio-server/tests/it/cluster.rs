@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socketio::{
-    AdapterError, AdapterFactory, EmitError, LocalAdapterFactory, Server, ServerEvent, Socket,
-    SocketId, Value,
-};
+use socketio::adapter::{AdapterError, AdapterFactory, LocalAdapterFactory, ServerEvent, SocketId};
+use socketio::emit::EmitError;
+use socketio::{Server, Socket, Value};
 use testkit::Eio;
 
 use crate::support::{BOTH, Peer, arrivals, connector, leave_nothing};

@@ -332,7 +332,7 @@ async fn listeners_added_after_the_disconnection() {
             let (own, kept) = (socket.clone(), Arc::clone(&holds));
             socket.once("e", move || _ = (own.id(), &kept));
             let (own, kept) = (socket.clone(), Arc::clone(&holds));
-            socket.use_fn(async move |event: socketio::IncomingEvent| {
+            socket.use_fn(async move |event: socketio::events::IncomingEvent| {
                 _ = (own.id(), kept);
                 Ok::<_, String>(event)
             });
@@ -361,7 +361,7 @@ async fn no_circles_are_left() {
                 socket.on(event, move || _ = (own.id(), &holds));
             }
             let (own, kept) = (socket.clone(), Arc::clone(&holds));
-            socket.use_fn(async move |event: socketio::IncomingEvent| {
+            socket.use_fn(async move |event: socketio::events::IncomingEvent| {
                 _ = (own.id(), kept);
                 Ok::<_, String>(event)
             });

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socketio::{
-    Candidate, ConnectError, Limit, Limits, ParentNamespace, Reason, Reply, Server, Socket,
-};
+use socketio::namespaces::{Candidate, ParentNamespace};
+use socketio::observe::Limit;
+use socketio::options::Limits;
+use socketio::{ConnectError, Reason, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, connector, leave_nothing, nothing_left};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
-use socketio::{
-    Binary, Data, EmitError, EventName, IncomingEvent, One, Reply, Server, Socket, Value,
-};
+use socketio::emit::{EmitError, One};
+use socketio::events::{EventName, IncomingEvent};
+use socketio::{Binary, Data, Reply, Server, Socket, Value};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
@@ -117,7 +117,7 @@ async fn reserved_names_are_not_emitted() {
             socket.volatile().emit(name, ()).unwrap_err();
             socket.broadcast().emit(name, ()).unwrap_err();
             let answer = socket.emit_with_ack::<()>(name, ()).await;
-            assert!(matches!(answer, Err(socketio::AckError::Emit(EmitError::Reserved(_)))));
+            assert!(matches!(answer, Err(socketio::emit::AckError::Emit(EmitError::Reserved(_)))));
         }
         peer.silence().await;
         leave_nothing(&io, [peer]).await;

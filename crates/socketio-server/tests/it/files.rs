@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
-use socketio::{ClientFiles, Cors, Origins, Server};
+use socketio::Server;
+use socketio::options::{ClientFiles, Cors, Origins};
 use testkit::{Eio, Request, Response, request};
 
 use crate::lines::Lines;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
-use socketio::{
-    Ack, Args, Auth, BoxError, Data, EmitError, ErrorEvent, EventContext, EventName, Extension,
-    ExtractError, FromEvent, One, Query, Reason, Reply, Server, Socket, State, Value,
+use socketio::emit::{EmitError, One};
+use socketio::events::{
+    ErrorEvent, EventContext, EventName, Extension, ExtractError, FromEvent, Query,
 };
+use socketio::{Ack, Args, Auth, BoxError, Data, Reason, Reply, Server, Socket, State, Value};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};

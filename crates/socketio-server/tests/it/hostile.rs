@@ -94,7 +94,7 @@ async fn check(eio: Eio, packets: &[&str], then: Then) {
 /// What a WebSocket is closed for stands in its close frame; an ordinary end has an empty one.
 #[tokio::test(start_paused = true)]
 async fn the_close_frame_says_why() {
-    let limits = |limits: &mut socketio::Limits| {
+    let limits = |limits: &mut socketio::options::Limits| {
         limits.packet.max_packet_bytes = 400;
         limits.packet.max_depth = 4;
     };
@@ -298,7 +298,7 @@ async fn attachments_that_are_right() {
 /// Attachments that come without end, or never.
 #[tokio::test(start_paused = true)]
 async fn attachments_are_bounded() {
-    let limits = |limits: &mut socketio::Limits| limits.packet.max_packet_bytes = 1000;
+    let limits = |limits: &mut socketio::options::Limits| limits.packet.max_packet_bytes = 1000;
     let io = Server::builder().limits(limits).build().unwrap();
     let log = Log::default();
     let logged = log.clone();

@@ -11,7 +11,10 @@ use ::hyper::server::conn::http1;
 use ::hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use socketio::{Builder, EngineLimit, Origins, Reason, RemoteAddr, Server, Socket};
+use socketio::observe::EngineLimit;
+use socketio::options::Origins;
+use socketio::serve::RemoteAddr;
+use socketio::{Builder, Reason, Server, Socket};
 use testkit::{Connector, Eio, HttpConnection, Polling, Request, WebSocket, frame, request};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -271,7 +274,7 @@ async fn times() {
         tokio::time::sleep(Duration::from_secs(46)).await;
         waiting.expect("2").await;
         waiting.closed().await;
-        assert_eq!(io.stats().limits.get(socketio::Limit::ConnectTimeout), 1);
+        assert_eq!(io.stats().limits.get(socketio::observe::Limit::ConnectTimeout), 1);
 
         let client = polling(&net, Eio::V4).await;
         let target = client.target().replace("polling", "websocket");

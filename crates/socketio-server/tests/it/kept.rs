@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketio::{Args, Auth, ConnectError, Data, IncomingEvent, Limit, Server, Socket, Value};
+use socketio::events::IncomingEvent;
+use socketio::observe::Limit;
+use socketio::{Args, Auth, ConnectError, Data, Server, Socket, Value};
 use testkit::Eio;
 use tokio::sync::Semaphore;
 
@@ -223,7 +225,7 @@ async fn who_has_most_kept_is_cut() {
     assert_eq!(log.take().await, ["transport error Some(KeptTooMuch)"]);
     assert_eq!(peers[1].ws.expect_close().await, Some(1008));
     assert_eq!(io.stats().sockets, 2);
-    assert_eq!(io.stats().limits.get(socketio::EngineLimit::TotalInboundBytes), 1);
+    assert_eq!(io.stats().limits.get(socketio::observe::EngineLimit::TotalInboundBytes), 1);
     drop(peers);
     nothing_left(&io).await;
 }

@@ -1,6 +1,8 @@
 //! Each limit of this level: what happens at it, and that it is counted.
 
-use socketio::{Data, EngineLimit, Limit, Limits, Rate, Reason, Server, Socket};
+use socketio::observe::{EngineLimit, Limit};
+use socketio::options::{Limits, Rate};
+use socketio::{Data, Reason, Server, Socket};
 use testkit::{Eio, Polling};
 
 use crate::support::{BOTH, Log, Peer, connector, nothing_left};

@@ -9,7 +9,8 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Wake, Waker};
 
 use bytes::Bytes;
-use socketio::{Binary, OverflowPolicy, Server, Socket};
+use socketio::emit::OverflowPolicy;
+use socketio::{Binary, Server, Socket};
 use testkit::{Eio, Polling, TIMEOUT, settle};
 
 use crate::support::{Peer, connector, leave_nothing, nothing_left};

@@ -7,7 +7,8 @@ use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     with_local_recorder,
 };
-use socketio::{Server, describe_metrics};
+use socketio::Server;
+use socketio::observe::describe_metrics;
 
 /// Notes names and labels of what is described and published.
 #[derive(Default)]

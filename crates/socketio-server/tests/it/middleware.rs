@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio::{AdapterError, Args, BoxError, ConnectError, IncomingEvent, Reply, Server, Socket};
+use socketio::adapter::AdapterError;
+use socketio::events::IncomingEvent;
+use socketio::{Args, BoxError, ConnectError, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};

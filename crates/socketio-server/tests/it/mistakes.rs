@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use socketio::{
-    AckError, Auth, BuildError, Builder, Data, EmitError, ErrorEvent, Origins, Query, Reason,
-    Server, Socket,
-};
+use socketio::emit::{AckError, EmitError};
+use socketio::events::{ErrorEvent, Query};
+use socketio::options::{BuildError, Origins};
+use socketio::{Auth, Builder, Data, Reason, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing};
@@ -33,7 +33,7 @@ fn options() {
     check(|io| io.max_http_buffer_size(0), "option max_http_buffer_size must not be zero or empty");
     check(|io| io.transports([]), "option transports must not be zero or empty");
     check(
-        |io| io.cookie(socketio::Cookie::named("a;b")),
+        |io| io.cookie(socketio::options::Cookie::named("a;b")),
         "option cookie: \"a;b\" cannot be set as a cookie",
     );
 }

@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use engineio_proto::Outgoing;
-use socketio::{
-    Adapter, AdapterFactory, Completion, EmitError, LocalAdapterFactory, Room, Server, Socket,
-    SocketId,
-};
+use socketio::adapter::{Adapter, AdapterFactory, Completion, LocalAdapterFactory, Room, SocketId};
+use socketio::emit::EmitError;
+use socketio::{Server, Socket};
 use socketio_adapter::{BroadcastOptions, Delivered, EnterError, JoinError, Member};
 use testkit::{Eio, Polling};
 

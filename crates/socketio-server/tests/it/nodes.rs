@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use socketio::{
-    Adapter, AdapterError, AdapterFactory, Binary, Limit, Server, ServerEvent, Socket, SocketId,
-    Value,
-};
+use socketio::adapter::{Adapter, AdapterError, AdapterFactory, ServerEvent, SocketId};
+use socketio::observe::Limit;
+use socketio::{Binary, Server, Socket, Value};
 use socketio_adapter::{
     AdapterFuture, Bus, Census, Channel, ClusterNode, Dialect, Format, QueueFull, Receiver,
     RoomChannels,

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use socketio::{
-    Data, DisconnectReason, ObservedEvent, Observer, Receivers, Reply, Room, Server, Socket,
-    SocketId,
-};
+use socketio::adapter::{Room, SocketId};
+use socketio::events::DisconnectReason;
+use socketio::observe::{ObservedEvent, Observer, Receivers};
+use socketio::{Data, Reply, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, connector, leave_nothing, nothing_left};

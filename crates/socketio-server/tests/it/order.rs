@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio::{AckError, Data, Reply, Server, Socket};
+use socketio::emit::AckError;
+use socketio::{Data, Reply, Server, Socket};
 use testkit::{Eio, Polling};
 use tokio::sync::Semaphore;
 
@@ -190,7 +191,7 @@ async fn later_events_are_not_held_up() {
 #[tokio::test(start_paused = true)]
 async fn waiting_handlers_are_limited() {
     for eio in BOTH {
-        let limits = |limits: &mut socketio::Limits| limits.max_pending_handlers = 2;
+        let limits = |limits: &mut socketio::options::Limits| limits.max_pending_handlers = 2;
         let io = Server::builder().limits(limits).build().unwrap();
         let (gate, log) = (Arc::new(Semaphore::new(0)), Log::default());
         let (passes, logged) = (Arc::clone(&gate), log.clone());
@@ -266,7 +267,7 @@ async fn handlers_go_on_after_the_end() {
 /// They are counted, and limited: beyond, they end with their connection.
 #[tokio::test(start_paused = true)]
 async fn detached_handlers_are_limited() {
-    let limits = |limits: &mut socketio::Limits| limits.max_detached_handlers = 3;
+    let limits = |limits: &mut socketio::options::Limits| limits.max_detached_handlers = 3;
     let io = Server::builder().limits(limits).build().unwrap();
     let held = Arc::new(());
     let holds = Arc::clone(&held);

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engineio_proto::Outgoing;
-use socketio::{
-    Adapter, AdapterFactory, Binary, Data, IncomingEvent, Reply, Server, Socket, SocketId, Value,
-};
+use socketio::adapter::{Adapter, AdapterFactory, SocketId};
+use socketio::events::IncomingEvent;
+use socketio::{Binary, Data, Reply, Server, Socket, Value};
 use socketio_adapter::{
     BroadcastOptions, Completion, Delivered, EnterError, JoinError, LocalAdapter, Member, Room,
 };

@@ -1,9 +1,9 @@
 //! The option `parser`: a server that speaks another format than the protocols' own.
 
-use socketio::{
-    Ack, Args, ConnectError, CustomDecoder, CustomParser, DecodeError, Messages, Packet,
-    PacketType, Parser, Revision, Server, Socket,
+use socketio::parser::{
+    CustomDecoder, CustomParser, DecodeError, Messages, Packet, PacketType, Parser, Revision,
 };
+use socketio::{Ack, Args, ConnectError, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, connector, leave_nothing};
@@ -39,10 +39,13 @@ fn echo(parser: Parser, log: &Log) -> Server {
     let connected = move |socket: Socket| {
         log.watch(&socket);
         log.watch_errors(&socket);
-        socket.on("e", |socket: Socket, ack: Ack, args: Args| -> Result<(), socketio::EmitError> {
-            socket.emit("r", &args)?;
-            ack.send(&args)
-        });
+        socket.on(
+            "e",
+            |socket: Socket, ack: Ack, args: Args| -> Result<(), socketio::emit::EmitError> {
+                socket.emit("r", &args)?;
+                ack.send(&args)
+            },
+        );
         socket.on("all", |socket: Socket| socket.namespace().emit("all", "hello"));
         socket.on("leave", |socket: Socket| socket.disconnect(false));
     };

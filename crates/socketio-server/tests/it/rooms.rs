@@ -2,7 +2,9 @@
 
 use std::error::Error as _;
 
-use socketio::{AdapterError, Limit, Room, Server, Socket};
+use socketio::adapter::{AdapterError, Room};
+use socketio::observe::Limit;
+use socketio::{Server, Socket};
 use testkit::Eio;
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing, nothing_left};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use socketio::{ConnectError, Limit, Limits, Server, Socket};
+use socketio::observe::Limit;
+use socketio::options::Limits;
+use socketio::{ConnectError, Server, Socket};
 use testkit::Eio;
 
 use crate::support::{Log, Peer, SECOND, connector, leave_nothing};

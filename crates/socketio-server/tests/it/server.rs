@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use socketio::{
-    Adapter, AdapterFactory, BuildError, Client, ConnectError, LocalAdapterFactory, Namespace,
-    Origins, Refused, Request, Server, Socket, TransportKind,
-};
+use socketio::adapter::{Adapter, AdapterFactory, LocalAdapterFactory};
+use socketio::options::{BuildError, Origins, Refused, TransportKind};
+use socketio::serve::Request;
+use socketio::{Client, ConnectError, Namespace, Server, Socket};
 use testkit::{Connector, Eio, Polling, WebSocket, open_websocket, request};
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing, nothing_left};
@@ -20,8 +20,8 @@ fn handles_are_clone_send_sync() {
     check::<Namespace>();
     check::<Socket>();
     check::<Client>();
-    check::<socketio::BroadcastOperator>();
-    check::<socketio::SocketOperator>();
+    check::<socketio::emit::BroadcastOperator>();
+    check::<socketio::emit::SocketOperator>();
     check::<socketio::Ack>();
 }
 
@@ -153,7 +153,7 @@ fn options_that_make_no_sense_are_refused() {
         Server::builder().limits(|limits| limits.max_rooms = 0).build(),
         "option max_rooms must not be zero or empty",
     );
-    let files = socketio::ClientFiles::dir("/no/such/directory");
+    let files = socketio::options::ClientFiles::dir("/no/such/directory");
     let missing = Server::builder().serve_client(files).build().unwrap_err();
     assert!(matches!(missing, BuildError::ClientFiles(_)), "{missing}");
 }
@@ -202,7 +202,7 @@ async fn server_sockets() {
         assert_eq!(io.clients().await.unwrap().items, [peer.id.as_str()]);
         let timeout = io.timeout(Duration::from_secs(1));
         let answers = timeout.emit_with_ack::<u32>("i", ()).await.unwrap();
-        let [(_, Err(socketio::AckError::Timeout))] = &answers.local[..] else {
+        let [(_, Err(socketio::emit::AckError::Timeout))] = &answers.local[..] else {
             panic!("{answers:?}");
         };
         leave_nothing(&io, [peer]).await;
@@ -455,7 +455,7 @@ async fn server_onconnection() {
 fn over_engine(engine: &engineio::Server, path: &str) -> Connector {
     let engine = engine.clone();
     let server = Connector::new(move |stream| {
-        let (engine, service) = (engine.clone(), engine.fallback(socketio::NotFound));
+        let (engine, service) = (engine.clone(), engine.fallback(socketio::serve::NotFound));
         let peer = ([127, 0, 0, 1], 40_000).into();
         tokio::spawn(async move { engine.serve_connection(stream, peer, service).await });
     });

@@ -1,6 +1,8 @@
 //! Clients that do not take what they are sent.
 
-use socketio::{CloseDetail, EmitError, OverflowPolicy, Reason, Server, Socket};
+use socketio::emit::{EmitError, OverflowPolicy};
+use socketio::observe::CloseDetail;
+use socketio::{Reason, Server, Socket};
 use testkit::{Connector, Eio, Polling};
 use tokio::sync::mpsc;
 

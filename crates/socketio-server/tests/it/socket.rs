@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
-use socketio::{Auth, Data, PerMessageDeflate, Server, Socket, TransportKind, Value};
+use socketio::options::{PerMessageDeflate, TransportKind};
+use socketio::{Auth, Data, Server, Socket, Value};
 use testkit::{Connector, Eio, Polling, open_websocket};
 
 use crate::support::{BOTH, Log, Peer, arrivals, connector, leave_nothing, nothing_left};

@@ -90,7 +90,7 @@ fn rules_tell_of_what_they_do_not_guard() {
     assert!(told.contains("/other") && told.lines().count() == 1, "{told}");
     io.of("/game-2").on_connection(|| {});
     assert_eq!(lines.take(), "");
-    io.of_matching(async |_: socketio::Candidate| true);
+    io.of_matching(async |_: socketio::namespaces::Candidate| true);
     io.of("/game/3").emit("news", 1).unwrap();
     assert_eq!(lines.take(), "");
     io.of("/game/3").on_connection(|| {});

@@ -194,9 +194,11 @@ impl Log {
     /// Logs the `error` events.
     pub(crate) fn watch_errors(&self, socket: &Socket) {
         let log = self.clone();
-        socket.on_error(move |socketio::ErrorEvent(error): socketio::ErrorEvent| {
-            log.add(format!("error: {error}"));
-        });
+        socket.on_error(
+            move |socketio::events::ErrorEvent(error): socketio::events::ErrorEvent| {
+                log.add(format!("error: {error}"));
+            },
+        );
     }
 
     /// Takes what happened until all came to rest.

@@ -1,6 +1,7 @@
 //! An id is a `String`.
 
-use socketio::{Request, Server};
+use socketio::serve::Request;
+use socketio::Server;
 
 fn main() {
     let _ = Server::builder().generate_id(|_: Request| 7);

@@ -1,6 +1,6 @@
 //! A function of the origin gets the request as well.
 
-use socketio::{Origins, Refused};
+use socketio::options::{Origins, Refused};
 
 fn main() {
     let _ = Origins::check(|origin: String| match origin.as_str() {
