@@ -1,9 +1,8 @@
 //! What is told of handlers and middleware that fail.
 
-use socketio::{
-    AckErrors, Auth, Data, Extension, HandlerError, Reply, Server, Socket, State, TransportKind,
-    Value,
-};
+use socketio::events::{Extension, HandlerError};
+use socketio::options::{AckErrors, TransportKind};
+use socketio::{Auth, Data, Reply, Server, Socket, State, Value};
 use testkit::Eio;
 
 use crate::support::{Log, Peer, connector, leave_nothing};
