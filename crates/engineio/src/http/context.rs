@@ -3,8 +3,8 @@
 use engineio_proto::handshake::Query;
 use http::header::{self, HeaderMap};
 
+use super::cors::AllowedOrigin;
 use crate::options::Options;
-use crate::options::cors::AllowedOrigin;
 
 /// What a request asks for, and what its answer needs to know of it.
 #[derive(Debug)]

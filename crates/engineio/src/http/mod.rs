@@ -6,6 +6,7 @@
 pub(crate) mod body;
 pub(crate) mod content_coding;
 mod context;
+mod cors;
 pub(crate) mod layer;
 pub(crate) mod open;
 pub(crate) mod polling;
