@@ -72,7 +72,8 @@ pub use limits::fair::whom_to_cut;
 #[doc(hidden)]
 pub use limits::named::{LimitCounters, NamedLimit};
 pub use limits::{Limit, LimitCounts};
-pub use listen::{Attached, Bind, HttpService, Listener, NotFound};
+pub use listen::accept::Attached;
+pub use listen::{Bind, HttpService, Listener, NotFound};
 pub use options::Options;
 pub use options::cookie::{Cookie, SameSite};
 pub use options::cors::Cors;

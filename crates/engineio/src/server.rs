@@ -12,7 +12,9 @@ use crate::close::{Closing, Draining};
 use crate::engine::Engine;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
-use crate::listen::{self, Attached, Bind, HttpService, Listener, NotFound, Peer};
+use crate::listen::accept::{self, Attached};
+use crate::listen::serve::{self, Peer};
+use crate::listen::{self, Bind, HttpService, Listener, NotFound};
 use crate::options::Options;
 use crate::options::error::OptionsError;
 use crate::session::socket::Socket;
@@ -65,7 +67,7 @@ impl Server {
         L: Listener,
         S: HttpService,
     {
-        listen::attach(&self.0, listener, service)
+        accept::attach(&self.0, listener, service)
     }
 
     /// Serves one connection over any stream, until it ends. For streams that no listener accepts,
@@ -75,7 +77,7 @@ impl Server {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: HttpService,
     {
-        listen::serve_connection(&self.0, io, Peer { addr: peer, is_secure: false }, service).await;
+        serve::serve_connection(&self.0, io, Peer { addr: peer, is_secure: false }, service).await;
     }
 
     /// A tower service: requests below the path are the engine's, all others go to `inner`.
