@@ -90,6 +90,8 @@ pub enum DecodeError {
     Utf8,
     /// More packets in one payload than allowed.
     TooManyPackets,
+    /// A packet larger than allowed, where its length is told before it.
+    TooLarge,
 }
 
 impl fmt::Display for DecodeError {
@@ -102,6 +104,7 @@ impl fmt::Display for DecodeError {
             Self::Length => f.write_str("invalid packet length"),
             Self::Utf8 => f.write_str("invalid UTF-8"),
             Self::TooManyPackets => f.write_str("too many packets in one payload"),
+            Self::TooLarge => f.write_str("packet larger than allowed"),
         }
     }
 }

@@ -97,6 +97,20 @@ pub fn open_packet(
     packet
 }
 
+/// The session that a client names in the data of its own first packet, where a stream has no query:
+/// `{"sid":"..."}`. None: it is something else.
+// Node: the handshake of WebTransport
+#[must_use]
+pub fn session_of(open: &str) -> Option<String> {
+    match serde_json::from_str(open).ok()? {
+        serde_json::Value::Object(mut members) => match members.remove("sid")? {
+            serde_json::Value::String(sid) => Some(sid),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A session id as the value of a cookie, percent-encoded as the reference does.
 // Node: Cookie; ECMAScript encodeURIComponent
 #[must_use]
@@ -220,6 +234,22 @@ mod tests {
             &[TransportKind::Polling, TransportKind::WebSocket],
             r#"{"sid":"x","upgrades":["polling","websocket"],"pingInterval":25000,"pingTimeout":60000,"maxPayload":1000000}"#,
         );
+    }
+
+    #[test]
+    fn sessions_that_a_stream_goes_on_with() {
+        let named = [
+            (r#"{"sid":"Lbo5JLzTotvW3g2LAAAA"}"#, Some("Lbo5JLzTotvW3g2LAAAA")),
+            (r#" { "x": [], "sid" : "\"\u00e9" } "#, Some("\"é")),
+            (r#"{"sid":1}"#, None),
+            (r#"{"__proto__":{"sid":"a"}}"#, None),
+            (r#""sid""#, None),
+            (r#"{"sid":"a"} b"#, None),
+            ("", None),
+        ];
+        for (data, sid) in named {
+            assert_eq!(session_of(data).as_deref(), sid, "{data}");
+        }
     }
 
     #[track_caller]

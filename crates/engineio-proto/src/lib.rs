@@ -9,6 +9,7 @@
 //! - [`handshake`]: what a request asks for.
 //! - [`Session`]: the state machine of one session.
 //! - [`websocket`]: RFC 6455, the server's side.
+//! - [`webtransport`]: the packets of a WebTransport stream, each behind its length.
 
 mod error;
 #[doc(hidden)]
@@ -20,6 +21,7 @@ mod packet;
 pub mod payload;
 mod session;
 pub mod websocket;
+pub mod webtransport;
 
 pub use error::{CloseReason, DecodeError, HandshakeError, Violation};
 pub use limits::Limits;

@@ -26,6 +26,7 @@ use crate::websocket::frame::{self, Opcode};
 mod backlog;
 mod deflated;
 mod forms;
+mod prefixed;
 
 pub use backlog::Backlog;
 pub use forms::Deflated;

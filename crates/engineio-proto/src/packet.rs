@@ -27,6 +27,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::V3, Self::V4];
+
     /// The number that the `EIO` parameter has.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -45,21 +48,34 @@ pub enum TransportKind {
     Polling,
     /// WebSocket (RFC 6455).
     WebSocket,
+    /// Packets behind their lengths on a stream of bytes, as on the one stream of a WebTransport
+    /// session: see [`crate::webtransport`]. Protocol 4 only.
+    WebTransport,
 }
 
 impl TransportKind {
+    /// All of them, in the order in which upgrades go.
+    pub const ALL: [Self; 3] = [Self::Polling, Self::WebSocket, Self::WebTransport];
+
     /// The name as it stands in the `transport` parameter and in `upgrades`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Polling => "polling",
             Self::WebSocket => "websocket",
+            Self::WebTransport => "webtransport",
         }
+    }
+
+    /// Whether sessions of this protocol can travel so.
+    #[must_use]
+    pub const fn carries(self, protocol: Protocol) -> bool {
+        !matches!((self, protocol), (Self::WebTransport, Protocol::V3))
     }
 
     /// The transport of this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Polling, Self::WebSocket].into_iter().find(|transport| transport.as_str() == name)
+        Self::ALL.into_iter().find(|transport| transport.as_str() == name)
     }
 }
 

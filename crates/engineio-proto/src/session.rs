@@ -8,14 +8,14 @@
 //!   upgrade, on polling:
 //!                                    ┌─────────────── `5` ───────────────┐
 //!        ┌──────┐ on_probe_open  ┌───┴────┐ `2probe` ┌────────┐ `5`  ┌───▼───────┐
-//!        │ None │ ─────────────▶ │ Opened │ ───────▶ │ Probed │ ───▶ │ WebSocket │
+//!        │ None │ ─────────────▶ │ Opened │ ───────▶ │ Probed │ ───▶ │ Switched  │
 //!        └──────┘ ◀───────────── └────────┘          └─▲────┬─┘      └───────────┘
 //!                 anything else, end of the probe,     └────┘ `2probe`
 //!                 `upgrade_timeout`
 //! ```
 //!
 //! An upgrade goes on when the session is Closed: its client may have stopped polling by then, and
-//! reads what waits on its WebSocket only. The driver refuses the probe if nothing is to be read.
+//! reads what waits on its new connection only. The driver refuses the probe if nothing is to be read.
 //!
 //! Every input has exactly one consequence, so the methods return it instead of queueing outputs;
 //! the driver acts on it before it feeds the next input. The session sees packet types only:
@@ -30,7 +30,7 @@ use crate::packet::{Message, Packet, PacketType, Protocol, TransportKind};
 /// client's polling comes to rest. The reference's period.
 const RELEASE_POLL: Duration = Duration::from_millis(100);
 
-/// Probes on one WebSocket that are answered. One is enough; a client that goes on asks for work.
+/// Probes on one connection that are answered. One is enough; a client that goes on asks for work.
 const MAX_PROBES: u8 = 16;
 
 /// The times of a session.
@@ -63,7 +63,9 @@ pub struct Session {
     open: bool,
     heartbeat: Heartbeat,
     upgrade: Upgrade,
-    /// Those that were answered.
+    /// What the client probes, or probed last.
+    probing: TransportKind,
+    /// Probes that were answered.
     probes: u8,
     /// Since when the peer's time stands still, as it is not read: the begin of the pause, or of
     /// the wait that began in it.
@@ -103,7 +105,7 @@ pub enum Step {
     Close(CloseReason),
 }
 
-/// The consequence of a packet on a probing WebSocket.
+/// The consequence of a packet on a probing connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "the driver handles every consequence")]
@@ -144,8 +146,17 @@ impl Session {
             Protocol::V4 => Heartbeat::Rest { ping_at: now + times.ping_interval },
         };
         let upgrade = Upgrade::None;
-        let (open, probes, paused_at) = (true, 0, None);
-        Self { protocol, transport, open, heartbeat, upgrade, probes, paused_at, times }
+        Self {
+            protocol,
+            transport,
+            open: true,
+            heartbeat,
+            upgrade,
+            probing: transport,
+            probes: 0,
+            paused_at: None,
+            times,
+        }
     }
 
     /// Takes a packet that arrived on the session's transport.
@@ -175,18 +186,19 @@ impl Session {
         }
     }
 
-    /// A WebSocket with this session's id was opened. False: it is to be closed, for there is one
-    /// already, or the session does not poll.
-    pub fn on_probe_open(&mut self, now: Instant) -> bool {
+    /// A connection of another transport with this session's id was opened. False: it is to be
+    /// closed, for there is one already, or the session does not poll.
+    pub fn on_probe_open(&mut self, now: Instant, transport: TransportKind) -> bool {
         if self.is_upgrading() || self.transport != TransportKind::Polling {
             return false;
         }
         self.upgrade = Upgrade::Opened { until: now + self.times.upgrade_timeout };
+        self.probing = transport;
         self.probes = 0;
         true
     }
 
-    /// Takes a packet that arrived on the probing WebSocket.
+    /// Takes a packet that arrived on the probing connection.
     // Engine.IO v4: Upgrade
     // Node: each probe is answered, and a `5` counts without any
     pub fn on_probe_packet(&mut self, now: Instant, packet: &Packet<'_>) -> ProbeStep {
@@ -203,7 +215,7 @@ impl Session {
                 if packet.kind == PacketType::Upgrade =>
             {
                 self.upgrade = Upgrade::None;
-                self.transport = TransportKind::WebSocket;
+                self.transport = self.probing;
                 self.on_life(now);
                 ProbeStep::Switch
             }
@@ -214,7 +226,7 @@ impl Session {
         }
     }
 
-    /// The probing WebSocket ended by itself, or was refused by the driver.
+    /// The probing connection ended by itself, or was refused by the driver.
     pub fn on_probe_end(&mut self) {
         self.upgrade = Upgrade::None;
     }
@@ -334,7 +346,7 @@ impl Session {
         self.open
     }
 
-    /// Whether a WebSocket is probing.
+    /// Whether a connection is probing.
     #[must_use]
     pub fn is_upgrading(&self) -> bool {
         !matches!(self.upgrade, Upgrade::None)

@@ -30,7 +30,7 @@ pub fn session(input: &[u8]) {
         let kind = PacketType::from_number(low % 7).expect("one of seven");
         match byte >> 5 {
             0 => assert_eq!(session.on_packet(at(now), kind), model.packet(now, kind)),
-            1 => assert_eq!(session.on_probe_open(at(now)), model.probe_open(now)),
+            1 => assert_eq!(session.on_probe_open(at(now), TransportKind::WebSocket), model.probe_open(now)),
             2 => {
                 let text = ["0", "1", "2", "3", "4", "5", "6", "2probe", "5x", "3probe"];
                 let text = text[usize::from(low % 10)];

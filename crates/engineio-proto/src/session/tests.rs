@@ -132,8 +132,8 @@ fn types_without_meaning_from_a_client_are_ignored() {
 #[test]
 fn an_upgrade_is_probed_then_switched() {
     let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-    assert!(c.session.on_probe_open(c.at(0)));
-    assert!(!c.session.on_probe_open(c.at(1)), "one probe at a time");
+    assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
+    assert!(!c.session.on_probe_open(c.at(1), TransportKind::WebSocket), "one probe at a time");
     c.probe(10, "2probe", ProbeStep::Answer);
     c.due(109, Due::Nothing);
     c.due(110, Due::ReleasePoll);
@@ -141,7 +141,7 @@ fn an_upgrade_is_probed_then_switched() {
     c.due(210, Due::ReleasePoll);
     c.probe(220, "5", ProbeStep::Switch);
     assert_eq!(c.session.transport(), TransportKind::WebSocket);
-    assert!(!c.session.on_probe_open(c.at(230)), "no way back");
+    assert!(!c.session.on_probe_open(c.at(230), TransportKind::WebSocket), "no way back");
     c.deadline(Some(300));
 }
 
@@ -150,7 +150,7 @@ fn an_upgrade_needs_no_probe() {
     for protocol in [Protocol::V3, Protocol::V4] {
         let mut c = Conversation::new(protocol, TransportKind::Polling);
         c.probe(0, "5", ProbeStep::Refuse); // on no WebSocket at all
-        assert!(c.session.on_probe_open(c.at(0)));
+        assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
         c.probe(10, "5", ProbeStep::Switch);
         assert_eq!(c.session.transport(), TransportKind::WebSocket);
     }
@@ -159,7 +159,7 @@ fn an_upgrade_needs_no_probe() {
 #[test]
 fn each_probe_is_answered_to_a_bound() {
     let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-    assert!(c.session.on_probe_open(c.at(0)));
+    assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
     for ms in 0..16 {
         c.probe(ms, "2probe", ProbeStep::Answer);
     }
@@ -171,7 +171,7 @@ fn each_probe_is_answered_to_a_bound() {
 #[test]
 fn an_upgrade_goes_on_when_the_session_is_closed() {
     let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-    assert!(c.session.on_probe_open(c.at(0)));
+    assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
     c.probe(10, "2probe", ProbeStep::Answer);
     c.session.close();
     c.deadline(Some(110));
@@ -182,7 +182,7 @@ fn an_upgrade_goes_on_when_the_session_is_closed() {
     // or is given up, as any other
     let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
     c.session.close();
-    assert!(c.session.on_probe_open(c.at(0)));
+    assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
     c.due(1000, Due::RefuseProbe);
     c.due(10_000, Due::Nothing);
 }
@@ -191,17 +191,17 @@ fn an_upgrade_goes_on_when_the_session_is_closed() {
 fn a_bad_probe_leaves_the_session_alone() {
     for bad in ["2", "2prob", "42[\"e\"]", "1"] {
         let mut c = Conversation::new(Protocol::V4, TransportKind::Polling);
-        assert!(c.session.on_probe_open(c.at(0)));
+        assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
         c.probe(1, bad, ProbeStep::Refuse);
         assert!(c.session.is_open());
-        assert!(c.session.on_probe_open(c.at(2)), "another may follow");
+        assert!(c.session.on_probe_open(c.at(2), TransportKind::WebSocket), "another may follow");
     }
 }
 
 #[test]
 fn a_probe_that_is_not_decided_times_out() {
     let mut c = Conversation::new(Protocol::V3, TransportKind::Polling);
-    assert!(c.session.on_probe_open(c.at(0)));
+    assert!(c.session.on_probe_open(c.at(0), TransportKind::WebSocket));
     c.packet(600, P::Ping, Step::SendPong); // alive by polling
     c.deadline(Some(1000));
     c.due(1000, Due::RefuseProbe);

@@ -27,7 +27,7 @@ fn a_probe_that_ends_leaves_room_for_another() {
     let mut session = polling(now);
     assert!(!session.is_upgrading());
     for _ in 0..2 {
-        assert!(session.on_probe_open(now));
+        assert!(session.on_probe_open(now, TransportKind::WebSocket));
         assert!(session.is_upgrading());
         session.on_probe_end();
         assert!(!session.is_upgrading());
@@ -40,7 +40,7 @@ fn an_upgrade_is_over_with_the_switch() {
     let now = Instant::now();
     let mut session = polling(now);
     assert_eq!(session.protocol(), Protocol::V4);
-    assert!(session.on_probe_open(now));
+    assert!(session.on_probe_open(now, TransportKind::WebSocket));
     probe(&mut session, now, "2probe", ProbeStep::Answer);
     assert!(session.is_upgrading());
     probe(&mut session, now, "5", ProbeStep::Switch);
@@ -54,7 +54,7 @@ fn an_answered_probe_decides_by_an_upgrade_only() {
     for other in ["42[\"e\"]", "1", "3probe", "6"] {
         let now = Instant::now();
         let mut session = polling(now);
-        assert!(session.on_probe_open(now));
+        assert!(session.on_probe_open(now, TransportKind::WebSocket));
         probe(&mut session, now, "2probe", ProbeStep::Answer);
         probe(&mut session, now, other, ProbeStep::Refuse);
         assert_eq!(session.transport(), TransportKind::Polling, "{other}");
