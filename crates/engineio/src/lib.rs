@@ -37,6 +37,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod admission;
 mod application;
 mod close;
 mod driver;
@@ -58,11 +59,13 @@ mod span;
 mod stats;
 mod transport;
 
+pub use admission::{Admission, AdmitError};
 pub use application::{Application, Context, IntoApplication};
 pub use close::{Closing, Draining};
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::{
-    CloseReason, HEADROOM, Message, Outgoing, OverflowPolicy, Protocol, TransportKind, Violation,
+    CloseReason, HEADROOM, HandshakeError, Message, Outgoing, OverflowPolicy, Protocol,
+    TransportKind, Violation,
 };
 pub use http::body::Body;
 pub use http::content_coding::ContentCoding;

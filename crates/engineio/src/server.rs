@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use engineio_proto::{HandshakeError, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::admission::{self, Admission, AdmitError};
 use crate::application::IntoApplication;
 use crate::close::{Closing, Draining};
 use crate::engine::Engine;
@@ -17,6 +19,7 @@ use crate::listen::serve::{self, Peer};
 use crate::listen::{self, Bind, HttpService, Listener, NotFound};
 use crate::options::Options;
 use crate::options::error::OptionsError;
+use crate::request::Request;
 use crate::session::socket::Socket;
 use crate::stats::Stats;
 
@@ -90,6 +93,45 @@ impl Server {
     #[must_use]
     pub fn layer(&self) -> EngineLayer {
         EngineLayer::new(Arc::clone(&self.0))
+    }
+
+    /// Asks whether the client of a request may open a session, for streams that no HTTP server
+    /// brings: the stream of a WebTransport session, say, whose CONNECT is the request, and is
+    /// answered by the outcome. [`Admission::serve`] takes the stream then.
+    ///
+    /// The checks are those of every handshake, in the same order: whether the server takes sessions,
+    /// [`max_connect_rate_per_address`](Options::max_connect_rate_per_address),
+    /// [`allow_request`](Options::set_allow_request), else [`origins`](Options::origins).
+    /// [`TransportKind::WebTransport`] must be one of [`transports`](Options::transports).
+    ///
+    /// Cancel safe: a future that is dropped has admitted nobody, though the handshake counts for the
+    /// rate of its address.
+    ///
+    /// # Errors
+    /// [`AdmitError`], and by [`AdmitError::status`] what the client is told.
+    ///
+    /// ```no_run
+    /// # async fn example(server: engineio::Server, stream: tokio::io::DuplexStream) -> Option<()> {
+    /// use engineio::{RemoteAddr, Request, Secure};
+    ///
+    /// let connect = http::Request::connect("/engine.io/")
+    ///     .header("origin", "https://example.com")
+    ///     .extension(RemoteAddr(([192, 0, 2, 1], 4433).into()))
+    ///     .extension(Secure)
+    ///     .body(())
+    ///     .ok()?;
+    /// let admission = server.admit(Request::from(connect)).await.ok()?;
+    /// // the 200 goes out, and the client opens its stream
+    /// let socket = admission.serve(stream).await.ok()?;
+    /// # Some(())
+    /// # }
+    /// ```
+    pub async fn admit(&self, request: Request) -> Result<Admission, AdmitError> {
+        let admitted = match self.0.allows(TransportKind::WebTransport) {
+            true => admission::admit(&self.0, request).await,
+            false => Err(HandshakeError::TransportUnknown.into()),
+        };
+        admitted.inspect_err(|error| admission::refused(&self.0, error))
     }
 
     /// A live session by its id.

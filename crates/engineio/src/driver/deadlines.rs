@@ -80,7 +80,7 @@ impl Driver {
         if let Some(since) = self.unread_since {
             say_if(Deadline::ReadPause, Some(since + options.max_read_pause));
             let looks_again = matches!(&self.transport,
-                Transport::WebSocket(websocket) if websocket.is_to_be_asked());
+                Transport::Framed(framed) if framed.stream.is_to_be_asked());
             if looks_again {
                 say_if(Deadline::LookAgain, Some(now + LOOK_AGAIN));
             }

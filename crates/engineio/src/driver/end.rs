@@ -6,7 +6,7 @@
 //!                           the next poll is waited for, at the end of the server and for a
 //!                           client at fault only if something waits for it; an upgrade goes on
 //!                           meanwhile, for its client may poll no more
-//!                  websocket: what waits and a close frame are written, then the peer's end is
+//!                  framed: what waits and a close frame are written, then the peer's end is
 //!                           waited for, if there is a peer
 //!                  at the latest after `close_timeout`
 //! ```
@@ -30,19 +30,17 @@
 //! | [`Stage::Over`] | `linger`, when the peer knows or its time is over; who cuts the session off; a turn that unwound | the task ends |
 //! | the mailbox is closed, the outbox discarded, the table left | `Drop` of the driver, also if the runtime drops the task | senders of mail learn that it is over; the end of the server does not wait for it |
 
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use engineio_proto::websocket::{Event, close};
-use engineio_proto::{CloseReason, Outgoing, PacketType, TransportKind, Violation, guard, log};
+use engineio_proto::{CloseReason, PacketType, TransportKind, Violation, guard, log};
 
 use super::{Driver, Stage, Transport, polls};
 use crate::application::Application;
 use crate::limits::Limit;
 use crate::outbound::flush::WriteState;
 use crate::reason::CloseDetail;
-use crate::scratch;
-use crate::transport::websocket::WebSocket;
+use crate::transport::framed;
 
 /// How the peer of an ended session learns of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +49,7 @@ pub(super) struct Linger {
     /// The packet for a parked poll, and whether it is worth waiting for a poll.
     pub(super) last: PacketType,
     pub(super) wait: bool,
-    /// The WebSocket's end is not waited for: the peer closed first.
+    /// The peer's end is not waited for: the peer closed first.
     pub(super) answered: bool,
     /// The peer has been silent for too long: it is told, and nothing is waited for.
     silent: bool,
@@ -104,14 +102,12 @@ impl Driver {
         detail: Option<CloseDetail>,
         cx: &mut Context<'_>,
     ) {
-        let frame = match detail {
-            Some(CloseDetail::KeptTooMuch) => {
-                close::frame(Some(1008), Limit::TotalInboundBytes.option())
-            }
+        let last_word = match detail {
+            Some(CloseDetail::KeptTooMuch) => (Some(1008), Limit::TotalInboundBytes.option()),
             // Node: a close frame without a code
-            _ => close::frame(None, ""),
+            _ => (None, ""),
         };
-        self.end_with(now, reason, detail, frame, cx);
+        self.end_with(now, reason, detail, last_word, cx);
     }
 
     /// [`Driver::end`] for what the peer did, which a WebSocket is told in its close frame. One that
@@ -124,9 +120,9 @@ impl Driver {
         violation: Violation,
         cx: &mut Context<'_>,
     ) {
-        let frame = close::frame(Some(violation.code()), violation.message());
+        let last_word = (Some(violation.code()), violation.message());
         let was_open = self.stage == Stage::Open;
-        self.end_with(now, reason, detail, frame, cx);
+        self.end_with(now, reason, detail, last_word, cx);
         // only now, as the application may have had a last word
         let is_owed = self.is_owed_something();
         match &mut self.stage {
@@ -152,7 +148,7 @@ impl Driver {
         now: Instant,
         reason: CloseReason,
         detail: Option<CloseDetail>,
-        close_frame: Vec<u8>,
+        last_word: (Option<u16>, &str),
         cx: &mut Context<'_>,
     ) {
         if self.stage != Stage::Open {
@@ -202,18 +198,16 @@ impl Driver {
         if !wait {
             self.refuse_probe(cx);
         }
-        if let Transport::WebSocket(websocket) = &mut self.transport {
+        if let Transport::Framed(framed) = &mut self.transport {
             // Freed at once: what waits to be written may take longer than there is memory for it.
-            websocket.decoder.skip_messages();
+            framed.skip_packets();
         }
-        let shared = self.socket.shared();
         if detail == Some(CloseDetail::SlowConsumer) {
             // Nothing can be told to a peer that takes nothing.
             self.lose_transport();
-        } else if self.session.transport() == TransportKind::WebSocket {
-            shared.outbox.close(Some(Outgoing::control_frame(close_frame)));
         } else {
-            shared.outbox.close(None);
+            let last_word = framed::last_word(self.session.transport(), last_word);
+            self.socket.shared().outbox.close(last_word);
         }
         // The client of a request that is still being read or taken gets its answer now.
         if let Some(post) = self.post.take() {
@@ -234,7 +228,7 @@ impl Driver {
         self.socket.shared().outbox.has_messages() || self.probe.is_some()
     }
 
-    /// Whether a WebSocket may take the session over: while it is open, and as long as its client
+    /// Whether another transport may take the session over: while it is open, and as long as its client
     /// is waited for.
     pub(super) fn may_upgrade(&self) -> bool {
         match self.stage {
@@ -253,7 +247,7 @@ impl Driver {
         let outbox = &self.socket.shared().outbox;
         let over = match &mut self.transport {
             // what could be written at once is
-            Transport::WebSocket(_) if silent => true,
+            Transport::Framed(_) if silent => true,
             _ if until <= now && !is_patient => {
                 self.engine.counters.limited(Limit::CloseTimeout);
                 true
@@ -265,42 +259,19 @@ impl Driver {
                 }
                 polls::answer_with(&self.socket, polling, last) || !wait
             }
-            Transport::WebSocket(_) if outbox.write_state() != WriteState::Idle => false,
-            Transport::WebSocket(websocket) => {
+            Transport::Framed(_) if outbox.write_state() != WriteState::Idle => false,
+            Transport::Framed(framed) => {
                 outbox.discard(); // with the write half, which ends the direction
-                let shut = websocket.poll_shutdown(cx).is_ready();
+                let shut = framed.stream.poll_shutdown(cx).is_ready();
                 // What the peer says now does not matter, but its data must not meet a closed
                 // socket: the reset would overtake our close frame.
-                if answered { shut } else { poll_end(websocket, cx).is_ready() }
+                if answered { shut } else { framed.poll_end(cx).is_ready() }
             }
             Transport::Gone => true,
         };
         if over {
             self.refuse_probe(cx);
             self.stage = Stage::Over;
-        }
-    }
-}
-
-/// Reads and drops what a peer sends after the end, until it closes, too, or its stream ends.
-// RFC 6455 7.1.1
-fn poll_end(websocket: &mut WebSocket, cx: &mut Context<'_>) -> Poll<()> {
-    websocket.decoder.skip_messages();
-    loop {
-        let is_closed = scratch::with_read_buffer(|buffer| {
-            let count = ready!(websocket.poll_read(cx, buffer)).unwrap_or(0);
-            let mut messages = websocket.decoder.feed(&mut buffer[..count]);
-            Poll::Ready(loop {
-                match messages.next() {
-                    // after a violation nothing can be told apart any more: its end is waited for
-                    Ok(None) | Err(_) => break count == 0,
-                    Ok(Some(Event::Close(_))) => break true,
-                    Ok(Some(_)) => {}
-                }
-            })
-        });
-        if ready!(is_closed) {
-            return Poll::Ready(());
         }
     }
 }

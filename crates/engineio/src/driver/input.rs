@@ -1,7 +1,7 @@
-//! What a client sends: bodies of POSTs, frames, and the frames of a WebSocket that probes.
+//! What a client sends: bodies of POSTs, packets of a stream, and those of a stream that probes.
 //!
 //! Messages are delivered while the application and the client itself (who must take the answers)
-//! are ready. What was read beyond that waits, a POST with its packets and a WebSocket with its
+//! are ready. What was read beyond that waits, a POST with its packets and a stream with its
 //! bytes, and nothing more is read: so a client that sends faster than it is served is slowed
 //! down by its own transport.
 
@@ -10,10 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio_proto::log;
-use engineio_proto::websocket::{Event, close, frame};
+use engineio_proto::websocket::frame;
 use engineio_proto::{
-    CloseReason, DecodeError, Outgoing, Packet, PacketType, ProbeStep, Step, TransportKind,
-    Violation,
+    CloseReason, DecodeError, Message, Outgoing, Packet, PacketType, ProbeStep, Step, Violation,
 };
 
 use super::{Driver, Stage, Transport, polls};
@@ -22,7 +21,7 @@ use crate::reason::CloseDetail;
 use crate::scratch;
 use crate::span;
 use crate::stats::Counters;
-use crate::transport::websocket::WebSocket;
+use crate::transport::framed::{self, Framed, Incoming};
 
 /// What a read found.
 enum Read {
@@ -72,15 +71,15 @@ impl Driver {
         let mut budget = scratch::READ;
         while self.stage == Stage::Open && self.unread_since.is_none() && self.socket.is_open() {
             // Taken out: handling what is read needs the rest of the driver.
-            let websocket = match std::mem::replace(&mut self.transport, Transport::Gone) {
-                Transport::WebSocket(websocket) => websocket,
+            let framed = match std::mem::replace(&mut self.transport, Transport::Gone) {
+                Transport::Framed(framed) => framed,
                 other => {
                     self.transport = other;
                     break;
                 }
             };
-            let (websocket, read) = self.read_frames(now, websocket, cx);
-            self.transport = Transport::WebSocket(websocket);
+            let (framed, read) = self.read_framed(now, framed, cx);
+            self.transport = Transport::Framed(framed);
             match read {
                 Read::Idle => break,
                 // A short read left nothing; the next one says so without a system call.
@@ -131,8 +130,8 @@ impl Driver {
         if self.stage != Stage::Open || self.unread_since.is_none() {
             return;
         }
-        let Transport::WebSocket(websocket) = &mut self.transport else { return };
-        if websocket.is_gone(cx) {
+        let Transport::Framed(framed) = &mut self.transport else { return };
+        if framed.stream.is_gone(cx) {
             self.lose_transport();
             self.end(now, CloseReason::TransportClose, None, cx);
         }
@@ -177,63 +176,56 @@ impl Driver {
         self.post = Some(post);
     }
 
-    /// Reads one buffer of frames.
-    fn read_frames(
+    /// Reads one buffer.
+    fn read_framed(
         &mut self,
         now: Instant,
-        mut websocket: Box<WebSocket>,
+        mut framed: Box<Framed>,
         cx: &mut Context<'_>,
-    ) -> (Box<WebSocket>, Read) {
+    ) -> (Box<Framed>, Read) {
         let read = scratch::with_read_buffer(|buffer| {
-            let count = match websocket.poll_read(cx, buffer) {
+            let mut arrived = match framed.poll_read(self.session.protocol(), cx, buffer) {
                 Poll::Pending => return Read::Idle,
-                Poll::Ready(Ok(count)) if count > 0 => count,
-                Poll::Ready(_) => return Read::End,
+                Poll::Ready(Some(arrived)) => arrived,
+                Poll::Ready(None) => return Read::End,
             };
-            // What does not grow is bounded by the buffer.
-            let mut growth = websocket.agreement.is_some().then_some(MAX_GROWTH);
-            let mut messages = websocket.decoder.feed(&mut buffer[..count]);
             loop {
-                let mut grow = |len| growth = growth.map(|growth| growth.saturating_sub(len));
-                let packet = match messages.next() {
-                    Ok(None) => return Read::More(count),
-                    Err(violation) => return Read::Violation(violation),
-                    Ok(Some(Event::Text(text))) => {
-                        grow(text.len());
-                        Packet::from_text(self.session.protocol(), text)
-                    }
-                    Ok(Some(Event::Binary(bytes))) => {
-                        grow(bytes.len());
-                        Packet::from_binary(self.session.protocol(), bytes)
-                    }
-                    Ok(Some(Event::Ping(payload))) => {
+                match arrived.next() {
+                    None => return Read::More(arrived.count),
+                    Some(Incoming::Packet(packet)) => self.on_packet(now, packet, cx),
+                    Some(Incoming::Ping(payload)) => {
                         self.pay(now, payload.len());
                         self.on_ping(payload);
                         continue;
                     }
-                    Ok(Some(Event::Pong)) => continue,
-                    Ok(Some(Event::Close(status))) => {
-                        self.on_close_frame(now, status.map(|(code, _)| code), cx);
+                    Some(Incoming::Pong) => continue,
+                    Some(Incoming::Close(code)) => {
+                        self.on_close_frame(now, code, cx);
                         return Read::Idle;
                     }
-                };
-                match packet {
-                    Ok(packet) => self.on_packet(now, packet, cx),
-                    Err(error) => {
-                        log!(debug: sid = self.socket.id(), %error, "undecodable packet");
-                        let violation = Violation::policy("no Engine.IO packet");
-                        self.end_for(now, CloseReason::ParseError, None, violation, cx);
-                    }
+                    Some(Incoming::Undecodable(error)) => self.on_undecodable(now, error, cx),
+                    Some(Incoming::Violation(violation)) => return Read::Violation(violation),
                 }
                 let is_ready = self.may_deliver(now, cx);
-                if !is_ready || growth == Some(0) {
-                    let rest = messages.rest().to_vec();
-                    websocket.unread(rest);
+                if !is_ready || arrived.is_enough() {
+                    let rest = arrived.rest().to_vec();
+                    framed.stream.unread(rest);
                     return if is_ready { Read::More(scratch::READ) } else { Read::Idle };
                 }
             }
         });
-        (websocket, read)
+        (framed, read)
+    }
+
+    fn on_undecodable(&mut self, now: Instant, error: DecodeError, cx: &mut Context<'_>) {
+        log!(debug: sid = self.socket.id(), %error, "undecodable packet");
+        let (detail, violation) = match error {
+            DecodeError::TooLarge => {
+                (Some(CloseDetail::TooLarge), Violation::size(Limit::HttpBufferSize.option()))
+            }
+            _ => (None, Violation::policy("no Engine.IO packet")),
+        };
+        self.end_for(now, CloseReason::ParseError, detail, violation, cx);
     }
 
     fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
@@ -271,8 +263,7 @@ impl Driver {
 
     // RFC 6455 5.5.1: the answer carries the code that was received
     fn on_close_frame(&mut self, now: Instant, code: Option<u16>, cx: &mut Context<'_>) {
-        let frame = close::frame(code, "");
-        self.end_with(now, CloseReason::TransportClose, None, frame, cx);
+        self.end_with(now, CloseReason::TransportClose, None, (code, ""), cx);
         if let Stage::Linger(linger) = &mut self.stage {
             linger.answered = true;
         }
@@ -282,7 +273,7 @@ impl Driver {
         log!(debug: sid = self.socket.id(), %violation, "websocket protocol violated");
         // what does not inflate to a message has cost as much as the largest one, at most
         let inflates = matches!(&self.transport,
-            Transport::WebSocket(websocket) if websocket.agreement.is_some());
+            Transport::Framed(framed) if framed.inflates());
         if inflates {
             self.pay(now, self.engine.options.max_http_buffer_size);
         }
@@ -303,19 +294,19 @@ impl Driver {
             }
             code => (CloseDetail::WebSocket(code), Cow::Borrowed(violation.message())),
         };
-        let frame = close::frame(Some(violation.code()), &message);
-        self.end_with(now, CloseReason::TransportError, Some(detail), frame, cx);
+        let last_word = (Some(violation.code()), &*message);
+        self.end_with(now, CloseReason::TransportError, Some(detail), last_word, cx);
     }
 
     // ---- upgrade ----------------------------------------------------------------------------
 
-    /// Reads the probing WebSocket, if there is one. True: there may be more.
+    /// Reads the probing connection, if there is one. True: there may be more.
     #[inline(never)]
     pub(super) fn read_probe(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let Some(mut probe) = self.probe.take() else { return false };
-        match self.probe_frames(now, &mut probe, cx) {
+        match self.probe_packets(now, &mut probe, cx) {
             Probed::Waits(more) => {
-                if !matches!(probe.poll_queued(cx), Poll::Ready(Err(_))) {
+                if !matches!(probe.stream.poll_queued(cx), Poll::Ready(Err(_))) {
                     self.probe = Some(probe);
                     return more;
                 }
@@ -331,7 +322,7 @@ impl Driver {
         false
     }
 
-    /// Closes the probing WebSocket, if there is one; the session goes on by polling.
+    /// Closes the probing connection, if there is one; the session goes on by polling.
     pub(super) fn refuse_probe(&mut self, cx: &mut Context<'_>) {
         self.session.on_probe_end();
         if let Some(probe) = self.probe.take() {
@@ -340,53 +331,51 @@ impl Driver {
         }
     }
 
-    fn probe_frames(
-        &mut self,
-        now: Instant,
-        probe: &mut WebSocket,
-        cx: &mut Context<'_>,
-    ) -> Probed {
-        scratch::with_read_buffer(|buffer| {
-            let count = match probe.poll_read(cx, buffer) {
+    fn probe_packets(&mut self, now: Instant, probe: &mut Framed, cx: &mut Context<'_>) -> Probed {
+        let answer = probe.probe_answer();
+        let mut out = std::mem::take(&mut probe.stream.out);
+        let probed = scratch::with_read_buffer(|buffer| {
+            let mut arrived = match probe.poll_read(self.session.protocol(), cx, buffer) {
                 Poll::Pending => return Probed::Waits(false),
-                Poll::Ready(Ok(count)) if count > 0 => count,
-                Poll::Ready(_) => return Probed::Ended,
+                Poll::Ready(Some(arrived)) => arrived,
+                Poll::Ready(None) => return Probed::Ended,
             };
-            let WebSocket { decoder, out, .. } = &mut *probe;
-            let mut messages = decoder.feed(&mut buffer[..count]);
             loop {
-                let packet = match messages.next() {
-                    Ok(None) => return Probed::Waits(true),
-                    Ok(Some(Event::Text(text))) => Packet::from_text(self.session.protocol(), text),
+                let packet = match arrived.next() {
+                    None => return Probed::Waits(true),
+                    // no packet of a probe is binary
+                    Some(Incoming::Packet(Packet { data: Message::Binary(_), .. })) => {
+                        return Probed::Ended;
+                    }
+                    Some(Incoming::Packet(packet)) => packet,
                     // RFC 6455 5.5.3: a client that does not take its answers gets that to the last
-                    Ok(Some(Event::Ping(payload))) => {
+                    Some(Incoming::Ping(payload)) => {
                         if out.len() < MAX_PROBE_ANSWERS {
-                            frame::write_frame(frame::Opcode::Pong, payload, out);
+                            frame::write_frame(frame::Opcode::Pong, payload, &mut out);
                         }
                         continue;
                     }
-                    Ok(Some(Event::Pong)) => continue,
-                    Ok(Some(Event::Binary(_) | Event::Close(_))) | Err(_) => return Probed::Ended,
+                    Some(Incoming::Pong) => continue,
+                    Some(_) => return Probed::Ended,
                 };
-                let step = packet.map(|packet| {
-                    self.pay(now, packet.data.len());
-                    self.session.on_probe_packet(now, &packet)
-                });
-                match step {
-                    Ok(ProbeStep::Answer) => {
-                        frame::write_frame(frame::Opcode::Text, b"3probe", out);
+                self.pay(now, packet.data.len());
+                match self.session.on_probe_packet(now, &packet) {
+                    ProbeStep::Answer => {
+                        out.extend_from_slice(answer);
                         self.release_poll();
                     }
-                    Ok(ProbeStep::Switch) => {
+                    ProbeStep::Switch => {
                         // What follows is read when the session has its new transport.
-                        let rest = messages.rest().to_vec();
-                        probe.unread(rest);
+                        let rest = arrived.rest().to_vec();
+                        probe.stream.unread(rest);
                         return Probed::Switched;
                     }
-                    Ok(ProbeStep::Refuse) | Err(_) => return Probed::Ended,
+                    ProbeStep::Refuse => return Probed::Ended,
                 }
             }
-        })
+        });
+        probe.stream.out = out;
+        probed
     }
 
     /// A probe asks: a parked poll is answered, so that the client's polling comes to rest.
@@ -398,35 +387,32 @@ impl Driver {
     }
 
     /// The client decided for the probe: polling ends, whatever waits goes the new way.
-    fn install(&mut self, mut websocket: Box<WebSocket>, cx: &mut Context<'_>) {
+    fn install(&mut self, mut framed: Box<Framed>, cx: &mut Context<'_>) {
         if let Transport::Polling(polling) = &mut self.transport {
             polls::answer_noop(&self.socket, polling);
         }
         // A client that did not wait for `3probe`: it goes first. Errors show at the next write.
-        let _ = websocket.poll_queued(cx);
+        let _ = framed.stream.poll_queued(cx);
         let outbox = &self.socket.shared().outbox;
-        if !websocket.out.is_empty() {
-            outbox.precede(std::mem::take(&mut websocket.out));
+        if !framed.stream.out.is_empty() {
+            outbox.precede(std::mem::take(&mut framed.stream.out));
         }
-        outbox.set_wire(websocket.base64, websocket.encoding(&self.engine.options));
-        if let Some(half) = websocket.take_write_half() {
+        outbox.set_wire(framed.wire(&self.engine.options));
+        if let Some(half) = framed.stream.take_write_half() {
             outbox.set_direct(half);
         }
-        self.transport = Transport::WebSocket(websocket);
-        self.socket.set_transport(TransportKind::WebSocket);
+        let kind = framed.kind();
+        self.transport = Transport::Framed(framed);
+        self.socket.set_transport(kind);
         if self.stage != Stage::Open {
             // Node: the session ends behind what waited, with a close frame
-            outbox.close(Some(Outgoing::control_frame(close::frame(None, ""))));
+            outbox.close(framed::last_word(kind, (None, "")));
         }
         Counters::add(&self.socket.counters().upgraded);
-        span::record("transport", TransportKind::WebSocket.as_str());
+        span::record("transport", kind.as_str());
         log!(debug: sid = self.socket.id(), "upgraded");
     }
 }
 
-/// Bytes of answers that may wait to be written to a WebSocket that probes, more or less.
+/// Bytes of answers that may wait to be written to a connection that probes, more or less.
 const MAX_PROBE_ANSWERS: usize = 1024;
-
-/// Bytes of messages that a connection with compression delivers in one turn, more or less: what was
-/// read may inflate to a thousand times its size.
-const MAX_GROWTH: usize = 512 * 1024;

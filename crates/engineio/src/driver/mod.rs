@@ -39,8 +39,8 @@ use crate::session::mailbox::{Mail, Post};
 use crate::session::socket::Socket;
 use crate::span::{InSpan, Span};
 use crate::stats::Counters;
+use crate::transport::framed::Framed;
 use crate::transport::polling::Polling;
-use crate::transport::websocket::WebSocket;
 
 mod deadlines;
 mod end;
@@ -57,7 +57,7 @@ pub(crate) struct Driver {
     engine: Arc<Engine>,
     session: Session,
     transport: Transport,
-    probe: Option<Box<WebSocket>>,
+    probe: Option<Box<Framed>>,
     /// The POST whose packets are being taken.
     post: Option<Post>,
     application: Option<Box<dyn Application>>,
@@ -81,7 +81,7 @@ pub(crate) struct Driver {
 
 enum Transport {
     Polling(Polling),
-    WebSocket(Box<WebSocket>),
+    Framed(Box<Framed>),
     Gone,
 }
 
@@ -105,13 +105,13 @@ impl Driver {
         Self::new(engine, socket, permit, Transport::Polling(polling))
     }
 
-    pub(crate) fn websocket(
+    pub(crate) fn framed(
         engine: Arc<Engine>,
         socket: Socket,
         permit: Option<AddressPermit>,
-        websocket: Box<WebSocket>,
+        framed: Box<Framed>,
     ) -> Self {
-        Self::new(engine, socket, permit, Transport::WebSocket(websocket))
+        Self::new(engine, socket, permit, Transport::Framed(framed))
     }
 
     fn new(
@@ -204,7 +204,7 @@ impl Driver {
     /// Counts what is kept from this turn to the next.
     fn count_kept(&self) {
         let of_transport = match &self.transport {
-            Transport::WebSocket(websocket) => websocket.kept_bytes(),
+            Transport::Framed(framed) => framed.kept_bytes(),
             Transport::Polling(_) | Transport::Gone => 0,
         };
         let kept = self.socket.request().kept_bytes()
@@ -222,21 +222,21 @@ impl Driver {
         self.stage = Stage::Open;
         let options = &self.engine.options;
         let upgrades = match self.session.transport() {
-            TransportKind::Polling => self.engine.upgrades(),
-            _ => &[],
+            TransportKind::Polling => self.engine.upgrades(self.session.protocol()),
+            _ => Vec::new(),
         };
         let open = handshake::open_packet(
             self.socket.id(),
-            upgrades,
+            &upgrades,
             options.ping_interval,
             options.ping_timeout,
             options.max_http_buffer_size,
         );
         let _ = self.socket.push(Outgoing::packet(PacketType::Open, &open));
-        if let Transport::WebSocket(websocket) = &mut self.transport {
+        if let Transport::Framed(framed) = &mut self.transport {
             let outbox = &self.socket.shared().outbox;
-            outbox.set_wire(websocket.base64, websocket.encoding(&self.engine.options));
-            if let Some(half) = websocket.take_write_half() {
+            outbox.set_wire(framed.wire(&self.engine.options));
+            if let Some(half) = framed.stream.take_write_half() {
                 outbox.set_direct(half);
             }
         }
@@ -278,7 +278,7 @@ impl Driver {
             },
             Mail::Post(post) => post.finish_all(&self.socket.shared().mailbox),
             Mail::Probe(probe) => {
-                if self.may_upgrade() && self.session.on_probe_open(now) {
+                if self.may_upgrade() && self.session.on_probe_open(now, probe.kind()) {
                     self.probe = Some(probe);
                 } else {
                     self.socket.shared().mailbox.probe_ended();
@@ -318,13 +318,14 @@ impl Driver {
                 }
                 return;
             }
-            Transport::WebSocket(websocket) if websocket.is_driver_written() => {
+            Transport::Framed(framed) if framed.stream.is_driver_written() => {
+                let stream = &mut framed.stream;
                 let mut packets = 0;
                 let flushed =
-                    outbox.flush_with(&mut packets, |slices| websocket.try_write(cx, slices));
+                    outbox.flush_with(&mut packets, |slices| stream.try_write(cx, slices));
                 self.engine.counters.sent(packets);
                 let flushed = match flushed {
-                    Ok(true) => websocket.poll_flush(cx).map_ok(|()| true),
+                    Ok(true) => stream.poll_flush(cx).map_ok(|()| true),
                     other => Poll::Ready(other),
                 };
                 match flushed {
@@ -342,7 +343,7 @@ impl Driver {
                 }
                 return;
             }
-            Transport::WebSocket(websocket) => loop {
+            Transport::Framed(framed) => loop {
                 match self.socket.flush_in_turn() {
                     WriteState::Idle => {
                         self.stalled = None;
@@ -350,7 +351,7 @@ impl Driver {
                     }
                     // another thread writes, and wakes us if it cannot
                     WriteState::Busy => return,
-                    WriteState::Blocked => match websocket.poll_writable(cx) {
+                    WriteState::Blocked => match framed.stream.poll_writable(cx) {
                         Poll::Ready(_) => outbox.unblock(),
                         Poll::Pending => {
                             self.stalled.get_or_insert_with(|| (now, outbox.written()));
@@ -415,6 +416,6 @@ mod tests {
     #[test]
     fn the_task_is_small() {
         assert!(size_of::<Driver>() <= 512 - 144, "{}", size_of::<Driver>());
-        assert!(size_of::<WebSocket>() <= 160, "{}", size_of::<WebSocket>());
+        assert!(size_of::<Framed>() <= 160, "{}", size_of::<Framed>());
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use engineio_proto::guard::{self, lock};
-use engineio_proto::{Message, TransportKind};
+use engineio_proto::{Message, Protocol, TransportKind};
 
 use crate::application::{Application, Context, IntoApplication};
 use crate::engine::crossings::Crossings;
@@ -224,12 +224,16 @@ impl Engine {
         self.options.transports.contains(&transport)
     }
 
-    /// What a polling session may be upgraded to.
-    pub(crate) fn upgrades(&self) -> &'static [TransportKind] {
-        match self.options.allow_upgrades && self.allows(TransportKind::WebSocket) {
-            true => &[TransportKind::WebSocket],
-            false => &[],
-        }
+    /// Whether a polling session of this protocol may be upgraded to a transport.
+    pub(crate) fn may_upgrade(&self, protocol: Protocol, to: TransportKind) -> bool {
+        let is_one = self.options.allow_upgrades && to != TransportKind::Polling;
+        is_one && to.carries(protocol) && self.allows(to)
+    }
+
+    /// What it may be upgraded to.
+    pub(crate) fn upgrades(&self, protocol: Protocol) -> Vec<TransportKind> {
+        let all = self.options.transports.iter().copied();
+        all.filter(|transport| self.may_upgrade(protocol, *transport)).collect()
     }
 
     /// Says who is above the sessions. False: that was said before.

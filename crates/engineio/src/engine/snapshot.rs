@@ -12,26 +12,27 @@ impl Engine {
         stats.outbound_bytes = self.bounds.backlog.bytes();
         stats.inbound_bytes = self.inbound.bytes();
         stats.connections = self.connections.served();
-        let mut counts = [0; KINDS.len()];
+        stats.open = kinds().map(|(transport, protocol)| (transport, protocol, 0)).collect();
         // handles first: not all queues are to be waited for while nobody can connect
         for session in self.all_sessions() {
-            let kind = (session.transport(), session.protocol());
-            if let Some(at) = KINDS.iter().position(|k| *k == kind && session.is_open()) {
-                counts[at] += 1;
+            let is_it = |kind: &&mut (_, _, _)| {
+                (kind.0, kind.1) == (session.transport(), session.protocol())
+            };
+            if let Some((.., count)) = stats.open.iter_mut().find(is_it) {
+                *count += usize::from(session.is_open());
             }
             let queued = session.queued_bytes();
             stats.queued_bytes += queued;
             stats.longest_queue = stats.longest_queue.max(queued);
         }
-        stats.open = KINDS.iter().zip(counts).map(|((t, p), count)| (*t, *p, count)).collect();
         stats
     }
 }
 
 /// Kinds of sessions.
-const KINDS: [(TransportKind, Protocol); 4] = [
-    (TransportKind::Polling, Protocol::V3),
-    (TransportKind::Polling, Protocol::V4),
-    (TransportKind::WebSocket, Protocol::V3),
-    (TransportKind::WebSocket, Protocol::V4),
-];
+fn kinds() -> impl Iterator<Item = (TransportKind, Protocol)> {
+    let kinds = TransportKind::ALL.into_iter();
+    kinds
+        .flat_map(|transport| Protocol::ALL.map(|protocol| (transport, protocol)))
+        .filter(|(transport, protocol)| transport.carries(*protocol))
+}

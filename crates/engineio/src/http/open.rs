@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engineio_proto::handshake::Query;
 use engineio_proto::log;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
 use http::header::{self, HeaderValue};
@@ -17,8 +16,9 @@ use tokio::sync::oneshot;
 use tracing::field::Empty;
 
 use crate::TARGET;
+use crate::admission;
 use crate::driver::Driver;
-use crate::engine::{Engine, NotInserted};
+use crate::engine::Engine;
 use crate::http::content_coding::ContentCoding;
 use crate::http::context::RequestContext;
 use crate::http::polling;
@@ -26,10 +26,7 @@ use crate::http::refusal::Refusal;
 use crate::http::request_body::RequestBody;
 use crate::http::responses;
 use crate::http::upgrade::{self, Upgrade};
-use crate::limits::Limit;
-use crate::options::functions::{self, Panicked};
 use crate::request;
-use crate::session::id;
 use crate::session::socket::Socket;
 use crate::span::{self, Span};
 use crate::stats::Counters;
@@ -162,7 +159,10 @@ async fn route<B: http_body::Body>(
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return Err(HandshakeError::BadRequest.into());
     }
-    let transport = context.query.transport.filter(|transport| engine.allows(*transport));
+    let transport = context.query.transport.filter(|transport| {
+        // a stream has no request of its own
+        engine.allows(*transport) && *transport != TransportKind::WebTransport
+    });
     let transport = transport.ok_or(HandshakeError::TransportUnknown)?;
     span::record("transport", transport.as_str());
     span::record("protocol", context.query.protocol.number());
@@ -219,45 +219,13 @@ async fn open(
         (TransportKind::WebSocket, None) => return Err(HandshakeError::BadRequest.into()),
         _ => None,
     };
-    // before the application is bothered; it is looked at again when the session is there
-    if engine.is_closing() {
-        return Err(unavailable(engine, NotInserted::Closing));
-    }
-    if engine.is_draining() {
-        return Err(unavailable(engine, NotInserted::Draining));
-    }
-    if engine.is_full() {
-        return Err(unavailable(engine, NotInserted::Full));
-    }
     let coding = ContentCoding::preferred(&parts.headers);
     let request = request::Request::new(parts, &engine.proxies);
-    let now = tokio::time::Instant::now().into_std();
-    let address = engine.address_of(&request, now);
-    if let Some(Err(wait)) = address.as_ref().map(|address| address.connect(now)) {
-        engine.counters.limited(Limit::AddressConnectRate);
-        return Err(Refusal::answer(responses::too_fast(wait)));
-    }
-    let allowed = match &engine.options.allow_request {
-        Some(allow) => call(engine, async { allow.allow(request.clone()).await }).await?,
-        None => call(engine, engine.options.origins.allows(&request)).await?,
-    };
-    allowed.map_err(crate::Refused::into_error)?;
+    let admission = admission::admit(engine, request).await?;
     if let Some(accepted) = &mut accepted {
-        accepted.select(engine, || request.clone()).await?;
+        accepted.select(engine, || admission.request().clone()).await?;
     }
-
-    let max = engine.options.max_sessions_per_address;
-    let permit = match address.map(|address| address.acquire(max)) {
-        Some(None) => {
-            engine.counters.limited(Limit::AddressSessions);
-            Counters::add(&engine.counters.unavailable);
-            return Err(Refusal::answer(responses::unavailable(
-                "Too many sessions of this address",
-            )));
-        }
-        permit => permit.flatten(),
-    };
-    let socket = insert(engine, &context.query, transport, request).await?;
+    let (socket, permit) = admission.open(context.query.protocol, transport).await?;
     span::record("sid", socket.id());
     let (Some(upgrade), Some(accepted)) = (upgrade, accepted) else {
         let (reply, answer) = oneshot::channel();
@@ -280,71 +248,11 @@ async fn open(
     tokio::spawn(async move {
         match upgrade::upgraded(&engine, upgrade, agreement, base64).await {
             // a task of its own, as small as can be: this one is as large as all that was above
-            Some(websocket) => Driver::websocket(engine, socket, permit, websocket).spawn(),
+            Some(websocket) => Driver::framed(engine, socket, permit, websocket).spawn(),
             None => engine.session_gone(&socket),
         }
     });
     Ok(accepted.response())
-}
-
-/// Makes the id and puts the session into the table.
-async fn insert(
-    engine: &Arc<Engine>,
-    query: &Query,
-    transport: TransportKind,
-    request: request::Request,
-) -> Result<Socket, Refusal> {
-    const TRIES: usize = 2;
-    for _ in 0..TRIES {
-        let id = match &engine.options.generate_id {
-            None => id::random(),
-            Some(generate) => call(engine, async { generate.generate(request.clone()).await })
-                .await?
-                .map_err(|error| {
-                    log!(warn: %error, "no session id was generated");
-                    HandshakeError::BadRequest
-                })?,
-        };
-        // no request could name a session without an id
-        if id.is_empty() {
-            continue;
-        }
-        let socket = Socket::new(
-            (&engine.bounds, &engine.counters),
-            id.into(),
-            query.protocol,
-            transport,
-            request.clone(),
-        );
-        match engine.insert(&socket) {
-            Ok(()) => return Ok(socket),
-            Err(NotInserted::Taken) => {}
-            Err(why) => return Err(unavailable(engine, why)),
-        }
-    }
-    log!(warn: "generate_id gave an id that is in use, or none, twice");
-    Err(HandshakeError::BadRequest.into())
-}
-
-fn unavailable(engine: &Engine, why: NotInserted) -> Refusal {
-    Counters::add(&engine.counters.unavailable);
-    if why == NotInserted::Full {
-        engine.counters.limited(Limit::Sessions);
-    }
-    Refusal::answer(responses::unavailable(match why {
-        NotInserted::Closing => "Server is closing",
-        NotInserted::Draining => "Server is draining",
-        NotInserted::Full | NotInserted::Taken => "Too many sessions",
-    }))
-}
-
-/// Runs a function of the user.
-async fn call<T>(engine: &Engine, call: impl Future<Output = T>) -> Result<T, Panicked> {
-    let result = functions::catch_panic(call).await;
-    if result.is_err() {
-        Counters::add(&engine.counters.panics);
-    }
-    result
 }
 
 /// Opens a second connection for a polling session.
@@ -355,7 +263,7 @@ async fn probe(
     parts: &mut Parts,
     upgrade: Upgrade,
 ) -> Result<Response<Bytes>, Refusal> {
-    if engine.upgrades().is_empty() {
+    if !engine.may_upgrade(socket.protocol(), TransportKind::WebSocket) {
         return Err(HandshakeError::BadRequest.into());
     }
     let mut accepted = upgrade::check(engine, &parts.headers)?;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use engineio_proto::HandshakeError;
 use http::Response;
 
+use crate::admission::AdmitError;
 use crate::http::responses;
 use crate::options::functions::Panicked;
 
@@ -24,6 +25,18 @@ impl From<HandshakeError> for Refusal {
 impl From<Panicked> for Refusal {
     fn from(_: Panicked) -> Self {
         Self::Answer(Box::new(responses::panicked()))
+    }
+}
+
+impl From<AdmitError> for Refusal {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Refused(error) => Self::Code(error),
+            AdmitError::TooFast(wait) => Self::answer(responses::too_fast(wait)),
+            AdmitError::Unavailable(why) => Self::answer(responses::unavailable(why)),
+            AdmitError::NotOpened => Self::Code(HandshakeError::BadRequest),
+            AdmitError::Panicked => Self::answer(responses::panicked()),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::options::functions::Panicked;
 use crate::patience;
 use crate::request;
 use crate::stats::Counters;
-use crate::transport::websocket::{TakeApart, WebSocket};
+use crate::transport::framed::Framed;
+use crate::transport::upgraded::{self, TakeApart};
 
 /// What a request for an upgrade leads to.
 pub(crate) struct Upgrade {
@@ -48,16 +49,13 @@ pub(crate) async fn upgraded(
     upgrade: Upgrade,
     agreement: Option<Agreement>,
     base64: bool,
-) -> Option<Box<WebSocket>> {
+) -> Option<Box<Framed>> {
     let options = &engine.options;
     let upgraded = patience::timeout(options.upgrade_timeout, upgrade.stream).await;
     let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
     let upgraded = upgraded.ok()?.ok()?;
-    let (max_message, max_frames) = (options.max_http_buffer_size, options.max_frames_per_message);
-    let take_apart = upgrade.take_apart;
-    let websocket =
-        WebSocket::new(upgraded, take_apart, max_message, max_frames, agreement, base64);
-    Some(Box::new(websocket))
+    let stream = upgraded::take_apart(upgraded, upgrade.take_apart);
+    Some(Box::new(Framed::websocket(stream, options, agreement, base64)))
 }
 
 /// What the answer to an upgrade says.

@@ -33,7 +33,7 @@ use crate::listen::stream::{self, HttpStream};
 use crate::patience;
 use crate::request::{RemoteAddr, Secure};
 use crate::scratch;
-use crate::transport::websocket::TakeApart;
+use crate::transport::upgraded::TakeApart;
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;

@@ -28,7 +28,7 @@ use crate::listen::heads::{HeadError, Heads};
 use crate::listen::spelling::Respelled;
 use crate::options::Options;
 use crate::patience::Wait;
-use crate::transport::websocket::Taken;
+use crate::transport::upgraded::Taken;
 
 /// A stream that fails when a write makes no progress for some time.
 pub(crate) struct HttpStream<Io> {

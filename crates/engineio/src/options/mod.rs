@@ -32,7 +32,8 @@ pub struct Options {
     /// The path whose requests are the engine's (`/engine.io`); a trailing slash is dropped. It is
     /// compared as requests have it: percent-encoded, and with case.
     pub path: String,
-    /// The transports that may be used (polling, websocket). The order is that of the list that
+    /// The transports that may be used (polling, websocket; webtransport, if the application brings
+    /// its streams, see [`Server::admit`](crate::Server::admit)). The order is that of the list that
     /// clients are offered for an upgrade.
     pub transports: Vec<TransportKind>,
     /// Whether clients of protocol 3 (1.x and 2.x) are served (true).

@@ -1,4 +1,4 @@
-//! How packets are compressed on their way to one WebSocket.
+//! How packets are compressed on their way to one client.
 
 use std::collections::VecDeque;
 
@@ -59,7 +59,7 @@ fn compress(
             let context = context.get_or_insert_with(|| Box::new(Deflater::new(level, window)));
             *packet = packet.deflated_in(context, wire.protocol, threshold);
         }
-        enough = enough.saturating_sub(packet.frames_len(wire.protocol, wire.base64));
+        enough = enough.saturating_sub(wire.len_of(packet));
         if enough == 0 {
             break;
         }

@@ -11,5 +11,5 @@ pub(crate) mod overflow;
 mod queue;
 mod removed;
 pub(crate) mod turn;
-mod wire;
+pub(crate) mod wire;
 mod write;

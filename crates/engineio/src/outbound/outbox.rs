@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -32,7 +32,7 @@ use super::gate::Gate;
 use super::overflow::Evicted;
 use super::queue::{End, Queue, Sink};
 use super::removed::Removed;
-use super::wire::Wire;
+use super::wire::{Framing, Wire};
 use super::write::{Written, write_packets};
 
 /// What became of a pushed packet.
@@ -53,8 +53,8 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     bounds: Arc<Bounds>,
     protocol: Protocol,
-    /// On the WebSocket binary goes as base64. Written under the lock, before the first write.
-    base64: AtomicBool,
+    /// The [`Framing`]. Written under the lock, before the first write.
+    framing: AtomicU8,
     /// Whether the queue is above half of its bounds, and whether it was full and the session must
     /// end for it: for the driver, who asks each turn. Written under the lock.
     half_full: AtomicBool,
@@ -83,8 +83,9 @@ impl Outbox {
             written: 0,
             waiters: Vec::new(),
         });
-        let [base64, half_full, overflowed] = [const { AtomicBool::new(false) }; 3];
-        Self { queue, bounds, protocol, base64, half_full, overflowed }
+        let framing = AtomicU8::new(Framing::WebSocket as u8);
+        let [half_full, overflowed] = [const { AtomicBool::new(false) }; 2];
+        Self { queue, bounds, protocol, framing, half_full, overflowed }
     }
 
     fn lock(&self) -> Held<MutexGuard<'_, Queue>> {
@@ -320,18 +321,16 @@ impl Outbox {
         queue.unattended = true;
     }
 
-    /// How packets look from now on, before the first one is written to a WebSocket.
-    pub(crate) fn set_wire(&self, base64: bool, encoding: Encoding) {
+    /// How packets look from now on, before the first one is written to a framed transport.
+    pub(crate) fn set_wire(&self, (framing, encoding): (Framing, Encoding)) {
         let mut queue = self.lock();
-        self.base64.store(base64, Ordering::Relaxed);
-        // with base64 binary is text, which has no compressed form
-        if !base64 {
-            queue.encoding = encoding;
-        }
+        self.framing.store(framing as u8, Ordering::Relaxed);
+        queue.encoding = encoding;
     }
 
     fn wire(&self) -> Wire {
-        Wire { protocol: self.protocol, base64: self.base64.load(Ordering::Relaxed) }
+        let framing = Framing::from_number(self.framing.load(Ordering::Relaxed));
+        Wire { protocol: self.protocol, framing }
     }
 
     /// From now on whoever pushes writes.

@@ -5,11 +5,10 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use engineio_proto::websocket::deflate::{Deflation, WindowBits};
-use engineio_proto::websocket::frame::{self, Opcode};
-use engineio_proto::{Deflated, Outgoing, PacketType, Part, Protocol};
+use engineio_proto::{Deflated, Outgoing};
 
 use super::encoding::Encoding;
-use super::wire::{ENOUGH, Wire};
+use super::wire::{ENOUGH, Framing, Wire};
 use crate::scratch;
 
 /// What a write took off a batch.
@@ -90,7 +89,7 @@ impl Form {
     fn ready_frame(self, packet: &Outgoing) -> Option<&[u8]> {
         match self.deflated(packet) {
             Some(deflated) => deflated.ready_frame(),
-            None => packet.ready_frame(),
+            None => self.wire.ready(packet),
         }
     }
 
@@ -108,7 +107,7 @@ impl Form {
     fn frames_len(self, packet: &Outgoing) -> usize {
         match self.deflated(packet) {
             Some(deflated) => deflated.len(),
-            None => packet.frames_len(self.wire.protocol, self.wire.base64),
+            None => self.wire.len_of(packet),
         }
     }
 }
@@ -122,8 +121,7 @@ fn write_some(
 ) -> io::Result<usize> {
     scratch::with_write_buffer(|flat| {
         if form.fit_a_copy(batch) {
-            let Wire { protocol, base64 } = form.wire;
-            batch.iter().for_each(|packet| packet.write_frames(protocol, base64, flat));
+            batch.iter().for_each(|packet| form.wire.write(packet, flat));
             return write(&[IoSlice::new(&flat[offset..])]);
         }
         let mut gather =
@@ -174,9 +172,9 @@ impl<'p> Gather<'_, 'p> {
         if let Some(frame) = form.ready_frame(packet) {
             return self.bytes(frame);
         }
-        if wire.base64 {
+        if wire.framing == Framing::Base64 {
             let start = self.flat.len();
-            packet.write_frames(wire.protocol, true, self.flat);
+            wire.write(packet, self.flat);
             return self.flattened(start);
         }
         let deflated = form.deflated(packet);
@@ -185,18 +183,8 @@ impl<'p> Gather<'_, 'p> {
                 self.bytes(frame);
                 continue;
             }
-            let (opcode, bytes, is_typed) = match part {
-                Part::Text(bytes) => (Opcode::Text, bytes, false),
-                // Engine.IO v3: a byte 4 in front of binary messages
-                Part::Binary(bytes) => (Opcode::Binary, bytes, wire.protocol == Protocol::V3),
-            };
             let start = self.flat.len();
-            let (header, length) =
-                frame::header(opcode, usize::from(is_typed) + bytes.len(), false);
-            self.flat.extend_from_slice(&header[..length]);
-            if is_typed {
-                self.flat.push(PacketType::Message as u8);
-            }
+            let bytes = wire.open_part(part, self.flat);
             self.flattened(start);
             self.bytes(bytes);
         }

@@ -79,7 +79,7 @@ impl Request {
         }))
     }
 
-    /// The method; a handshake is a `GET`.
+    /// The method; that of a handshake over HTTP is `GET`.
     #[must_use]
     pub fn method(&self) -> &str {
         self.first_line().split_once(' ').map_or("", |(method, _)| method)
@@ -167,6 +167,15 @@ impl Request {
     fn first_line(&self) -> &str {
         let line = self.lines().next().unwrap_or_default();
         std::str::from_utf8(line).unwrap_or_default()
+    }
+}
+
+/// A request that was not made over HTTP/1.1, for [`Server::admit`](crate::Server::admit), such as the
+/// CONNECT of a WebTransport session. [`RemoteAddr`] and [`Secure`] are taken from its extensions. No
+/// proxy is trusted to say whom it comes from; the body is dropped.
+impl<B> From<http::Request<B>> for Request {
+    fn from(request: http::Request<B>) -> Self {
+        Self::new(&mut request.into_parts().0, &TrustedProxies::none())
     }
 }
 

@@ -35,6 +35,11 @@ struct Hop {
 }
 
 impl TrustedProxies {
+    /// Nobody.
+    pub(crate) fn none() -> Self {
+        Self(Box::default())
+    }
+
     pub(crate) fn parse(list: &[String]) -> Result<Self, NoNetwork> {
         let network = |text: &String| network(text).ok_or_else(|| NoNetwork(text.to_owned()));
         list.iter().map(network).collect::<Result<_, _>>().map(Self)

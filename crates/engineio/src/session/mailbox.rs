@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 
 use crate::reason::CloseDetail;
 use crate::session::parting::Parting;
+use crate::transport::framed::Framed;
 use crate::transport::polling::Poll;
-use crate::transport::websocket::WebSocket;
 
 /// A message to the driver.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub(crate) enum Mail {
     Poll(Poll),
     /// The body of a POST.
     Post(Post),
-    /// A WebSocket with the session's id was opened.
-    Probe(Box<WebSocket>),
+    /// A connection of another transport with the session's id was opened.
+    Probe(Box<Framed>),
     /// The session is to end.
     Close(CloseReason, Option<CloseDetail>, Option<Violation>),
     /// The server closes; the end of the session comes when all sessions were told.
@@ -109,7 +109,7 @@ struct Inner {
     posting: bool,
     /// Dropped when the session ends: for a POST that waits for its body.
     ended: Option<oneshot::Sender<()>>,
-    /// A WebSocket is being opened or probes.
+    /// Another connection is being opened or probes.
     probing: bool,
     /// The session is over: nothing is taken.
     closed: bool,
@@ -199,7 +199,7 @@ impl Mailbox {
         drop(waiting); // outside of the lock, as it wakes
     }
 
-    /// Admits a probing WebSocket, if there is none.
+    /// Admits a probing connection, if there is none.
     pub(crate) fn admit_probe(&self) -> bool {
         let mut inner = lock(&self.inner);
         !inner.closed && !std::mem::replace(&mut inner.probing, true)

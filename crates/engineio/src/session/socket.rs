@@ -23,7 +23,7 @@ use crate::session::kept::Kept;
 use crate::session::mailbox::{Mail, Mailbox};
 use crate::session::parting::Parting;
 use crate::stats::Counters;
-use crate::transport::websocket::WebSocket;
+use crate::transport::framed::Framed;
 
 /// The handle of a session; cheap to clone. It stays valid when the session is over: what is sent
 /// then goes nowhere.
@@ -217,12 +217,12 @@ impl Socket {
         }
     }
 
-    /// Hands a WebSocket that was admitted to the session's task, if there is one.
-    pub(crate) fn probed(&self, websocket: Option<Box<WebSocket>>) {
-        match websocket {
+    /// Hands a probing connection that was admitted to the session's task, if there is one.
+    pub(crate) fn probed(&self, framed: Option<Box<Framed>>) {
+        match framed {
             None => self.0.mailbox.probe_ended(),
-            Some(websocket) => {
-                if self.0.mailbox.put(Mail::Probe(websocket)) {
+            Some(framed) => {
+                if self.0.mailbox.put(Mail::Probe(framed)) {
                     self.wake();
                 }
             }
@@ -274,10 +274,7 @@ impl Socket {
     /// The transport in use at this moment.
     #[must_use]
     pub fn transport(&self) -> TransportKind {
-        match self.0.transport.load(Ordering::Relaxed) {
-            0 => TransportKind::Polling,
-            _ => TransportKind::WebSocket,
-        }
+        TransportKind::ALL[usize::from(self.0.transport.load(Ordering::Relaxed))]
     }
 
     /// Whether the session is neither closing nor closed.
@@ -363,7 +360,8 @@ impl Flush for Shared {
 }
 
 fn transport_number(transport: TransportKind) -> u8 {
-    u8::from(transport == TransportKind::WebSocket)
+    let number = TransportKind::ALL.iter().position(|kind| *kind == transport);
+    number.map_or(0, |number| number as u8)
 }
 
 impl fmt::Debug for Socket {

@@ -1,4 +1,6 @@
 //! Bytes to packets and back, for each transport.
 
+pub(crate) mod framed;
 pub(crate) mod polling;
-pub(crate) mod websocket;
+pub(crate) mod stream;
+pub(crate) mod upgraded;

@@ -12,6 +12,7 @@ mod cors;
 mod deflate;
 mod draining;
 mod faults;
+mod framed;
 mod handshake;
 mod heads;
 mod heartbeat;

@@ -197,8 +197,8 @@ impl Builder {
         self
     }
 
-    /// The transports that may be used (polling and websocket), and the order in which upgrades are
-    /// offered.
+    /// The transports that may be used (polling and websocket; webtransport, if the application brings
+    /// its streams, see [`engineio::Server::admit`]), and the order in which upgrades are offered.
     // Node 2.0: transports
     pub fn transports(mut self, transports: impl IntoIterator<Item = TransportKind>) -> Self {
         self.engine.transports = transports.into_iter().collect();

@@ -1,0 +1,46 @@
+//! The stream behind an upgrade, taken back from the HTTP server.
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+
+use crate::limits::connections::ConnectionPermit;
+use crate::transport::stream::Stream;
+
+/// How a stream is taken out of what an HTTP server wrapped it in: put by that server into the
+/// extensions of a request that asks for an upgrade. It gives back what it does not know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakeApart(pub(crate) fn(Upgraded) -> Result<Taken, Upgraded>);
+
+/// What was in a wrapper.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) stream: TcpStream,
+    /// What was read of it beyond the request.
+    pub(crate) read: Bytes,
+    /// The permit of the connection, held as long as it is open.
+    pub(crate) permit: ConnectionPermit,
+}
+
+/// Takes the stream back: as who wrapped it says, from another hyper, from axum (which wraps it once
+/// more), or as it is. The server's buffers are freed with it.
+pub(crate) fn take_apart(upgraded: Upgraded, take_apart: Option<TakeApart>) -> Stream {
+    let taken = match take_apart {
+        Some(TakeApart(take_apart)) => take_apart(upgraded),
+        None => Err(upgraded),
+    };
+    let upgraded = match taken {
+        Ok(Taken { stream, read, permit }) => return Stream::tcp(stream, &read, Some(permit)),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => return Stream::tcp(parts.io.into_inner(), &parts.read_buf, None),
+        Err(upgraded) => upgraded,
+    };
+    match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => Stream::tcp(parts.io.into_inner(), &parts.read_buf, None),
+        Err(upgraded) => Stream::other(TokioIo::new(upgraded)),
+    }
+}
