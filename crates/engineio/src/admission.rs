@@ -288,11 +288,10 @@ fn poll_first(framed: &mut Framed, cx: &mut Context<'_>) -> Poll<Option<First>> 
                 Some(Incoming::Packet(Packet {
                     kind: PacketType::Open,
                     data: Message::Text(data),
-                })) if data.is_empty() => Some(First(None)),
-                Some(Incoming::Packet(Packet {
-                    kind: PacketType::Open,
-                    data: Message::Text(data),
-                })) => handshake::session_of(data).map(|sid| First(Some(sid))),
+                })) => match data {
+                    "" => Some(First(None)),
+                    data => handshake::session_of(data).map(|sid| First(Some(sid))),
+                },
                 Some(_) => None,
             };
             let rest = arrived.rest().to_vec();

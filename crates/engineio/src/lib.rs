@@ -62,7 +62,10 @@ mod transport;
 pub use admission::{Admission, AdmitError};
 pub use application::{Application, Context, IntoApplication};
 pub use close::{Closing, Draining};
+pub use engine::elsewhere::Found;
+pub use engine::relay::{NodeId, Relay, RequestError};
 pub use engineio_proto::handshake::pairs as query_pairs;
+pub use engineio_proto::payload::{ContentType, Form as PayloadForm};
 pub use engineio_proto::{
     CloseReason, HEADROOM, HandshakeError, Message, Outgoing, OverflowPolicy, Protocol,
     TransportKind, Violation,
@@ -106,6 +109,7 @@ pub use span::in_current_span;
 pub use stats::Stats;
 #[cfg(feature = "metrics")]
 pub use stats::metrics::describe_metrics;
+pub use transport::polling::PollAnswer;
 
 /// The target of spans; events have that of their module, which begins with it.
 const TARGET: &str = "engineio";

@@ -5,13 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio_proto::{HandshakeError, TransportKind};
+use bytes::Bytes;
+use engineio_proto::payload::Form as PayloadForm;
+use engineio_proto::{HandshakeError, Protocol, TransportKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::admission::{self, Admission, AdmitError};
 use crate::application::IntoApplication;
 use crate::close::{Closing, Draining};
 use crate::engine::Engine;
+use crate::engine::elsewhere::Found;
+use crate::engine::relay::{Relay, RequestError};
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
 use crate::listen::accept::{self, Attached};
@@ -22,6 +26,7 @@ use crate::options::error::OptionsError;
 use crate::request::Request;
 use crate::session::socket::Socket;
 use crate::stats::Stats;
+use crate::transport::polling::PollAnswer;
 
 /// An Engine.IO server; a handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -132,6 +137,58 @@ impl Server {
             false => Err(HandshakeError::TransportUnknown.into()),
         };
         admitted.inspect_err(|error| admission::refused(&self.0, error))
+    }
+
+    /// Says who carries requests to the sessions of other nodes, for servers without sticky sessions.
+    /// Before it is said there are none. A relay of one's own makes ids that name this node, by
+    /// [`generate_id`](Options::set_generate_id).
+    ///
+    /// The first call counts. False: it was not the first.
+    pub fn relay_by(&self, relay: impl Relay) -> bool {
+        self.0.set_relay(relay)
+    }
+
+    /// Where the session with an id is. Of another node, what its [`Relay`] makes of the id.
+    #[must_use]
+    pub fn find(&self, sid: &str) -> Found {
+        self.0.find(sid)
+    }
+
+    /// Polls for the client of a session of this server, as an HTTP request of its would: waits for
+    /// packets. `text_only`: protocol 3, its answer may hold no bytes. One poll of a session at a time.
+    ///
+    /// Not cancel safe: a future that is dropped while it waits is a client that went away, and ends
+    /// the session with `transport error`. So it must be driven to its end as long as there is a
+    /// client; the heartbeat sees to it that it comes to one.
+    ///
+    /// # Errors
+    /// [`RequestError`]: the session is not here, does not poll, or was polled already.
+    pub async fn poll(
+        &self,
+        sid: &str,
+        protocol: Protocol,
+        text_only: bool,
+    ) -> Result<PollAnswer, RequestError> {
+        self.0.poll_by_id(sid, protocol, text_only).await
+    }
+
+    /// Posts packets for the client of a session of this server, as an HTTP request of its would:
+    /// resolves when they are taken, or its client is to go on before. What in them is wrong ends the
+    /// session, and is no error here. One POST of a session at a time.
+    ///
+    /// Cancel safe in that the packets are taken all the same, once it was polled; a next POST before
+    /// that still overlaps.
+    ///
+    /// # Errors
+    /// [`RequestError`]: the session is not here, does not poll, has a POST already, or the body is
+    /// too large.
+    pub async fn post(
+        &self,
+        sid: &str,
+        form: PayloadForm,
+        body: Bytes,
+    ) -> Result<(), RequestError> {
+        self.0.post_by_id(sid, form, body).await
     }
 
     /// A live session by its id.

@@ -2,6 +2,7 @@
 //! together: the bounds of [`crate::outbound::backlog`] and [`crate::engine::inbound`].
 
 use std::cmp::Reverse;
+use std::sync::atomic::AtomicUsize;
 
 use engineio_proto::{CloseReason, log};
 
@@ -84,23 +85,24 @@ impl Engine {
 #[derive(Debug)]
 pub(crate) struct Body<'a> {
     engine: &'a Engine,
-    socket: &'a Socket,
+    part: &'a AtomicUsize,
 }
 
 impl<'a> Body<'a> {
-    pub(crate) const fn new(engine: &'a Engine, socket: &'a Socket) -> Self {
-        Self { engine, socket }
+    /// `part`: where it is counted, beside the sum of the server.
+    pub(crate) const fn new(engine: &'a Engine, part: &'a AtomicUsize) -> Self {
+        Self { engine, part }
     }
 
     /// So much of it is there, and more is to come.
     pub(crate) fn has_grown(&self, bytes: usize) {
-        self.engine.inbound.change(&self.socket.shared().kept.body, bytes);
+        self.engine.inbound.change(self.part, bytes);
         self.engine.cut_largest_holders();
     }
 }
 
 impl Drop for Body<'_> {
     fn drop(&mut self) {
-        self.engine.inbound.change(&self.socket.shared().kept.body, 0);
+        self.engine.inbound.change(self.part, 0);
     }
 }

@@ -4,7 +4,10 @@
 mod closing;
 pub(crate) mod crossings;
 pub(crate) mod cut;
+pub(crate) mod elsewhere;
 pub(crate) mod inbound;
+pub(crate) mod relay;
+pub(crate) mod requests;
 mod sessions;
 pub(crate) mod shutdown;
 mod snapshot;
@@ -21,6 +24,7 @@ use engineio_proto::{Message, Protocol, TransportKind};
 use crate::application::{Application, Context, IntoApplication};
 use crate::engine::crossings::Crossings;
 use crate::engine::inbound::Inbound;
+use crate::engine::relay::Relay;
 use crate::engine::shutdown::{Phase, Shutdown};
 use crate::limits::addresses::{Address, AddressTable, PeerPermit};
 use crate::limits::connections::Connections;
@@ -48,6 +52,8 @@ pub(crate) struct Engine {
     pub(crate) addresses: Option<AddressTable>,
     pub(crate) crossings: Crossings,
     application: OnceLock<Box<dyn IntoApplication>>,
+    /// Who carries requests to sessions of other nodes.
+    relay: OnceLock<Box<dyn Relay>>,
     closing: AtomicBool,
     /// Set once the server closes.
     told: OnceLock<Arc<Told>>,
@@ -86,6 +92,7 @@ impl Engine {
             counters: Arc::default(),
             sessions: Mutex::default(),
             application: OnceLock::new(),
+            relay: OnceLock::new(),
             closing: AtomicBool::new(false),
             told: OnceLock::new(),
             draining: AtomicUsize::new(0),

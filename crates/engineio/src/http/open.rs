@@ -19,6 +19,7 @@ use crate::TARGET;
 use crate::admission;
 use crate::driver::Driver;
 use crate::engine::Engine;
+use crate::engine::elsewhere::Found;
 use crate::http::content_coding::ContentCoding;
 use crate::http::context::RequestContext;
 use crate::http::polling;
@@ -173,14 +174,21 @@ async fn route<B: http_body::Body>(
         // on the heap: the requests of a session should not have room for it
         return Box::pin(open(engine, context, request, transport, upgrade)).await;
     };
-    let Some(socket) = engine.session(sid) else {
-        let is_poll = request.method == Method::GET
-            && upgrade.is_none()
-            && transport == TransportKind::Polling;
-        return match is_poll {
-            true => Ok(polling::without_session(engine, sid, context)?),
-            false => Err(HandshakeError::UnknownSession.into()),
-        };
+    let polls = upgrade.is_none() && transport == TransportKind::Polling;
+    let socket = match engine.find(sid) {
+        Found::Here(socket) => socket,
+        Found::Elsewhere(node) => {
+            let relayed = engine.relayed(node, sid).filter(|_| polls);
+            // a probe is refused: its client goes on polling
+            let relayed = relayed.ok_or(HandshakeError::BadRequest)?;
+            return Box::pin(polling::relay(engine, relayed, context, request, body)).await;
+        }
+        Found::Unknown if polls && request.method == Method::GET => {
+            let (protocol, text_only) = (context.query.protocol, context.query.b64);
+            let answer = engine.last_answer(sid, protocol, text_only);
+            return polling::polled(engine, context, &request.headers, answer);
+        }
+        Found::Unknown => return Err(HandshakeError::UnknownSession.into()),
     };
     // not before: what a client makes up is not logged
     span::record("sid", socket.id());
@@ -197,7 +205,7 @@ async fn route<B: http_body::Body>(
     if socket.transport() != transport {
         return Err(HandshakeError::BadRequest.into());
     }
-    Ok(polling::answer(engine, &socket, context, request, body).await?)
+    polling::answer(engine, &socket, context, request, body).await
 }
 
 /// Opens a session.

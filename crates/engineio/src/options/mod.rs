@@ -38,7 +38,7 @@ pub struct Options {
     pub transports: Vec<TransportKind>,
     /// Whether clients of protocol 3 (1.x and 2.x) are served (true).
     pub allow_eio3: bool,
-    /// Whether a polling session may change to WebSocket (true).
+    /// Whether a polling session may change to another transport (true).
     pub allow_upgrades: bool,
     /// From a pong to the next ping, or between the client's pings in protocol 3 (25 s).
     pub ping_interval: Duration,

@@ -78,7 +78,7 @@ const GAUGES: &[(&str, Unit, &str)] = &[
 
 const COUNTERS: &[(&str, &str)] = &[
     ("engineio_sessions_opened_total", "Sessions opened"),
-    ("engineio_sessions_upgraded_total", "Sessions that changed to WebSocket"),
+    ("engineio_sessions_upgraded_total", "Sessions that changed from polling to another transport"),
     ("engineio_sessions_closed_total", "Sessions ended, by reason"),
     ("engineio_sessions_cut_off_total", "Sessions cut off at the deadline of a close"),
     ("engineio_slow_consumers_total", "Sessions ended as the client took nothing"),

@@ -133,7 +133,7 @@ stats! {
         http_connections: AtomicUsize as usize,
         /// Sessions opened.
         opened: AtomicU64 as u64,
-        /// Sessions that changed from polling to WebSocket.
+        /// Sessions that changed from polling to another transport.
         upgraded: AtomicU64 as u64,
         /// Sessions ended because their queue was full, or the peer took nothing for too long.
         slow_consumers: AtomicU64 as u64,

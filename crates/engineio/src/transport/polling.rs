@@ -21,11 +21,18 @@ pub(crate) struct Poll {
 }
 
 /// The packets that answer a poll.
-#[derive(Debug)]
-pub(crate) struct PollAnswer {
-    pub(crate) payload: Vec<u8>,
-    pub(crate) content_type: ContentType,
-    pub(crate) compress: bool,
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever carries it takes it apart and makes it again"
+)]
+pub struct PollAnswer {
+    /// The body of the answer.
+    pub payload: Vec<u8>,
+    /// What it is.
+    pub content_type: ContentType,
+    /// Whether a packet in it asks for compression.
+    pub compress: bool,
 }
 
 /// The parked poll, if there is one.

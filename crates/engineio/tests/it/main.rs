@@ -25,6 +25,7 @@ mod polling_v4;
 mod rates;
 mod reading;
 mod refusals;
+mod relay;
 mod slow_consumer;
 mod stalled;
 mod subprotocols;
