@@ -212,6 +212,44 @@ impl Outgoing {
         self
     }
 
+    /// Overwrites the bytes of the text that end `before_end` bytes before its end: for what is known
+    /// only when all before it has been sent. As many bytes as were there, so that it is UTF-8 still.
+    ///
+    /// # Panics
+    /// If the packet is shared, has no text or one that is shorter.
+    pub fn fill_in(&mut self, before_end: usize, bytes: &[u8]) {
+        let inner = Arc::get_mut(&mut self.0).expect("what is filled in is not shared yet");
+        let Head::Text { buffer, digit, .. } = &mut inner.head else {
+            panic!("only texts are filled in")
+        };
+        let end = buffer.len() - before_end;
+        let start = end - bytes.len();
+        assert!(start > *digit, "the text is long enough");
+        buffer[start..end].copy_from_slice(bytes);
+    }
+
+    /// The same packet with another end: the last `cut` bytes of the text replaced. It is a copy, but
+    /// for the attachments.
+    ///
+    /// # Panics
+    /// If the packet has no text or one that is shorter.
+    #[must_use]
+    pub fn with_end(&self, cut: usize, end: &str) -> Self {
+        let Head::Text { buffer, digit, .. } = &self.0.head else {
+            panic!("only texts have an end")
+        };
+        let kept = &buffer[digit + 1..buffer.len() - cut];
+        let mut copy = Vec::with_capacity(HEADROOM + kept.len() + end.len());
+        copy.resize(HEADROOM, 0);
+        copy.extend_from_slice(kept);
+        copy.extend_from_slice(end.as_bytes());
+        Self::message(copy, HEADROOM, self.0.attachments.clone())
+            .droppable(self.0.droppable)
+            .when_full(self.0.when_full)
+            .volatile(self.0.volatile)
+            .compress(self.0.compress)
+    }
+
     /// Whether a full queue may drop the packet.
     #[must_use]
     pub fn is_droppable(&self) -> bool {
@@ -483,6 +521,30 @@ mod tests {
         assert!([message("2", &[]), binary, first, rest].iter().all(Outgoing::is_message));
         let ping = Outgoing::packet(PacketType::Ping, "4");
         assert!(![ping, Outgoing::control_frame(vec![0x89, 0])].iter().any(Outgoing::is_message));
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_filled_in_and_replaced() {
+        let mut out = message("51-[\"a\",\"--\"]", &[b"x"]).droppable(true).compress(false);
+        out.fill_in(2, b"17");
+        let text = |out: &Outgoing| match out.parts().next() {
+            Some(Part::Text(text)) => String::from_utf8(text.to_vec()).unwrap(),
+            _ => unreachable!("it has a text"),
+        };
+        assert_eq!(text(&out), "451-[\"a\",\"17\"]");
+        let plain = out.with_end(6, "]");
+        assert_eq!((text(&plain), plain.part_count()), ("451-[\"a\"]".to_owned(), 2));
+        assert!(plain.is_droppable() && !plain.wants_compression());
+        frames(&plain, Protocol::V4, false, b"\x81\x09451-[\"a\"]\x82\x01x");
+    }
+
+    #[test]
+    #[should_panic(expected = "not shared yet")]
+    fn what_is_shared_is_not_filled_in() {
+        let mut out = message("2[\"a\"]", &[]);
+        let other = out.clone();
+        out.fill_in(2, b"b");
+        drop(other);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use tokio::runtime::Handle;
 
-/// What the caller of a push has to see to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the caller of a push has to see to. Of two pushes the greater covers both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FlushAction {
     Nothing,
     /// Put the session into the turn's list.

@@ -133,11 +133,13 @@ impl Outbox {
         (Push::Queued, self.put(&mut queue, packet, in_turn))
     }
 
-    /// Queues a packet and opens the gate with it, in one step.
+    /// Queues packets and opens the gate with them, in one step. They are in any case: what the client
+    /// is owed has bounds of its own.
     pub(crate) fn open_gate(
         &self,
         gate: &Gate,
         packet: &Outgoing,
+        owed: &[Outgoing],
         in_turn: bool,
     ) -> (bool, FlushAction) {
         let mut queue = self.lock();
@@ -145,7 +147,11 @@ impl Outbox {
             return (false, FlushAction::Nothing);
         }
         gate.open();
-        (true, self.put(&mut queue, packet.clone(), in_turn))
+        let mut action = self.put(&mut queue, packet.clone(), in_turn);
+        for packet in owed {
+            action = action.max(self.put(&mut queue, packet.clone(), in_turn));
+        }
+        (true, action)
     }
 
     /// Closes the gate and queues a last packet behind what went through it. False: it was closed.

@@ -120,7 +120,14 @@ impl Socket {
     /// Queues a packet and opens the gate with it: what is pushed through the gate follows it.
     /// False: the session is over.
     pub fn open_gate(&self, gate: &Gate, packet: &Outgoing) -> bool {
-        let (opened, action) = self.0.outbox.open_gate(gate, packet, turn::is_active());
+        self.open_gate_with(gate, packet, &[])
+    }
+
+    /// [`Socket::open_gate`] with packets that the client is owed, which follow the first one before
+    /// all that is pushed through the gate. The bounds of the queue are not asked: whoever owes them has
+    /// its own.
+    pub fn open_gate_with(&self, gate: &Gate, packet: &Outgoing, owed: &[Outgoing]) -> bool {
+        let (opened, action) = self.0.outbox.open_gate(gate, packet, owed, turn::is_active());
         self.act_on(action);
         opened
     }

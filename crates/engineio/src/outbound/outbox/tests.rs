@@ -317,17 +317,17 @@ fn a_gate_opens_and_closes_in_step() {
     let (outbox, gate) = (outbox(), Gate::new());
     let push = |text: &str| outbox.push(state(text), Some(&gate), false, &mut Evicted::default()).0;
     assert_eq!(push("early"), Push::Closed);
-    assert!(outbox.open_gate(&gate, &state("open"), false).0 && gate.is_open());
+    assert!(outbox.open_gate(&gate, &state("open"), &[], false).0 && gate.is_open());
     assert_eq!(push("within"), Push::Queued);
     assert!(outbox.close_gate(&gate, Some(&state("close")), false).0 && !gate.is_open());
     assert_eq!(push("late"), Push::Closed);
     assert!(!outbox.close_gate(&gate, Some(&state("twice")), false).0);
     assert_eq!(texts(&outbox), ["open", "within", "close"]);
 
-    assert!(outbox.open_gate(&gate, &state("open"), false).0);
+    assert!(outbox.open_gate(&gate, &state("open"), &[], false).0);
     outbox.close(None);
     assert!(outbox.close_gate(&gate, Some(&state("close")), false).0, "but nothing follows");
-    assert!(!outbox.open_gate(&gate, &state("again"), false).0 && !gate.is_open());
+    assert!(!outbox.open_gate(&gate, &state("again"), &[], false).0 && !gate.is_open());
     assert_eq!(texts(&outbox), ["open"]);
 }
 
