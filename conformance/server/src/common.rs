@@ -45,7 +45,7 @@ pub(crate) fn add(io: &Server, socket: &Socket) {
 }
 
 /// The socket's rooms, sorted, with its own id replaced.
-fn rooms_of(socket: &Socket) -> Vec<String> {
+pub(crate) fn rooms_of(socket: &Socket) -> Vec<String> {
     let name = |room: &socketio::adapter::Room| match room.as_str() == socket.id().as_str() {
         true => "<id>".to_owned(),
         false => room.to_string(),

@@ -8,10 +8,11 @@ use std::fmt::Debug;
 use std::sync::{Arc, Weak};
 
 use engineio_proto::Outgoing;
+use socketio_parser::Value;
 
 use crate::{
-    AdapterFuture, BroadcastOptions, Cluster, Completion, EnterError, JoinError, Node, Room,
-    SocketId,
+    AdapterFuture, BroadcastOptions, Cluster, Completion, EnterError, JoinError, Node,
+    NotRecovered, Room, SocketId,
 };
 
 /// The sockets of a namespace, their rooms, and broadcast to them.
@@ -80,6 +81,12 @@ pub trait Adapter: Send + Sync + Debug + 'static {
         None
     }
 
+    /// What brings clients back to their sessions, if the adapter can and is to do that. Asked for
+    /// often.
+    fn recovery(&self) -> Option<&dyn Recovery> {
+        None
+    }
+
     /// Begins what the adapter does beyond this node, for which it needs the `node`. Called once,
     /// when the namespace is there. The adapter must not keep the namespace alive.
     ///
@@ -95,6 +102,104 @@ pub trait Adapter: Send + Sync + Debug + 'static {
     fn close(&self) -> AdapterFuture<()> {
         Box::pin(std::future::ready(Ok(())))
     }
+}
+
+/// Connection state recovery: sessions to which clients come back, and what they missed meanwhile.
+///
+/// A session belongs to a socket from its [`enter_session`](Recovery::enter_session) until the socket is out of the
+/// adapter. With [`save`](Recovery::save) it stays, without a socket but in its rooms.
+pub trait Recovery: Send + Sync {
+    /// Looks for the session that a client names. Nothing changes: it is the client's when it
+    /// [enters](Recovery::enter_session).
+    ///
+    /// # Errors
+    /// [`NotRecovered`] in the inner result; the outer one if what the adapter runs on failed.
+    fn claim(&self, claim: &Claim) -> AdapterFuture<Result<Claimed, NotRecovered>>;
+
+    /// [`Adapter::enter`] of a socket with a session. With [`Session::resumed`], of one that is away:
+    /// the socket is then in the rooms of the session too, and [opens](Member::open) with what was
+    /// missed. How many packets that are.
+    ///
+    /// # Errors
+    /// Those of [`Adapter::enter`], and [`EnterError::NotRecovered`]. [`EnterError::DuplicateId`] of a
+    /// resumed session: somebody was quicker. The session is left as it was.
+    fn enter_session(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+        session: Session<'_>,
+    ) -> Result<usize, EnterError>;
+
+    /// [`Adapter::leave_all`] of a socket whose client may come back; `data` is what the application
+    /// wants to find then. What is sent to its rooms from now on is missed.
+    fn save(&self, id: &SocketId, data: Option<Arc<Value>>);
+
+    /// Hands an event to sockets. One that is [kept](Track::Kept) is sent again to those of its
+    /// receivers that are away or turn out not to have got it.
+    fn emit(&self, event: Outgoing, to: Target<'_>, track: Track<'_>) -> Delivered;
+
+    /// How many sessions of this node are without a socket.
+    fn away_count(&self) -> usize;
+}
+
+/// By what a client names the session that it had.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "made by the server, read by the adapter")]
+pub struct Claim {
+    /// The private id of the session.
+    pub pid: String,
+    /// The last offset that it got; `None`: it got nothing since it came in.
+    pub offset: Option<String>,
+    /// Who it is.
+    pub identity: String,
+}
+
+/// What was found of a session.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a session has a socket or has none")]
+pub enum Claimed {
+    /// It is that of a socket, which has to leave first.
+    Attached(SocketId),
+    /// It is nobody's.
+    Away {
+        /// The id that its socket had.
+        id: SocketId,
+        /// What [`Recovery::save`] was given.
+        data: Option<Arc<Value>>,
+    },
+}
+
+/// The session of a socket that enters.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "made by the server, read by the adapter")]
+pub struct Session<'a> {
+    /// Its private id, what the client took for its offset, and who it is.
+    pub claim: &'a Claim,
+    /// It was there before; else it begins.
+    pub resumed: bool,
+}
+
+/// To whom an event goes.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "one or many")]
+pub enum Target<'a> {
+    /// To one socket, whatever rooms it is in.
+    Socket(&'a SocketId),
+    /// To those that the options name.
+    Many(&'a BroadcastOptions),
+}
+
+/// What an event is to recovery.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an event is sent again or it is not")]
+pub enum Track<'a> {
+    /// It is sent again to who missed it. Its last argument is a text of [`OFFSET_LEN`](crate::OFFSET_LEN) bytes, into which
+    /// the adapter writes the offset; clients without a session get it without.
+    Kept,
+    /// It is volatile, and ends with this text, which its receivers take for their offset.
+    Passing(&'a [u8]),
 }
 
 /// Makes the adapter of each namespace.
@@ -115,6 +220,12 @@ pub trait Member: Send + Sync + 'static {
     fn open(&self, answer: &Outgoing) -> bool {
         let _ = answer;
         true
+    }
+
+    /// [`Member::open`] with what the client missed, which follows the answer before all that is
+    /// delivered.
+    fn open_with(&self, answer: &Outgoing, missed: &[Outgoing]) -> bool {
+        self.open(answer) && missed.iter().all(|packet| self.deliver(packet) != Delivery::Closed)
     }
 
     /// Takes a packet into the socket's queue, or says why not. A

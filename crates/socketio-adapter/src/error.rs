@@ -45,6 +45,30 @@ pub enum EnterError {
     Join(JoinError),
     /// Its connection is over.
     Closed,
+    /// The session that it was to go on with cannot be recovered.
+    NotRecovered(NotRecovered),
+}
+
+/// Why a client did not get back to the session that it had before.
+// Node: a fresh socket, without a reason
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotRecovered {
+    /// It named none: it is new, or a client that knows nothing of recovery.
+    NoPid,
+    /// There is no such session: it never was, its client or the application ended it, or it was
+    /// let go of, as too many were away.
+    UnknownSession,
+    /// Its client was away for too long.
+    Expired,
+    /// What it missed is not kept any more, or the offset that it named is none of the session's.
+    Evicted,
+    /// The session belongs to somebody else.
+    Identity,
+    /// Recovery is off, or the adapter or the parser of the server cannot do it.
+    Unsupported,
+    /// Its connection of before did not end in time.
+    Busy,
 }
 
 impl fmt::Display for AdapterError {
@@ -91,6 +115,7 @@ impl fmt::Display for EnterError {
             Self::DuplicateId => "another socket of the namespace has this id",
             Self::Join(_) => "the socket could not join its rooms",
             Self::Closed => "the socket's connection is over",
+            Self::NotRecovered(_) => "the session cannot be recovered",
         })
     }
 }
@@ -99,6 +124,7 @@ impl Error for EnterError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Join(error) => Some(error),
+            Self::NotRecovered(reason) => Some(reason),
             Self::DuplicateId | Self::Closed => None,
         }
     }
@@ -109,3 +135,19 @@ impl From<JoinError> for EnterError {
         Self::Join(error)
     }
 }
+
+impl fmt::Display for NotRecovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPid => "the client named no session",
+            Self::UnknownSession => "there is no such session",
+            Self::Expired => "the client was away for too long",
+            Self::Evicted => "what it missed is not kept any more",
+            Self::Identity => "the session belongs to somebody else",
+            Self::Unsupported => "the server does not recover sessions",
+            Self::Busy => "its connection of before did not end in time",
+        })
+    }
+}
+
+impl Error for NotRecovered {}

@@ -22,10 +22,14 @@ mod local;
 mod membership;
 mod names;
 mod options;
+mod recovery;
 mod rooms;
 mod slab;
 
-pub use adapter::{Adapter, AdapterFactory, Delivered, Delivery, Member};
+pub use adapter::{
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Recovery, Session,
+    Target, Track,
+};
 pub use answers::Answers;
 #[cfg(feature = "cluster")]
 pub use cluster::adapter::{ClusterAdapter, ClusterNode, Format};
@@ -41,13 +45,15 @@ pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]
 pub use engineio_proto::{guard, log};
-pub use error::{AdapterError, EnterError, JoinError};
+pub use error::{AdapterError, EnterError, JoinError, NotRecovered};
 pub use future::AdapterFuture;
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};
 pub use membership::Completion;
 pub use names::{Room, SocketId};
 pub use options::BroadcastOptions;
+pub use recovery::log::OFFSET_LEN;
+pub use recovery::{Clock, RecoveryCounters, RecoveryOptions};
 
 /// The inside, for fuzzers.
 #[cfg(fuzzing)]
@@ -56,5 +62,10 @@ pub mod fuzzing {
     /// Operations on rooms, checked against a naive model.
     pub fn rooms(operations: &[u8]) {
         crate::rooms::model::run(operations);
+    }
+
+    /// Operations on sessions with recovery, checked against what their clients know.
+    pub fn recovery(operations: &[u8]) {
+        crate::local::model::run(operations);
     }
 }

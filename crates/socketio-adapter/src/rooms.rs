@@ -63,6 +63,8 @@ pub(crate) struct Slot<M> {
     joined: Vec<Joined>,
     /// The socket is in the room of its own id.
     own: bool,
+    /// A number that whoever has the table goes by; [`NO_TAG`] as long as it gave none.
+    tag: u32,
 }
 
 /// A membership, as the socket sees it.
@@ -144,10 +146,23 @@ impl<M> Rooms<M> {
             self.joins(id, &id.into());
         }
         let added = self.next_sequence();
-        let slot = Slot { id: id.clone(), member, added, joined: Vec::new(), own: true };
+        let slot =
+            Slot { id: id.clone(), member, added, joined: Vec::new(), own: true, tag: NO_TAG };
         let slot = self.slots.insert(slot);
         self.ids.insert(id.clone(), slot);
         Ok(())
+    }
+
+    /// Gives a socket a number of the caller's.
+    pub(crate) fn set_tag(&mut self, id: &SocketId, tag: u32) {
+        if let Some(&slot) = self.ids.get(id) {
+            self.slots[slot].tag = tag;
+        }
+    }
+
+    /// A socket by its id.
+    pub(crate) fn slot(&self, id: &SocketId) -> Option<&Slot<M>> {
+        self.ids.get(id).map(|&slot| &self.slots[slot])
     }
 
     /// Removes a socket and returns its member, for the caller to drop where it may.
@@ -374,6 +389,10 @@ impl<M> Slot<M> {
         &self.member
     }
 
+    pub(crate) fn tag(&self) -> u32 {
+        self.tag
+    }
+
     /// Greater than that of every slot added before.
     pub(crate) fn added(&self) -> u64 {
         self.added
@@ -425,6 +444,9 @@ fn remove_and_shrink<K: Eq + std::hash::Hash>(map: &mut HashMap<K, u32>, key: &K
     }
     Some(value)
 }
+
+/// The tag of a socket that has none.
+pub(crate) const NO_TAG: u32 = u32::MAX;
 
 /// Lists up to this capacity are never moved to save memory: half a KiB is not worth it.
 const KEPT_CAPACITY: usize = 64;

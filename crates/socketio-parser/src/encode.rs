@@ -33,18 +33,53 @@ impl Encoder {
         name: &str,
         args: &T,
     ) -> Result<Encoded, EncodeError> {
+        self.write_event(headroom, nsp, id, name, args, None)
+    }
+
+    fn write_event<T: Serialize + ?Sized>(
+        &self,
+        headroom: usize,
+        nsp: &str,
+        id: Option<u64>,
+        name: &str,
+        args: &T,
+        offset: Option<&str>,
+    ) -> Result<Encoded, EncodeError> {
         match &self.0 {
             Form::Json => {
-                let packet = PacketWriter::event(headroom, nsp, name, args)?;
+                let packet = PacketWriter::event(headroom, nsp, name, args, offset)?;
                 Ok(packet.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
             }
             #[cfg(feature = "msgpack")]
-            Form::Msgpack => msgpack::event(nsp, id, name, args),
+            Form::Msgpack => msgpack::event(nsp, id, name, args, offset),
             Form::Custom(custom) => {
-                let data = PacketWriter::event(0, nsp, name, args)?.into_value()?;
+                let data = PacketWriter::event(0, nsp, name, args, offset)?.into_value()?;
                 Ok(custom.encode(headroom, PacketType::Event, nsp, id, Some(data)))
             }
         }
+    }
+
+    /// An event with a text behind its arguments, by which a client tells how far it got. What the text
+    /// is may be filled in later, where [`Encoder::is_json`]: it is written as it is, and with two more
+    /// bytes it ends the message.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::event`].
+    pub fn event_with_offset<T: Serialize + ?Sized>(
+        &self,
+        headroom: usize,
+        nsp: &str,
+        name: &str,
+        args: &T,
+        offset: &str,
+    ) -> Result<Encoded, EncodeError> {
+        self.write_event(headroom, nsp, None, name, args, Some(offset))
+    }
+
+    /// Whether it writes the protocols' own format.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        matches!(self.0, Form::Json)
     }
 
     /// The answer to an event.
@@ -72,8 +107,9 @@ impl Encoder {
         }
     }
 
-    /// Tells a client that it has joined a namespace. Protocol 5 says with which socket id.
-    // Socket.IO v5: connection to a namespace
+    /// Tells a client that it has joined a namespace. Protocol 5 says with which socket id, and by
+    /// which private id (`pid`) it may come back to its session, if it may.
+    // Socket.IO v5: connection to a namespace; Node: connection state recovery
     #[must_use]
     pub fn connect(
         &self,
@@ -81,9 +117,10 @@ impl Encoder {
         nsp: &str,
         revision: Revision,
         sid: Option<&str>,
+        pid: Option<&str>,
     ) -> Encoded {
         let sid = sid.filter(|_| revision == Revision::V5);
-        let content = sid.map(|sid| Content::Joined { sid });
+        let content = sid.map(|sid| Content::Joined { sid, pid });
         self.control(headroom, PacketType::Connect, nsp, revision, content)
     }
 
@@ -148,6 +185,8 @@ impl Encoder {
 enum Content<'a> {
     Joined {
         sid: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pid: Option<&'a str>,
     },
     Text(&'a str),
     Value(&'a Value),

@@ -66,6 +66,7 @@ pub use exchange::{DataForm, EventData, date_to_text, value_from_json, value_to_
 #[cfg(feature = "msgpack")]
 pub use exchange::{value_from_msgpack, value_to_msgpack};
 pub use indexmap::IndexMap;
+pub use json::writer::{quote, trailing_text};
 pub use limits::Limits;
 pub use number::number_to_text;
 pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};

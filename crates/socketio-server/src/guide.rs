@@ -34,6 +34,7 @@ pages! {
     broadcasting: "broadcasting",
     delivery: "delivery",
     disconnection: "disconnection",
+    recovery: "recovery",
     several_nodes: "several-nodes",
     load_balancer: "load-balancer",
     logging: "logging",

@@ -43,6 +43,7 @@ pub mod guide;
 mod limits;
 mod namespace;
 mod reason;
+mod recovery;
 mod server;
 mod socket;
 mod stats;
@@ -98,6 +99,7 @@ pub mod options {
     pub use crate::error::BuildError;
     pub use crate::events::failures::AckErrors;
     pub use crate::limits::Limits;
+    pub use crate::recovery::ConnectionStateRecovery;
     pub use crate::server::client_files::ClientFiles;
 }
 

@@ -68,8 +68,9 @@ impl Default for Limits {
 }
 
 engineio::named_limits! {
-    /// A limit of the Socket.IO level: each is an option, a field of [`Limits`] or of its `packet`, or
-    /// a method of [`Builder`](crate::Builder), and each counts how often it acted, see
+    /// A limit of the Socket.IO level: each is an option, a field of [`Limits`], of its `packet` or of
+    /// [`ConnectionStateRecovery`](crate::options::ConnectionStateRecovery), or a method of
+    /// [`Builder`](crate::Builder), and each counts how often it acted, see
     /// [`Stats::limits`](crate::observe::Stats::limits). Those of the engine are [`EngineLimit`].
     ///
     /// [`EngineLimit`]: crate::observe::EngineLimit
@@ -100,6 +101,14 @@ engineio::named_limits! {
         DetachedBytes = "max_detached_bytes",
         /// Unfinished listeners of other servers' events: dropped.
         PendingServerEvents = "max_pending_server_events",
+        /// Events kept for clients that are away: the oldest let go of.
+        KeptPackets = "max_kept_packets",
+        /// Bytes of these events: the oldest let go of.
+        KeptPacketBytes = "max_kept_bytes",
+        /// How long these events are kept: let go of.
+        KeptPacketAge = "max_kept_age",
+        /// Sessions of clients that are away: the oldest let go of.
+        AwaySessions = "max_away_sessions",
         /// Arrays and objects inside each other.
         Depth = "max_depth",
         /// Arguments of one packet.

@@ -36,6 +36,12 @@ impl DisconnectReason {
         Self { kind: Kind::Engine(reason), detail }
     }
 
+    /// Whether the client may come back to its session.
+    // Node: RECOVERABLE_DISCONNECT_REASONS
+    pub(crate) fn is_recoverable(self) -> bool {
+        matches!(self.kind, Kind::Engine(reason) if reason != CloseReason::ParseError)
+    }
+
     /// The word that the reference uses, such as `transport close`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

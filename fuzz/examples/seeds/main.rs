@@ -25,6 +25,7 @@ fn main() -> std::io::Result<()> {
         ("json", json()),
         ("msgpack", msgpack()),
         ("session", session()),
+        ("recovery", rooms()),
         ("rooms", rooms()),
         ("server", server::seeds()),
     ] {
@@ -386,7 +387,7 @@ fn msgpack() -> Vec<Vec<u8>> {
     add(encoder.event(0, "/chat", Some(7), "e", &values).expect("an event"));
     add(encoder.ack(0, "/", 1, &values).expect("an acknowledgement"));
     for revision in [Revision::V4, Revision::V5] {
-        add(encoder.connect(0, "/chat", revision, Some("id")));
+        add(encoder.connect(0, "/chat", revision, Some("id"), None));
         add(encoder.disconnect(0, "/", revision));
         add(encoder.error(0, "/admin", revision, "nope", None));
     }
@@ -444,6 +445,7 @@ fn session() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Of the rooms, and of sessions.
 fn rooms() -> Vec<Vec<u8>> {
     // Operations of no meaning but in plenty: steps through all values, by different strides.
     [3_u8, 7, 11, 13, 29, 77]

@@ -28,17 +28,21 @@ pub(crate) struct PacketWriter {
 }
 
 impl PacketWriter {
-    /// An event.
+    /// An event, with a text behind its arguments or without.
     pub(crate) fn event<T: Serialize + ?Sized>(
         headroom: usize,
         nsp: &str,
         name: &str,
         args: &T,
+        offset: Option<&str>,
     ) -> Result<Self, EncodeError> {
         let mut packet = Self::new(headroom, nsp, name.len() + USUAL_ARGUMENTS);
         packet.buffer.push(b'[');
         write_string(name, &mut packet.buffer);
         packet.arguments(args, 1)?;
+        if let Some(offset) = offset {
+            packet.append(offset);
+        }
         Ok(packet)
     }
 
@@ -87,6 +91,14 @@ impl PacketWriter {
         Ok(())
     }
 
+    /// Puts a text behind the arguments of an event.
+    fn append(&mut self, text: &str) {
+        self.buffer.pop(); // the end of the array
+        self.buffer.push(b',');
+        write_string(text, &mut self.buffer);
+        self.buffer.push(b']');
+    }
+
     /// Writes the head of one of two types: without and with attachments.
     pub(crate) fn finish(mut self, kinds: [PacketType; 2], nsp: &str, id: Option<u64>) -> Encoded {
         let [plain, binary] = kinds;
@@ -132,6 +144,29 @@ impl RawArgs<'_> {
             _ => Ok(Self::from_values(Vec::new())),
         }
     }
+}
+
+/// The text that a packet of the protocols' own format ends with, as its JSON has it, quotes and all:
+/// the last argument of an event or its name. `None`: it ends with something else.
+///
+/// [`quote`] gives the form in which another text equals it.
+#[must_use]
+pub fn trailing_text(packet: &[u8]) -> Option<&[u8]> {
+    let body = packet.strip_suffix(b"\"]")?;
+    let is_quote = |at: usize| {
+        let escapes = body[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        body[at] == b'"' && escapes % 2 == 0
+    };
+    let start = (0..body.len()).rev().find(|&at| is_quote(at))?;
+    Some(&packet[start..packet.len() - 1])
+}
+
+/// A text as the JSON of a packet has it.
+#[must_use]
+pub fn quote(text: &str) -> Vec<u8> {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    write_string(text, &mut quoted);
+    quoted
 }
 
 /// Appends a value without its bytes, or `null` if it cannot be written.

@@ -15,9 +15,10 @@ pub(crate) fn event<T: Serialize + ?Sized>(
     id: Option<u64>,
     name: &str,
     args: &T,
+    offset: Option<&str>,
 ) -> Result<Encoded, EncodeError> {
     let mut out = begin(PacketType::Event, nsp, 3 + usize::from(id.is_some()))?;
-    arguments(&mut out, Some(name), args)?;
+    arguments(&mut out, Some(name), args, offset)?;
     finish(out, nsp, id)
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn ack<T: Serialize + ?Sized>(
     args: &T,
 ) -> Result<Encoded, EncodeError> {
     let mut out = begin(PacketType::Ack, nsp, 4)?;
-    arguments(&mut out, None, args)?;
+    arguments(&mut out, None, args, None)?;
     finish(out, nsp, Some(id))
 }
 
@@ -108,6 +109,7 @@ fn arguments<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     name: Option<&str>,
     args: &T,
+    offset: Option<&str>,
 ) -> Result<(), EncodeError> {
     let mut serializer = Serializer::new(out);
     serializer.serialize_str("data")?;
@@ -118,6 +120,9 @@ fn arguments<T: Serialize + ?Sized>(
         serializer.serialize_str(name)?;
     }
     args.serialize(Arguments::new(&mut serializer, &mut count))?;
+    if let Some(offset) = offset {
+        offset.serialize(Arguments::new(&mut serializer, &mut count))?;
+    }
     serializer.end(&head, count);
     Ok(())
 }

@@ -171,8 +171,8 @@ fn encoded() {
     sent(&encoder.ack(14, "/", 0, &()).unwrap(), "3|/|0|0|[]", &[]);
     let data = Value::from_iter([("code", 7)]);
     for (encoded, expected) in [
-        (encoder.connect(14, "/", Revision::V4, Some("x")), "0|/||0|null"),
-        (encoder.connect(14, "/", Revision::V5, Some("x")), r#"0|/||0|{"sid":"x"}"#),
+        (encoder.connect(14, "/", Revision::V4, Some("x"), None), "0|/||0|null"),
+        (encoder.connect(14, "/", Revision::V5, Some("x"), None), r#"0|/||0|{"sid":"x"}"#),
         (encoder.disconnect(14, "/", Revision::V5), "1|/||0|null"),
         (encoder.error(14, "/", Revision::V4, "no", None), r#"4|/||0|"no""#),
         (

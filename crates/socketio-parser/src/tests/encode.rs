@@ -81,10 +81,11 @@ fn control_packets() {
     let encoder = encoder();
     let data = Value::from_iter([("code", 7)]);
     for (encoded, expected) in [
-        (encoder.connect(14, "/", Revision::V4, None), "0"),
-        (encoder.connect(14, "/chat", Revision::V4, Some("x")), "0/chat,"),
-        (encoder.connect(14, "/", Revision::V5, Some("x\"")), r#"0{"sid":"x\""}"#),
-        (encoder.connect(14, "/chat", Revision::V5, Some("x")), r#"0/chat,{"sid":"x"}"#),
+        (encoder.connect(14, "/", Revision::V4, None, None), "0"),
+        (encoder.connect(14, "/chat", Revision::V4, Some("x"), None), "0/chat,"),
+        (encoder.connect(14, "/", Revision::V5, Some("x\""), None), r#"0{"sid":"x\""}"#),
+        (encoder.connect(14, "/chat", Revision::V5, Some("x"), None), r#"0/chat,{"sid":"x"}"#),
+        (encoder.connect(14, "/", Revision::V5, Some("x"), Some("y")), r#"0{"sid":"x","pid":"y"}"#),
         (encoder.disconnect(14, "/", Revision::V5), "1"),
         (encoder.disconnect(14, "/chat", Revision::V5), "1/chat,"),
         (encoder.error(14, "/", Revision::V4, "no", None), r#"4"no""#),
@@ -351,5 +352,36 @@ fn strings_of_all_lengths() {
             // what is found first is not what comes first
             check_text(&format!("{head}\x01\\{tail}"));
         }
+    }
+}
+
+#[test]
+fn an_offset_is_the_last_argument() {
+    #[track_caller]
+    fn check(args: impl Serialize, expected: &str) {
+        let encoder = crate::Parser::json().encoder();
+        let encoded = encoder.event_with_offset(14, "/chat", "e", &args, "o1").unwrap();
+        let Encoded::Text { buffer, start, .. } = encoded else { panic!("a text") };
+        assert_eq!(std::str::from_utf8(&buffer[start..]), Ok(expected));
+    }
+    check((), r#"2/chat,["e","o1"]"#);
+    check((1, "x"), r#"2/chat,["e",1,"x","o1"]"#);
+    check(Binary(Bytes::from_static(b"x")), r#"51-/chat,["e",{"_placeholder":true,"num":0},"o1"]"#);
+}
+
+#[test]
+fn the_text_at_the_end_of_a_packet_is_found() {
+    let ends = |packet: &'static str| crate::trailing_text(packet.as_bytes());
+    for text in ["x", "", "a\"b", "a\\", "\\\"", "\u{1}é😀", "[\"]"] {
+        let encoder = crate::Parser::json().encoder();
+        for args in [vec![text.to_owned()], vec!["y".to_owned(), text.to_owned()]] {
+            let encoded = encoder.event(14, "/", None, "e", &Spread(args)).unwrap();
+            let Encoded::Text { buffer, start, .. } = encoded else { panic!("a text") };
+            assert_eq!(crate::trailing_text(&buffer[start..]), Some(&*crate::quote(text)));
+        }
+    }
+    assert_eq!(ends(r#"2["tick"]"#), Some(&b"\"tick\""[..]));
+    for none in [r#"2["e",1]"#, r#"2["e",["x"]]"#, r#"2["e",{"a":"x"}]"#, "", "2", r#""]"#] {
+        assert_eq!(ends(none), None, "{none}");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use socketio_adapter::SocketId;
+use socketio_adapter::{NotRecovered, SocketId};
 use socketio_parser::Revision;
 
 use super::core::Core;
+use super::returning;
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::events::middleware::run_connect;
@@ -29,6 +30,8 @@ pub(super) struct Attempt {
     pub(super) maker: Maker,
     pub(super) core: Arc<Core>,
     pub(super) client: Client,
+    /// Why the session that the client named is not looked for.
+    pub(super) fresh: Option<NotRecovered>,
 }
 
 impl Attempt {
@@ -38,7 +41,7 @@ impl Attempt {
     }
 
     async fn result(self, credentials: Option<Arc<Credentials>>) -> Result<Socket, ConnectError> {
-        let Self { nsp, found, maker, core, client, .. } = self;
+        let Self { nsp, found, maker, core, client, fresh, .. } = self;
         let namespace = match found {
             Found::Namespace(namespace) => namespace,
             Found::Undecided(undecided) => {
@@ -48,8 +51,23 @@ impl Attempt {
             }
         };
         let chain = namespace.middleware();
-        let socket = Socket::new(new_id(&client, &namespace), namespace, client, credentials);
-        if let Some(chain) = chain {
+        let recovering = namespace.recovering().filter(|_| client.revision() == Revision::V5);
+        let returning = match recovering {
+            Some(recovering) => {
+                let credentials = credentials.as_deref();
+                Some(returning::find(recovering, &namespace, &client, credentials, fresh).await)
+            }
+            None => None,
+        };
+        let skips = recovering.is_some_and(|recovering| recovering.options.skip_middlewares);
+        let before = returning.as_ref().and_then(|found| found.before.clone());
+        let is_skipped = skips && before.is_some();
+        let (id, data) = before.unwrap_or_else(|| (new_id(&client, &namespace), None));
+        let socket = Socket::new(id, namespace, client, credentials);
+        if let Some(found) = returning {
+            socket.set_session(found.session, data);
+        }
+        if let Some(chain) = chain.filter(|_| !is_skipped) {
             let unfinished = Unfinished(&socket);
             if let Err(error) = run_connect(chain, socket.clone()).await {
                 return Err(core.refusal(&socket, "connect", &error).into_owned());

@@ -9,12 +9,13 @@ use std::task::Context;
 use engineio::HEADROOM;
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
-use socketio_adapter::EnterError;
+use socketio_adapter::{EnterError, NotRecovered};
 use socketio_parser::{DecodeError, Revision};
 
+use super::Connection;
 use super::attempt::{Attempt, Joined, new_id};
+use super::ending::leave_rooms;
 use super::unjoined::Unjoined;
-use super::{Connection, leave_rooms};
 use crate::client::Client;
 use crate::error::ConnectError;
 use crate::events::context::{Cause, EventContext};
@@ -100,18 +101,36 @@ impl Connection {
         // Nothing was made of what the client sent up to here.
         let credentials = credentials(&self.client);
         let found = match found {
-            Found::Namespace(namespace) if namespace.middleware().is_none() => {
+            Found::Namespace(namespace)
+                if namespace.middleware().is_none() && !self.may_return(&namespace) =>
+            {
                 let socket = self.new_socket(namespace, credentials);
                 return self.complete(&socket, cx);
             }
             found => found,
         };
+        self.attempt(nsp, (found, maker), credentials, None);
+    }
+
+    /// Whether the client may name a session that it had in the namespace.
+    fn may_return(&self, namespace: &Namespace) -> bool {
+        namespace.recovering().is_some() && self.revision() == Revision::V5
+    }
+
+    /// Lets the client be seen by the rule and the middleware of a namespace.
+    fn attempt(
+        &mut self,
+        nsp: &str,
+        (found, maker): (Found, Maker),
+        credentials: Option<Arc<Credentials>>,
+        fresh: Option<NotRecovered>,
+    ) {
         let Unjoined { attempts, connecting, .. } = &mut **self.unjoined.get_or_insert_default();
         *attempts += 1;
         connecting.push((*attempts, nsp.into()));
         let (core, client) = (Arc::clone(&self.core), self.client.clone());
         let attempt =
-            Attempt { number: *attempts, nsp: nsp.to_owned(), found, maker, core, client };
+            Attempt { number: *attempts, nsp: nsp.to_owned(), found, maker, core, client, fresh };
         self.joining.push(attempt.join(credentials));
     }
 
@@ -204,7 +223,12 @@ impl Connection {
     fn on_not_entered(&mut self, socket: &Socket, error: Option<EnterError>) {
         self.client.remove(socket);
         let namespace = socket.namespace();
+        let is_resumed = namespace.recovering().and_then(|_| socket.session());
+        let is_resumed = is_resumed.is_some_and(|session| session.resumed);
         match error {
+            // somebody was quicker, or it was let go of: from the beginning
+            Some(EnterError::DuplicateId) if is_resumed => self.join_again(socket, None),
+            Some(EnterError::NotRecovered(why)) => self.join_again(socket, Some(why)),
             Some(EnterError::DuplicateId) => {
                 log!(warn: id = %socket.id(), "a socket of this id is connected already");
                 self.refuse(namespace.name(), &ConnectError::new("Duplicate id"));
@@ -220,6 +244,15 @@ impl Connection {
             }
         }
         socket.clear();
+    }
+
+    /// A socket did not get back to its session; another one in its place.
+    fn join_again(&mut self, socket: &Socket, fresh: Option<NotRecovered>) {
+        let namespace = socket.namespace().clone();
+        let (nsp, maker) = (namespace.shared_name().clone(), namespace.maker());
+        let maker = maker.unwrap_or(Maker(None));
+        let found = (Found::Namespace(namespace), maker);
+        self.attempt(&nsp, found, socket.shared_credentials(), fresh);
     }
 
     /// Tells the client that it may not join.

@@ -16,10 +16,12 @@
 mod attempt;
 pub(crate) mod core;
 mod detached;
+mod ending;
 mod failing;
 mod join;
 mod name;
 mod pending;
+mod returning;
 mod unjoined;
 
 use std::future::Future;
@@ -47,7 +49,7 @@ use crate::events::observer::ObservedEvent;
 use crate::limits::Limit;
 use crate::reason::DisconnectReason;
 use crate::socket::handshake::Wish;
-use crate::socket::{Leaving, Socket, outgoing};
+use crate::socket::{Socket, outgoing};
 use crate::stats::Counters;
 
 use self::core::Core;
@@ -392,79 +394,6 @@ impl Connection {
         log!(error: id = %socket.id(), event = shortened(name), "a handler panicked");
         self.close_for_panic();
     }
-
-    // ---- ending -----------------------------------------------------------------------------
-
-    /// The order of the Node: `disconnecting` with the rooms, rooms left, `disconnect`.
-    fn end_socket(&mut self, socket: &Socket, reason: DisconnectReason, cx: &mut Context<'_>) {
-        if !self.client.remove(socket) {
-            return;
-        }
-        self.latest = None;
-        self.core.counters.disconnected(reason);
-        self.client.conn().close_gate(socket.gate(), None);
-        self.tell(socket, "disconnecting", reason, cx);
-        let namespace = socket.namespace();
-        leave_rooms(socket);
-        namespace.remove(socket);
-        socket.fail_acks();
-        self.tell(socket, "disconnect", reason, cx);
-        self.core.shared.observers.tell(|observer| observer.disconnected(socket, reason));
-        socket.clear();
-        if reason == DisconnectReason::SERVER_NAMESPACE {
-            let Unjoined { left, .. } = &mut **self.unjoined.get_or_insert_default();
-            if left.len() >= self.core.limits().max_namespaces {
-                left.remove(0);
-            }
-            left.push(namespace.name().into());
-        }
-    }
-
-    /// The same when the server closes, but for what keeps the others from reaching it: that is done
-    /// when all sockets' handlers were told.
-    fn part_with(&mut self, socket: &Socket, cx: &mut Context<'_>) {
-        if !self.client.remove(socket) {
-            return;
-        }
-        let reason = DisconnectReason::engine(CloseReason::ServerShuttingDown, None);
-        self.latest = None;
-        self.core.counters.disconnected(reason);
-        self.unjoined.get_or_insert_default().parted.push(socket.clone());
-        socket.leave_by_steps(Leaving::Disconnecting);
-        self.tell(socket, "disconnecting", reason, cx);
-        socket.leave_by_steps(Leaving::Left);
-        socket.namespace().remove(socket);
-        socket.fail_acks();
-        self.tell(socket, "disconnect", reason, cx);
-        self.core.shared.observers.tell(|observer| observer.disconnected(socket, reason));
-    }
-
-    /// The rest of it.
-    fn forget(&self, socket: &Socket) {
-        self.client.conn().close_gate(socket.gate(), None);
-        leave_rooms(socket);
-        socket.fail_acks();
-        socket.clear();
-    }
-
-    fn tell(
-        &mut self,
-        socket: &Socket,
-        event: &str,
-        reason: DisconnectReason,
-        cx: &mut Context<'_>,
-    ) {
-        let mut context = EventContext::new(socket, event, Cause::Disconnect(reason));
-        self.call_all(socket.listeners(event), &mut context, cx);
-    }
-
-    /// Ends the sockets that the server disconnected, whose gates are closed.
-    fn end_gone(&mut self, cx: &mut Context<'_>) {
-        for socket in self.client.gone() {
-            self.end_socket(&socket, DisconnectReason::SERVER_NAMESPACE, cx);
-            guard::let_go(socket);
-        }
-    }
 }
 
 impl Application for Connection {
@@ -588,13 +517,5 @@ impl Application for Connection {
         };
         // their errors have nobody to be told to
         self.core.detach(address, running.len(), self.pending_bytes, running.finish(on_panic));
-    }
-}
-
-/// Takes a socket out of its rooms. Whomever the adapter is of, the rest of the end does not depend
-/// on it.
-fn leave_rooms(socket: &Socket) {
-    if guard::call(|| socket.namespace().adapter().leave_all(socket.id())).is_err() {
-        log!(error: id = %socket.id(), "the adapter panicked as a socket left");
     }
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use engineio::OverflowPolicy;
 use serde::Serialize;
-use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId};
+use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId, Target, Track};
 
 use crate::error::EmitError;
 use crate::events::observer::{ObservedEvent, Receivers};
 use crate::namespace::Namespace;
-use crate::socket::{Socket, values_of};
+use crate::socket::{Socket, trailing_text, values_of};
 
 pub use self::cluster::BroadcastAcks;
 
@@ -65,6 +65,9 @@ impl BroadcastOperator {
     /// error of the broadcast.
     // Node 2.0: namespace.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        if self.namespace.recovering().is_some() {
+            return self.emit_recoverable(event, &args);
+        }
         let packet = self.namespace.encode_event(None, event, &args)?;
         let BroadcastOptions { volatile, uncompressed, .. } = self.options;
         let packet = packet.compress(!uncompressed).volatile(volatile).when_full(self.when_full);
@@ -72,6 +75,33 @@ impl BroadcastOperator {
         // first, so that it is on its way while the clients of this node are written to
         self.namespace.publish(event, &args, &self.options)?;
         self.namespace.broadcast(&packet, &self.options);
+        Ok(())
+    }
+
+    /// [`BroadcastOperator::emit`] on a server with recovery.
+    #[cold]
+    fn emit_recoverable<T: Serialize>(&self, event: &str, args: &T) -> Result<(), EmitError> {
+        let (namespace, options) = (&self.namespace, &self.options);
+        let recovery = namespace.recovery();
+        let is_passing = options.volatile || recovery.is_none();
+        let packet = namespace.encode_tracked(event, args, is_passing)?;
+        let packet = packet
+            .compress(!options.uncompressed)
+            .volatile(options.volatile)
+            .when_full(self.when_full);
+        self.show(event, args);
+        namespace.publish(event, args, options)?;
+        let target = Target::Many(options);
+        let passing = is_passing.then(|| packet.clone());
+        match (recovery, passing.as_ref().map(trailing_text)) {
+            (Some(recovery), None) => {
+                namespace.emit_tracked(recovery, packet, target, Track::Kept);
+            }
+            (Some(recovery), Some(Some(text))) => {
+                namespace.emit_tracked(recovery, packet, target, Track::Passing(text));
+            }
+            _ => namespace.broadcast(&packet, options),
+        }
         Ok(())
     }
 
@@ -173,6 +203,11 @@ impl SocketOperator {
     /// # Errors
     /// Those of [`Socket::emit`]; that a volatile event was dropped is none.
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        if self.socket.namespace().recovering().is_some() {
+            return self.socket.emit_recoverable(event, &args, self.volatile, |packet| {
+                packet.compress(self.compress).when_full(self.when_full)
+            });
+        }
         let packet = self.socket.encode(None, event, &args)?;
         let packet = packet.compress(self.compress).volatile(self.volatile);
         self.socket.push(packet.when_full(self.when_full))

@@ -20,6 +20,9 @@ pub use self::handler::{Handler, IntoReply};
 pub use self::listeners::ListenerId;
 pub use self::middleware::{EventMiddleware, IncomingEvent, Middleware};
 pub use self::shared::{Extension, HttpExtension, OptionalFromEvent};
+pub use socketio_adapter::NotRecovered;
+
 pub use crate::reason::DisconnectReason;
+pub use crate::recovery::Recovery;
 pub use crate::socket::Extensions;
 pub use crate::socket::handshake::Handshake;

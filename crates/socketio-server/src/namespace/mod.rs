@@ -6,6 +6,7 @@ pub(crate) mod dynamic;
 mod hooks;
 mod listening;
 mod node;
+mod recovery;
 pub(crate) mod registry;
 
 use std::any::Any;
@@ -22,8 +23,8 @@ use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
 use socketio_adapter::{
-    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, Completion, EnterError, IntoRooms,
-    JoinError, Room, SocketId,
+    Adapter, AdapterError, Answers, BroadcastOptions, Cluster, Completion, IntoRooms, JoinError,
+    Room, SocketId,
 };
 use socketio_parser::{Encoder, EventData, Revision};
 
@@ -36,6 +37,7 @@ use crate::events::observer::Observers;
 use crate::forward::forward;
 use crate::limits::{Limit, Limits};
 use crate::namespace::registry::{Maker, Registry};
+use crate::recovery::Recovering;
 use crate::socket::{Socket, outgoing};
 
 pub use self::connected::Connected;
@@ -113,6 +115,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     /// The server itself, which whoever takes it knows the type of.
     pub(crate) owner: Arc<OnceLock<Weak<dyn Any + Send + Sync>>>,
+    /// `None`: it is off.
+    pub(crate) recovery: Option<Arc<Recovering>>,
 }
 
 impl Namespace {
@@ -237,36 +241,6 @@ impl Namespace {
     /// Joins a socket of this node to rooms: the one way in, whoever wants it.
     pub(crate) fn join(&self, id: &SocketId, rooms: &[Room]) -> Result<Completion, JoinError> {
         self.0.join(id, rooms)
-    }
-
-    /// Lets a socket in: into the table of the namespace's sockets, then, in one step, into its rooms,
-    /// and it gets the `answer` to its client. What an error leaves behind is nothing.
-    pub(crate) fn enter(
-        &self,
-        socket: &Socket,
-        rooms: &[Room],
-        answer: &Outgoing,
-    ) -> Result<(), EnterError> {
-        if !self.add(socket) {
-            return Err(EnterError::DuplicateId);
-        }
-        let enter = |rooms: &[Room]| {
-            guard::assert_no_lock();
-            // what the answer calls for is done when the adapter has let go of its lock
-            engineio::fan_out(|| self.0.adapter.enter(socket.id(), socket.member(), rooms, answer))
-        };
-        let entered = enter(rooms).or_else(|error| match error {
-            // each room was within the limit of the server; the adapter has one of its own
-            EnterError::Join(_) => {
-                self.limited(Limit::Rooms);
-                enter(&[])
-            }
-            error => Err(error),
-        });
-        if entered.is_err() {
-            self.remove(socket);
-        }
-        entered.map(drop)
     }
 
     /// Whether rooms may have these names; counted if not.
@@ -454,14 +428,19 @@ impl Namespace {
         event: &str,
         args: &T,
     ) -> Result<Outgoing, EmitError> {
-        if event == "error" || socketio_parser::is_reserved_event(event) {
-            return Err(EmitError::Reserved(event.to_owned()));
-        }
+        Self::allow_event(event)?;
         // arguments are written by code of the user
         guard::assert_no_lock();
         let encoder = &self.0.shared.encoder;
         let encoded = encoder.event(HEADROOM, &self.0.name, id, event, args)?;
         Ok(outgoing(encoded).droppable(true))
+    }
+
+    fn allow_event(event: &str) -> Result<(), EmitError> {
+        if event == "error" || socketio_parser::is_reserved_event(event) {
+            return Err(EmitError::Reserved(event.to_owned()));
+        }
+        Ok(())
     }
 
     pub(crate) fn encode_ack<T: Serialize + ?Sized>(
@@ -475,7 +454,9 @@ impl Namespace {
 
     pub(crate) fn encode_connect(&self, revision: Revision, socket: &Socket) -> Outgoing {
         let sid = (revision == Revision::V5).then(|| socket.id().as_str());
-        outgoing(self.0.shared.encoder.connect(HEADROOM, &self.0.name, revision, sid))
+        let session = self.recovering().and_then(|_| socket.session());
+        let pid = session.as_ref().map(|session| &*session.claim.pid);
+        outgoing(self.0.shared.encoder.connect(HEADROOM, &self.0.name, revision, sid, pid))
     }
 
     pub(crate) fn encode_disconnect(&self, revision: Revision) -> Outgoing {

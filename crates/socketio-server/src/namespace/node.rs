@@ -104,7 +104,7 @@ impl Drop for Place {
 }
 
 impl Inner {
-    fn socket(&self, id: &SocketId) -> Option<Socket> {
+    pub(super) fn socket(&self, id: &SocketId) -> Option<Socket> {
         lock(&self.sockets).get(id.as_str()).map(|socket| socket.0.clone())
     }
 

@@ -15,6 +15,7 @@ use crate::error::BuildError;
 use crate::events::failures::AckErrors;
 use crate::events::observer::{Observer, Observers};
 use crate::limits::Limits;
+use crate::recovery::{ConnectionStateRecovery, Recovering};
 use crate::server::client_files::{ClientFiles, Files};
 use crate::server::{Parts, Server};
 
@@ -47,6 +48,7 @@ pub struct Builder {
     root_first: bool,
     observers: Observers,
     ack_errors: AckErrors,
+    recovery: Option<ConnectionStateRecovery>,
 }
 
 impl Default for Builder {
@@ -65,6 +67,7 @@ impl Default for Builder {
             root_first: true,
             observers: Observers::default(),
             ack_errors: AckErrors::told(),
+            recovery: None,
         }
     }
 }
@@ -417,6 +420,21 @@ impl Builder {
         self
     }
 
+    /// Lets clients 4.6 and later come back to their sessions when their connections broke: with their
+    /// id, rooms and data, and to what they missed (`None`: they do not). See
+    /// the [guide](crate::guide::recovery).
+    ///
+    /// It needs the JSON parser, and an adapter that can do it: that in memory, which the server makes
+    /// itself. One that is given to the server has options of its own.
+    // Node: connectionStateRecovery
+    pub fn connection_state_recovery(
+        mut self,
+        recovery: impl Into<Option<ConnectionStateRecovery>>,
+    ) -> Self {
+        self.recovery = recovery.into();
+        self
+    }
+
     /// Makes the server.
     ///
     /// # Errors
@@ -433,7 +451,15 @@ impl Builder {
             root_first,
             observers,
             ack_errors,
+            recovery,
         } = self;
+        if let Some(recovery) = &recovery {
+            recovery.check().map_err(BuildError::Options)?;
+            if !parser.encoder().is_json() {
+                log!(warn: "sessions are recovered with the JSON parser only");
+            }
+        }
+        let counters = Arc::default();
         if connect_timeout.is_zero() {
             return Err(BuildError::Options(OptionsError::Zero("connect_timeout")));
         }
@@ -470,7 +496,14 @@ impl Builder {
             );
         }
         let local = || -> Arc<dyn AdapterFactory> {
-            Arc::new(LocalAdapterFactory::default().max_rooms_per_socket(limits.max_rooms))
+            let local = LocalAdapterFactory::default().max_rooms_per_socket(limits.max_rooms);
+            // a pong tells that its ping came, and what was sent before that
+            let silence = engine.ping_timeout.saturating_mul(2);
+            let silence = silence.saturating_add(engine.ping_interval).saturating_add(LATE);
+            Arc::new(match &recovery {
+                None => local,
+                Some(recovery) => local.recovery(recovery.for_adapter(silence, &counters)),
+            })
         };
         let adapter = adapter.unwrap_or_else(local);
         let engine = engineio::Server::new(engine)?;
@@ -485,6 +518,10 @@ impl Builder {
             root_first,
             observers,
             ack_errors,
+            recovery: recovery.map(|options| Recovering { options, counters }),
         }))
     }
 }
+
+/// How late deadlines may be found, see the engine's patience.
+const LATE: Duration = Duration::from_secs(10);

@@ -34,6 +34,7 @@ use crate::events::observer::Observers;
 use crate::limits::Limits;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
+use crate::recovery::Recovering;
 use crate::server::client_files::Files;
 use crate::stats::Stats;
 
@@ -67,6 +68,7 @@ pub(crate) struct Parts {
     pub(crate) root_first: bool,
     pub(crate) observers: Observers,
     pub(crate) ack_errors: AckErrors,
+    pub(crate) recovery: Option<Recovering>,
 }
 
 impl Server {
@@ -82,15 +84,19 @@ impl Server {
             root_first,
             observers,
             ack_errors,
+            recovery,
         } = parts;
+        let encoder = parser.encoder();
+        let recovery = recovery.filter(|_| encoder.is_json()).map(Arc::new);
         let shared = Shared {
-            encoder: parser.encoder(),
+            encoder,
             limits: Arc::new(limits),
             counters: Arc::default(),
             server_events: Arc::default(),
             state: Arc::new(state),
             observers,
             owner: Arc::default(),
+            recovery,
         };
         let owner = Arc::clone(&shared.owner);
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
@@ -402,6 +408,9 @@ impl Server {
         let mut stats = core.counters.snapshot(engine);
         (stats.detached_handlers, stats.detached_bytes) = core.detached.counts();
         stats.limits = stats.engine.limits.clone();
+        if let Some(recovering) = &core.shared.recovery {
+            recovering.count(&core.shared.counters);
+        }
         stats.limits.extend(core.shared.counters.counts());
         let namespaces = core.registry.all();
         stats.namespaces = namespaces.len();

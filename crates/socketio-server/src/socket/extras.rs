@@ -9,6 +9,7 @@ use super::Socket;
 use super::extensions::Values;
 use crate::events::listeners::Listeners;
 use crate::events::middleware::{AnyEventMiddleware, Chain};
+use crate::recovery::SocketSession;
 
 /// What few sockets have.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(super) struct Extras {
     /// Plain, so it may outlive the socket's end.
     pub(super) data: Option<Box<Value>>,
     pub(super) extensions: Values,
+    /// On servers with recovery.
+    pub(super) session: Option<Arc<SocketSession>>,
 }
 
 /// Sees what is emitted to a socket.

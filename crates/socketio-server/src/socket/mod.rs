@@ -6,6 +6,7 @@ mod extras;
 pub(crate) mod handshake;
 mod leaving;
 mod listening;
+mod session;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use engineio::{Gate, Outgoing, OverflowPolicy, Push, Request};
+use engineio_proto::Part;
 use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
@@ -113,6 +115,9 @@ impl Socket {
     /// arguments cannot be encoded.
     // Node 2.0: socket.emit
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
+        if self.namespace().recovering().is_some() {
+            return self.emit_recoverable(event, &args, false, |packet| packet);
+        }
         let packet = self.encode(None, event, &args)?;
         self.push(packet)
     }
@@ -125,17 +130,23 @@ impl Socket {
         args: &T,
     ) -> Result<Outgoing, EmitError> {
         let packet = self.namespace().encode_event(id, event, args)?;
+        self.show(event, args)?;
+        Ok(packet)
+    }
+
+    /// Shows an event for this socket alone to who wants to see them.
+    fn show<T: Serialize>(&self, event: &str, args: &T) -> Result<(), EmitError> {
         self.namespace().observers().tell(|observer| {
             let values = || values_of(args).unwrap_or_default();
             observer.event_out(&Receivers::One(self), &ObservedEvent::new(event, &values));
         });
-        let Some(extras) = self.extras() else { return Ok(packet) };
+        let Some(extras) = self.extras() else { return Ok(()) };
         let watchers = lock(extras).outgoing.clone();
         if !watchers.is_empty() {
             let values = values_of(args)?;
             watchers.iter().for_each(|watcher| watcher(event, &values));
         }
-        Ok(packet)
+        Ok(())
     }
 
     /// Sends a `message` event.
@@ -237,7 +248,7 @@ impl Socket {
     /// socket joins nothing.
     // Node 2.0: socket.join
     pub fn join(&self, rooms: impl IntoRooms) -> Completion {
-        if !self.is_connected() {
+        if !self.has_rooms() {
             return self.join_early(rooms.into_rooms());
         }
         let joined = self.namespace().join(&self.0.id, &rooms.into_rooms());
@@ -249,7 +260,7 @@ impl Socket {
     // Node 2.0: socket.leave
     pub fn leave(&self, rooms: impl IntoRooms) -> Completion {
         // the client's next socket may have the same id
-        if !self.is_connected() {
+        if !self.has_rooms() {
             let rooms = rooms.into_rooms();
             if let Some(early) = &mut *lock(&self.0.early_rooms) {
                 early.retain(|room| !rooms.contains(room));
@@ -404,6 +415,10 @@ impl Socket {
         self.0.credentials.as_deref()
     }
 
+    pub(crate) fn shared_credentials(&self) -> Option<Arc<Credentials>> {
+        self.0.credentials.clone()
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.0.gate
     }
@@ -510,6 +525,14 @@ pub(crate) fn values_of<T: Serialize>(args: &T) -> Result<Vec<Value>, EmitError>
     Ok(socketio_parser::RawArgs::from_serialize(args)?.into_values())
 }
 
+/// The text that a client takes for its offset, at the end of an event.
+pub(crate) fn trailing_text(packet: &Outgoing) -> Option<&[u8]> {
+    match packet.parts().next()? {
+        Part::Text(text) => socketio_parser::trailing_text(text),
+        Part::Binary(_) => None,
+    }
+}
+
 /// The packet of a parser, ready for the wire.
 pub(crate) fn outgoing(encoded: Encoded) -> Outgoing {
     match encoded {
@@ -538,6 +561,10 @@ impl Drop for Inner {
 impl Member for Inner {
     fn open(&self, answer: &Outgoing) -> bool {
         self.conn.open_gate(&self.gate, answer)
+    }
+
+    fn open_with(&self, answer: &Outgoing, missed: &[Outgoing]) -> bool {
+        self.conn.open_gate_with(&self.gate, answer, missed)
     }
 
     fn deliver(&self, packet: &Outgoing) -> Delivery {

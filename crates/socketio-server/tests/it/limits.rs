@@ -1,5 +1,7 @@
 //! Each limit of this level: what happens at it, and that it is counted.
 
+use std::time::Duration;
+
 use socketio::observe::{EngineLimit, Limit};
 use socketio::options::{Limits, Rate};
 use socketio::{Data, Reason, Server, Socket};
@@ -147,7 +149,7 @@ async fn the_bytes_of_auth() {
 async fn a_client_that_does_not_connect() {
     let io = Server::new();
     let mut peer = Peer::open(&connector(&io), Eio::V4).await;
-    tokio::time::sleep(std::time::Duration::from_secs(46)).await;
+    tokio::time::sleep(Duration::from_secs(46)).await;
     peer.expect("2").await;
     peer.closed().await;
     assert_eq!(io.stats().limits.get(Limit::ConnectTimeout), 1);
@@ -160,12 +162,12 @@ async fn a_client_that_polls_and_does_not_connect() {
     for interval in [20, 60] {
         let io = Server::builder()
             .max_sessions(1)
-            .ping_interval(std::time::Duration::from_secs(interval))
-            .ping_timeout(std::time::Duration::from_secs(60))
+            .ping_interval(Duration::from_secs(interval))
+            .ping_timeout(Duration::from_secs(60))
             .build()
             .unwrap();
         let mut polling = Polling::open(&connector(&io), Eio::V4, "").await;
-        tokio::time::sleep(std::time::Duration::from_secs(46)).await;
+        tokio::time::sleep(Duration::from_secs(46)).await;
         assert_eq!(io.stats().limits.get(Limit::ConnectTimeout), 1);
         assert_eq!(io.stats().engine.sessions, 0);
         Polling::open(&connector(&io), Eio::V4, "").await;
@@ -196,7 +198,7 @@ async fn a_client_that_is_too_fast() {
         let flood = vec![r#"42["x"]"#; 500];
         peer.send_all(&flood).await;
         assert_eq!(log.take().await, ["max_message_rate of 1 sockets"]);
-        tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+        tokio::time::sleep(Duration::from_secs(11)).await;
         assert_eq!(log.take().await, ["transport error, Some(RateLimited)"]);
         assert_eq!(io.stats().limits.get(EngineLimit::RateGrace), 1);
         drop(peer);
@@ -262,6 +264,15 @@ fn the_table_is_right() {
     }
     off!(max_packets_per_poll max_connections max_connections_per_address max_sessions max_sessions_per_address max_message_rate max_byte_rate
         max_message_rate_per_address max_byte_rate_per_address max_connect_rate_per_address);
+    let recovery = socketio::options::ConnectionStateRecovery::default();
+    check("max_kept_packets", Some(number(recovery.max_kept_packets)));
+    check("max_kept_bytes", Some(number(recovery.max_kept_bytes)));
+    check("max_away_sessions", Some(number(recovery.max_away_sessions)));
+    // a heartbeat that is late, twice the time for an answer, and the time that a client may be away
+    let silence = engine.ping_interval + engine.ping_timeout * 2 + Duration::from_secs(10);
+    let age = recovery.max_disconnection_duration + silence;
+    assert_eq!(recovery.max_kept_age, None);
+    check("max_kept_age", Some(number(age.as_millis())));
     // of the builder alone, see `a_client_that_does_not_connect`
     check("connect_timeout", Some(45_000));
     assert_eq!(left, [""; 0]);

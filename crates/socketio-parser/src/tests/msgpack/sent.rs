@@ -110,7 +110,7 @@ fn control_packets() {
     let data = Value::from_iter([("code", 7)]);
     let v5 = Revision::V5;
     encoded(
-        encoder.connect(14, "/", v5, Some("x")),
+        encoder.connect(14, "/", v5, Some("x"), None),
         "83 a4|type|00 a4|data|81 a3|sid|a1|x| a3|nsp|a1|/|",
     );
     encoded(encoder.disconnect(14, "/chat", v5), "82 a4|type|01 a3|nsp|a5|/chat|");
@@ -124,7 +124,7 @@ fn control_packets() {
     );
     let v4 = Revision::V4;
     for (found, expected) in [
-        (encoder.connect(14, "/chat", v4, Some("x")), r#"{"type":0,"nsp":"/chat"}"#),
+        (encoder.connect(14, "/chat", v4, Some("x"), None), r#"{"type":0,"nsp":"/chat"}"#),
         (encoder.disconnect(14, "/", v4), r#"{"type":1,"nsp":"/"}"#),
         (
             encoder.error(14, "/\"", v4, "Invalid namespace", None),

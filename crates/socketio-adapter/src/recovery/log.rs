@@ -1,0 +1,229 @@
+//! The packets that may have to be sent again: pointers, in the order in which they were sent.
+//!
+//! A packet's position is its number in this order, from 1; positions of packets that are gone are
+//! not used again. An offset is a position as a client sees it: a text of fixed length, so that it
+//! can be filled in when the position is known, which begins with a mark of this log.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets, of which it is known how many bytes they are.
+#[derive(Debug)]
+pub(crate) struct Log<P> {
+    packets: VecDeque<Entry<P>>,
+    /// The position of the first packet that is kept, or of the next one.
+    start: u64,
+    bytes: usize,
+    bounds: Bounds,
+    mark: [u8; MARK],
+}
+
+#[derive(Debug)]
+struct Entry<P> {
+    packet: P,
+    size: usize,
+    sent: Instant,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) packets: usize,
+    pub(crate) bytes: usize,
+    pub(crate) age: Duration,
+}
+
+/// What was let go of, to be dropped where it may, and for which bound.
+#[derive(Debug)]
+pub(crate) struct Removed<P> {
+    /// Most often it is one.
+    first: Option<P>,
+    more: Vec<P>,
+    pub(crate) for_packets: u64,
+    pub(crate) for_bytes: u64,
+    pub(crate) for_age: u64,
+}
+
+impl<P> Log<P> {
+    /// An empty log; `mark` tells its offsets from those of others.
+    pub(crate) fn new(bounds: Bounds, mark: u64) -> Self {
+        let mut digits = [0; MARK];
+        write_number(mark, &mut digits);
+        Self { packets: VecDeque::new(), start: 1, bytes: 0, bounds, mark: digits }
+    }
+
+    /// The position of the first packet that is kept; that of the next one, if none is.
+    pub(crate) const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The position of the newest packet; 0: there was none.
+    pub(crate) fn head(&self) -> u64 {
+        self.start + self.packets.len() as u64 - 1
+    }
+
+    pub(crate) fn get(&self, position: u64) -> Option<&P> {
+        let at = position.checked_sub(self.start)?;
+        self.packets.get(usize::try_from(at).ok()?).map(|entry| &entry.packet)
+    }
+
+    /// Keeps the packet that was sent at the position behind [`Log::head`].
+    pub(crate) fn push(&mut self, packet: P, size: usize, now: Instant, removed: &mut Removed<P>) {
+        self.packets.push_back(Entry { packet, size, sent: now });
+        self.bytes += size;
+        while self.packets.len() > self.bounds.packets {
+            removed.for_packets += 1;
+            self.pop(removed);
+        }
+        while self.bytes > self.bounds.bytes {
+            removed.for_bytes += 1;
+            self.pop(removed);
+        }
+        self.expire(now, removed);
+    }
+
+    /// Lets go of what is too old.
+    pub(crate) fn expire(&mut self, now: Instant, removed: &mut Removed<P>) {
+        let age = self.bounds.age;
+        let is_old = |entry: &Entry<P>| now.saturating_duration_since(entry.sent) > age;
+        while self.packets.front().is_some_and(is_old) {
+            removed.for_age += 1;
+            self.pop(removed);
+        }
+    }
+
+    /// Lets go of all: nobody needs it.
+    pub(crate) fn clear(&mut self, removed: &mut Removed<P>) {
+        while !self.packets.is_empty() {
+            self.pop(removed);
+        }
+        self.packets = VecDeque::new();
+    }
+
+    fn pop(&mut self, removed: &mut Removed<P>) {
+        if let Some(Entry { packet, size, .. }) = self.packets.pop_front() {
+            self.start += 1;
+            self.bytes -= size;
+            removed.add(packet);
+        }
+    }
+
+    /// How a client is told of a position.
+    pub(crate) fn offset(&self, position: u64) -> [u8; OFFSET_LEN] {
+        let mut offset = [0; OFFSET_LEN];
+        offset[..MARK].copy_from_slice(&self.mark);
+        write_number(position, &mut offset[MARK..]);
+        offset
+    }
+
+    /// The position that an offset stands for; `None`: it is none of this log.
+    pub(crate) fn position(&self, offset: &str) -> Option<u64> {
+        let digits = offset.as_bytes().strip_prefix(&self.mark)?;
+        let position = read_number(digits).filter(|_| offset.len() == OFFSET_LEN)?;
+        (position <= self.head()).then_some(position)
+    }
+}
+
+impl<P> Default for Removed<P> {
+    fn default() -> Self {
+        Self { first: None, more: Vec::new(), for_packets: 0, for_bytes: 0, for_age: 0 }
+    }
+}
+
+impl<P> Removed<P> {
+    fn add(&mut self, packet: P) {
+        match &self.first {
+            None => self.first = Some(packet),
+            Some(_) => self.more.push(packet),
+        }
+    }
+}
+
+fn write_number(mut number: u64, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[(number % 64) as usize];
+        number /= 64;
+    }
+}
+
+fn read_number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number: u64, digit| {
+        let value = DIGITS.iter().position(|other| other == digit)?;
+        number.checked_mul(64)?.checked_add(value as u64)
+    })
+}
+
+/// The length of an offset: 24 bits of a mark, and a position below 2^48, which a million packets a
+/// second reach in nine years.
+pub const OFFSET_LEN: usize = 12;
+const MARK: usize = 4;
+
+/// In the order of ASCII, so that offsets sort as their positions do.
+const DIGITS: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn bounds(packets: usize, bytes: usize, age: Duration) -> Bounds {
+        Bounds { packets, bytes, age }
+    }
+
+    #[test]
+    fn each_bound_lets_go_of_the_oldest_and_counts() {
+        // (bounds, sizes of packets sent a second apart, first and last kept, counts)
+        let roomy = bounds(100, 1000, SECOND * 100);
+        let table = [
+            (roomy, vec![1; 10], (1, 10), [0, 0, 0]),
+            (Bounds { packets: 3, ..roomy }, vec![1; 10], (8, 10), [7, 0, 0]),
+            (Bounds { bytes: 25, ..roomy }, vec![10; 5], (4, 5), [0, 3, 0]),
+            (Bounds { age: SECOND * 2, ..roomy }, vec![1; 10], (8, 10), [0, 0, 7]),
+            // larger than all that may be kept
+            (Bounds { bytes: 25, ..roomy }, vec![1, 1, 26], (4, 3), [0, 3, 0]),
+            (Bounds { bytes: 25, ..roomy }, vec![26, 1], (2, 2), [0, 1, 0]),
+        ];
+        for (bounds, sizes, kept, counts) in table {
+            let (mut log, mut removed, now) = (Log::new(bounds, 0), Removed::default(), now());
+            for (n, size) in (1..).zip(sizes) {
+                log.push(n, size, now + SECOND * n, &mut removed);
+            }
+            assert_eq!((log.start(), log.head()), kept, "{bounds:?}");
+            for position in 0..20 {
+                let expected = (kept.0..=kept.1).contains(&position).then_some(position as u32);
+                assert_eq!(log.get(position).copied(), expected, "{bounds:?} {position}");
+            }
+            assert_eq!([removed.for_packets, removed.for_bytes, removed.for_age], counts);
+        }
+    }
+
+    #[test]
+    fn offsets_are_texts_of_one_length_that_only_their_log_reads() {
+        let mut log = Log::new(bounds(2, 10, SECOND), 77);
+        let mut last = [0; OFFSET_LEN];
+        for position in 0..200u64 {
+            let offset = log.offset(position);
+            assert!(offset > last, "in order");
+            last = offset;
+            let text = std::str::from_utf8(&offset).unwrap();
+            assert_eq!(log.position(text), (position == 0).then_some(0), "not sent yet");
+            assert_eq!(Log::<u32>::new(bounds(2, 10, SECOND), 78).position(text), None);
+        }
+        for _ in 0..5 {
+            log.push(0u32, 1, now(), &mut Removed::default());
+        }
+        let text = |position| String::from_utf8(log.offset(position).to_vec()).unwrap();
+        assert_eq!(log.position(&text(1)), Some(1), "gone, but it was sent");
+        assert_eq!((log.position(&text(5)), log.position(&text(6))), (Some(5), None));
+        for other in [String::new(), "0".into(), text(5)[1..].into(), text(5) + "0", "é".repeat(6)]
+        {
+            assert_eq!(log.position(&other), None, "{other}");
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "where the hands of the clock begin")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+}

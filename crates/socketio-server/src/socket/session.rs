@@ -1,0 +1,99 @@
+//! The session that a socket's client may come back to, and what is emitted with it in mind.
+
+use std::sync::Arc;
+
+use engineio::Outgoing;
+use engineio_proto::guard::{self, lock};
+use serde::Serialize;
+use socketio_adapter::{Delivered, NotRecovered, Target, Track};
+use socketio_parser::Value;
+
+use super::{Socket, trailing_text};
+use crate::error::EmitError;
+use crate::recovery::{Recovery, SocketSession};
+
+impl Socket {
+    /// Whether the socket goes on with a session that its client had before: with its id, its rooms,
+    /// and its [data](Socket::data). It is known when the `connection` handlers run, and in middleware
+    /// that is not [skipped](crate::options::ConnectionStateRecovery::skip_middlewares).
+    // Node: socket.recovered
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        matches!(self.recovery(), Recovery::Recovered { .. })
+    }
+
+    /// The same, and how many events were sent again, or why none.
+    ///
+    /// ```
+    /// # use socketio::events::Recovery;
+    /// # use socketio::{Server, Socket};
+    /// # fn example(io: Server) {
+    /// io.on_connection(|socket: Socket| match socket.recovery() {
+    ///     Recovery::Recovered { missed } => println!("{} is back, {missed} missed", socket.id()),
+    ///     Recovery::NotRecovered(why) => println!("{} is new: {why}", socket.id()),
+    /// });
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self.session() {
+            Some(session) => session.outcome(),
+            None => Recovery::NotRecovered(NotRecovered::Unsupported),
+        }
+    }
+
+    /// The session, if the client can come back.
+    pub(crate) fn session(&self) -> Option<Arc<SocketSession>> {
+        lock(self.extras()?).session.clone()
+    }
+
+    pub(crate) fn set_session(&self, session: SocketSession, data: Option<Arc<Value>>) {
+        let data = data.map(|data| Box::new(Arc::unwrap_or_clone(data)));
+        let mut extras = lock(self.extras_or_new());
+        extras.session = Some(Arc::new(session));
+        extras.data = data;
+    }
+
+    /// What is kept with the session of a client that may come back.
+    pub(crate) fn session_data(&self) -> Option<Arc<Value>> {
+        let data = lock(self.extras()?).data.clone()?;
+        Some(Arc::new(*data))
+    }
+
+    /// [`Socket::emit`] on a server with recovery: through the adapter, which keeps the event.
+    #[cold]
+    pub(crate) fn emit_recoverable<T: Serialize>(
+        &self,
+        event: &str,
+        args: &T,
+        volatile: bool,
+        form: impl FnOnce(Outgoing) -> Outgoing,
+    ) -> Result<(), EmitError> {
+        let namespace = self.namespace();
+        let Some(recovery) = namespace.recovery() else {
+            return self.push(form(self.encode(None, event, args)?).volatile(volatile));
+        };
+        let packet = namespace.encode_tracked(event, args, volatile)?;
+        self.show(event, args)?;
+        let packet = form(packet).volatile(volatile);
+        // one of the same id may be there already
+        if !self.gate().is_open() {
+            return Err(EmitError::Closed);
+        }
+        guard::assert_no_lock();
+        let emit = |packet, track| {
+            engineio::fan_out(|| recovery.emit(packet, Target::Socket(self.id()), track))
+        };
+        let passing = volatile.then(|| packet.clone());
+        let delivered = match passing.as_ref().map(trailing_text) {
+            None => emit(packet, Track::Kept),
+            Some(Some(text)) => emit(packet, Track::Passing(text)),
+            Some(None) => return self.push(packet),
+        };
+        match delivered {
+            Delivered { queued: 0, dropped: 0 } => Err(EmitError::Closed),
+            Delivered { queued: 0, .. } if !volatile => Err(EmitError::Full),
+            _ => Ok(()),
+        }
+    }
+}

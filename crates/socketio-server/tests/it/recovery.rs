@@ -1,0 +1,255 @@
+//! Clients come back to their sessions after their connections broke.
+
+use std::time::Duration;
+
+use socketio::events::{NotRecovered, Recovery};
+use socketio::observe::{EngineLimit, Limit};
+use socketio::options::ConnectionStateRecovery;
+use socketio::serve::Request;
+use socketio::{Builder, ConnectError, Server, Socket, Value};
+use testkit::{Connector, Eio, settle};
+
+use crate::support::{Arrivals, BOTH, Log, Peer, arrivals, connector};
+
+fn server(change: impl FnOnce(&mut ConnectionStateRecovery)) -> (Server, Connector, Arrivals) {
+    let mut recovery = ConnectionStateRecovery::default();
+    change(&mut recovery);
+    built(Server::builder().connection_state_recovery(recovery))
+}
+
+fn built(builder: Builder) -> (Server, Connector, Arrivals) {
+    let io = builder.build().unwrap();
+    let (server, arrivals) = (connector(&io), arrivals(io.sockets()));
+    (io, server, arrivals)
+}
+
+/// A client with what the server told it.
+struct Phone {
+    peer: Peer,
+    sid: String,
+    pid: String,
+}
+
+impl Phone {
+    async fn connect(server: &Connector, auth: &str) -> Self {
+        let mut peer = Peer::open(server, Eio::V4).await;
+        peer.send(&format!("40{auth}")).await;
+        let answer = peer.next().await;
+        let answer: serde_json::Value =
+            serde_json::from_str(answer.strip_prefix("40").unwrap()).unwrap();
+        let text = |name: &str| answer[name].as_str().expect("a text").to_owned();
+        Self { peer, sid: text("sid"), pid: text("pid") }
+    }
+
+    /// The next event without its offset, and that.
+    async fn event(&mut self) -> (String, String) {
+        let packet = self.peer.next().await;
+        let (event, offset) = packet.rsplit_once(",\"").expect("it ends with a text");
+        (event.to_owned(), offset.strip_suffix("\"]").unwrap().to_owned())
+    }
+
+    fn auth(&self, offset: Option<&str>) -> String {
+        let offset = offset.map(|offset| format!(r#","offset":"{offset}""#)).unwrap_or_default();
+        format!(r#"{{"pid":"{}"{offset}}}"#, self.pid)
+    }
+}
+
+/// The id, the rooms and the data; what was missed comes behind the answer, and before what is new.
+#[tokio::test(start_paused = true)]
+async fn a_client_comes_back_to_its_session() {
+    let (io, server, mut arrivals) = server(|_| {});
+    let mut phone = Phone::connect(&server, "").await;
+    let socket = arrivals.next().await;
+    assert!(!socket.recovered());
+    _ = socket.join("r");
+    socket.set_data(&[1, 2]).unwrap();
+    socket.on_disconnecting(|socket: Socket| _ = socket.join("late"));
+    socket.emit("a", 1).unwrap();
+    let (event, offset) = phone.event().await;
+    assert_eq!(event, r#"42["a",1"#);
+    let auth = phone.auth(Some(&offset));
+    let (sid, pid) = (phone.sid.clone(), phone.pid.clone());
+    drop(phone);
+    settle().await;
+    assert!(io.sockets().connected().is_empty());
+    io.emit("b", 2).unwrap();
+    io.to("late").emit("c", ()).unwrap();
+    io.to("other").emit("d", ()).unwrap();
+    io.sockets().except("r").emit("e", ()).unwrap();
+    io.sockets().volatile().emit("f", ()).unwrap();
+    let mut phone = Phone::connect(&server, &auth).await;
+    assert_eq!((&phone.sid, &phone.pid), (&sid, &pid));
+    io.emit("g", ()).unwrap();
+    let mut last = String::new();
+    for expected in [r#"42["b",2"#, r#"42["c""#, r#"42["g""#] {
+        let (event, offset) = phone.event().await;
+        assert_eq!(event, expected);
+        assert!(offset > last);
+        last = offset;
+    }
+    let back = arrivals.next().await;
+    assert_eq!(back.recovery(), Recovery::Recovered { missed: 2 });
+    assert_eq!((back.id(), back.data()), (socket.id(), Some([1, 2])));
+    assert_eq!(back.rooms().len(), 3);
+    // the handle of before is of a socket that left
+    assert!(!socket.is_connected() && socket.rooms().is_empty());
+    assert!(socket.emit("nothing", ()).is_err());
+    _ = socket.leave("r");
+    assert_eq!(back.rooms().len(), 3);
+    phone.peer.silence().await;
+}
+
+/// A connection of which nobody said that it broke is ended, and what it had not delivered comes.
+#[tokio::test(start_paused = true)]
+async fn a_half_open_connection_is_taken_over() {
+    let (io, server, mut arrivals) = server(|_| {});
+    let old = Phone::connect(&server, "").await;
+    let socket = arrivals.next().await;
+    let log = Log::default();
+    log.watch(&socket);
+    socket.emit("a", 1).unwrap(); // never read
+    let mut phone = Phone::connect(&server, &old.auth(None)).await;
+    assert_eq!(
+        log.take().await,
+        ["/ disconnecting: transport error, 1 rooms", "/ disconnect: transport error, 0 rooms"]
+    );
+    assert_eq!((phone.event().await.0, &phone.sid), (r#"42["a",1"#.to_owned(), &old.sid));
+    assert_eq!(io.sockets().connected().len(), 1);
+    assert_eq!(arrivals.next().await.recovery(), Recovery::Recovered { missed: 1 });
+}
+
+/// Who is refused has nothing of what was missed; what is sent meanwhile is not lost.
+#[tokio::test(start_paused = true)]
+async fn middleware_runs_before_anything_is_sent_again() {
+    for skips in [true, false] {
+        let (io, server, mut arrivals) = server(|recovery| recovery.skip_middlewares = skips);
+        io.use_fn(async |socket: Socket| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let refused = socket.handshake().auth().is_some_and(|auth| auth.get("no").is_some());
+            if refused { Err(ConnectError::new("no")) } else { Ok(()) }
+        });
+        let phone = Phone::connect(&server, "").await;
+        arrivals.next().await;
+        let auth = phone.auth(None);
+        drop(phone);
+        settle().await;
+        io.emit("a", ()).unwrap();
+        let mut peer = Peer::open(&server, Eio::V4).await;
+        peer.send(&format!("40{}", auth.replace('}', r#","no":1}"#))).await;
+        if skips {
+            assert!(peer.next().await.starts_with("40"));
+            drop(peer);
+            settle().await;
+            arrivals.next().await;
+        } else {
+            peer.expect(r#"44{"message":"no"}"#).await;
+            peer.silence().await;
+        }
+        let mut peer = Peer::open(&server, Eio::V4).await;
+        peer.send(&format!("40{auth}")).await;
+        settle().await;
+        io.emit("b", ()).unwrap();
+        assert!(peer.next().await.starts_with("40"));
+        assert!(peer.next().await.starts_with(r#"42["a","#));
+        assert!(peer.next().await.starts_with(r#"42["b","#));
+        assert!(arrivals.next().await.recovered());
+        peer.silence().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_client_did_not_come_back() {
+    let (io, server, mut arrivals) = server(|recovery| {
+        recovery.max_kept_packets = 2;
+        recovery.max_away_sessions = 1;
+        *recovery = recovery.clone().bind_to(|_: &Request, auth: &Value| {
+            auth.get("user").and_then(Value::as_str).unwrap_or_default().to_owned()
+        });
+    });
+    let mut check = async |auth: &str, why| {
+        let phone = Phone::connect(&server, auth).await;
+        let socket = arrivals.next().await;
+        assert_eq!(socket.recovery(), Recovery::NotRecovered(why), "{auth}");
+        assert!(!auth.contains(&phone.pid));
+        phone
+    };
+    let away = async |phone: Phone| {
+        let auth = phone.auth(None);
+        drop(phone);
+        settle().await;
+        auth
+    };
+    let auth = away(check("", NotRecovered::NoPid).await).await;
+    let held = [
+        check(r#"{"pid":"x"}"#, NotRecovered::UnknownSession).await,
+        check(r#"{"pid":1}"#, NotRecovered::NoPid).await,
+        check(&auth.replace('}', r#","user":"eve"}"#), NotRecovered::Identity).await,
+        check(&auth.replace('}', r#","offset":"none of its own"}"#), NotRecovered::Evicted).await,
+        check(&auth.replace('}', r#","offset":7}"#), NotRecovered::Evicted).await,
+    ];
+    (0..3).for_each(|n| io.emit("e", n).unwrap());
+    let last = check(&auth, NotRecovered::Evicted).await;
+    // one session is kept
+    drop(held);
+    settle().await;
+    drop(check(&auth, NotRecovered::UnknownSession).await);
+    drop(last);
+    settle().await;
+    let auth = away(check("", NotRecovered::NoPid).await).await;
+    tokio::time::sleep(Duration::from_secs(121)).await;
+    drop(check(&auth, NotRecovered::Expired).await);
+    let phone = check("", NotRecovered::NoPid).await;
+    let auth = phone.auth(None);
+    io.sockets().connected().get(&phone.sid).unwrap().disconnect(false);
+    settle().await;
+    check(&auth, NotRecovered::UnknownSession).await;
+    let limits = io.stats().limits;
+    assert_eq!(limits.get(Limit::KeptPackets), 1);
+    assert!(limits.get(Limit::AwaySessions) > 3);
+    assert_eq!(limits.get(EngineLimit::Sessions), 0);
+}
+
+/// A namespace with nobody in it keeps nothing, and events for nobody are not kept.
+#[tokio::test(start_paused = true)]
+async fn clients_of_before_are_told_nothing_of_it() {
+    let (io, server, _arrivals) = server(|_| {});
+    let mut old = Peer::join(&server, Eio::V3).await;
+    let mut new = Phone::connect(&server, "").await;
+    io.emit("a", 1).unwrap();
+    io.emit("b", socketio::Binary(vec![1].into())).unwrap();
+    io.sockets().connected().get(&old.id).unwrap().emit("c", ()).unwrap();
+    old.expect(r#"42["a",1]"#).await;
+    old.expect(r#"451-["b",{"_placeholder":true,"num":0}]"#).await;
+    old.expect_binary(&[1]).await;
+    old.expect(r#"42["c"]"#).await;
+    assert_eq!(new.event().await.0, r#"42["a",1"#);
+    assert_eq!(new.event().await.0, r#"451-["b",{"_placeholder":true,"num":0}"#);
+}
+
+/// As long as it is off.
+#[tokio::test(start_paused = true)]
+async fn without_recovery_nothing_of_it_is_seen() {
+    let (io, server, mut arrivals) = built(Server::builder().connection_state_recovery(None));
+    for eio in BOTH {
+        let mut peer = Peer::join(&server, eio).await;
+        let why = Recovery::NotRecovered(NotRecovered::Unsupported);
+        assert_eq!(arrivals.next().await.recovery(), why);
+        io.emit("a", 1).unwrap();
+        peer.expect(r#"42["a",1]"#).await;
+    }
+}
+
+#[test]
+fn options_that_make_no_sense() {
+    let check = |change: fn(&mut ConnectionStateRecovery), option: &str| {
+        let mut recovery = ConnectionStateRecovery::default();
+        change(&mut recovery);
+        let error = Server::builder().connection_state_recovery(recovery).build().unwrap_err();
+        assert!(error.to_string().contains(option), "{error}");
+    };
+    check(|r| r.max_disconnection_duration = Duration::ZERO, "max_disconnection_duration");
+    check(|r| r.max_kept_age = Some(Duration::ZERO), "max_kept_age");
+    check(|r| r.max_kept_packets = 0, "max_kept_packets");
+    check(|r| r.max_kept_bytes = 0, "max_kept_bytes");
+    check(|r| r.max_away_sessions = 0, "max_away_sessions");
+}
