@@ -83,6 +83,11 @@ async function runCase({ c, way, id }) {
   if (!server.up) return { error: new Error('the server did not start: ' + server.err.slice(-200)) };
   const t = new Context({ port: server.port, profile: c.profile, server, ...way, id });
   if (way.client) t.lib = require(way.client);
+  t.startServer = async (profile) => {
+    const next = await servers.start(profile);
+    t.open.push({ close: () => servers.stop(next) });
+    return next;
+  };
   stray = null;
   let error = await within(c.timeout, c.run(t));
   await Promise.race([t.done(), t.sleep(1000)]);

@@ -30,6 +30,11 @@ const profiles = {
     },
   },
   'msgpack': { parser: require(v4 ? 'msgpack-parser-3' : 'msgpack-parser-2') },
+  'recovery': {},
+  'recovery-mw': {},
+  'recovery-ping': { pingInterval: 300, pingTimeout: 500 },
+  'recovery-small': {},
+  'recovery-identity': {},
   'short-ping': { pingInterval: 300, pingTimeout: 1500 },
   'short-upgrade': { upgradeTimeout: 300 },
   'small-buffer': { maxHttpBufferSize: 2000 },
@@ -46,6 +51,9 @@ const profiles = {
 };
 if (!(profile in profiles)) { console.error('unknown profile ' + profile); process.exit(2); }
 const opts = Object.assign({}, base, profiles[profile]);
+const recovering = profile.startsWith('recovery');
+if (recovering && !v4 || ['recovery-small', 'recovery-identity'].includes(profile)) { console.error('profile not available on ' + ref); process.exit(3); }
+if (recovering) opts.connectionStateRecovery = { maxDisconnectionDuration: 2000, skipMiddlewares: profile !== 'recovery-mw' };
 if (v4 && opts.origins) { console.error('profile not available on ' + ref); process.exit(3); }
 
 const httpServer = http.createServer((req, res) => { res.writeHead(404); res.end('outside'); });
@@ -211,6 +219,9 @@ io.of('/kick-close').on('connection', (s) => { common(io.of('/kick-close'), s); 
 
 // dynamic namespaces (not in 2.0.x)
 if (ref !== '2.0.4') io.of(/^\/dyn-\d+$/).on('connection', (s) => { common(s.nsp, s); s.emit('dyn', s.nsp.name); });
+
+if (recovering) setInterval(() => {}, 60000); // the process outlives its server
+if (recovering) require('./recovery').add(io, { roomsOf, labelOf });
 
 if (profile === 'closable') {
   io.of('/').on('connection', (s) => s.on('server-close', () => io.close(() => console.log('closed'))));

@@ -13,6 +13,7 @@ mod common;
 mod namespaces;
 mod outside;
 mod profiles;
+mod recovery;
 mod suites;
 
 use std::io::Write as _;
@@ -105,6 +106,9 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
         Chosen::Fixture(builder) => {
             let io = builder.build()?;
             namespaces::add(&io, profile == "root-mw");
+            if profile.starts_with("recovery") {
+                recovery::add(&io);
+            }
             if profile == "closable" {
                 closable(&io);
             }

@@ -9,6 +9,8 @@ use socketio::parser::Parser;
 use socketio::serve::Request;
 use socketio::{BoxError, Builder, Server};
 
+use crate::recovery;
+
 /// What a profile stands for.
 pub(crate) enum Chosen {
     /// The fixture of the conformance cases.
@@ -90,7 +92,10 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         name if name.starts_with("abuse") => return abuse(name),
         "msgpack" => base.parser(Parser::msgpack()),
         "deflate" => base.per_message_deflate(PerMessageDeflate::default()).http_compression(1024),
-        _ => return Ok(Chosen::Unknown),
+        name => match recovery::profile(name, base) {
+            Some(builder) => builder,
+            None => return Ok(Chosen::Unknown),
+        },
     };
     Ok(Chosen::Fixture(builder))
 }
