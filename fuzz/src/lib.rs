@@ -17,6 +17,7 @@ pub use targets::jsonp::jsonp;
 pub use targets::msgpack::msgpack;
 pub use targets::packets::packets;
 pub use targets::payload::payload;
+pub use targets::recovery::recovery;
 pub use targets::rooms::rooms;
 pub use targets::server::server;
 pub use targets::session::session;
@@ -26,7 +27,7 @@ pub use targets::websocket::websocket;
 pub type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("packets", packets),
     ("payload", payload),
     ("jsonp", jsonp),
@@ -36,6 +37,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("json", json),
     ("msgpack", msgpack),
     ("session", session),
+    ("recovery", recovery),
     ("rooms", rooms),
     ("server", server),
 ];

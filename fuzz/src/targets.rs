@@ -7,6 +7,7 @@ pub(crate) mod jsonp;
 pub(crate) mod msgpack;
 pub(crate) mod packets;
 pub(crate) mod payload;
+pub(crate) mod recovery;
 pub(crate) mod rooms;
 pub(crate) mod server;
 pub(crate) mod session;

@@ -36,5 +36,5 @@ macro_rules! replay {
 }
 
 replay! {
-    packets payload jsonp handshake websocket deflate json msgpack session rooms server
+    packets payload jsonp handshake websocket deflate json msgpack session recovery rooms server
 }
