@@ -27,4 +27,4 @@ pub use error::{CloseReason, DecodeError, HandshakeError, Violation};
 pub use limits::Limits;
 pub use outgoing::{Backlog, Deflated, HEADROOM, Outgoing, OverflowPolicy, Part};
 pub use packet::{Message, Packet, PacketType, Protocol, TransportKind};
-pub use session::{Due, ProbeStep, Session, Step, Times};
+pub use session::{Due, ProbeStep, Receipts, Session, Step, Times};

@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 use crate::error::CloseReason;
 use crate::packet::{Message, Packet, PacketType, Protocol, TransportKind};
 
+pub use receipts::Receipts;
+
+mod receipts;
+
 /// While a probe waits for the client's `5`, a parked poll is released this often, so that the
 /// client's polling comes to rest. The reference's period.
 const RELEASE_POLL: Duration = Duration::from_millis(100);
@@ -62,6 +66,11 @@ pub struct Session {
     transport: TransportKind,
     open: bool,
     heartbeat: Heartbeat,
+    /// When what the heartbeat waits for is due.
+    heartbeat_at: Instant,
+    /// Pings that the peer has not answered. It grows by one in many minutes at the most, as the next
+    /// ping of each kind waits for a pong.
+    unanswered: u16,
     upgrade: Upgrade,
     /// What the client probes, or probed last.
     probing: TransportKind,
@@ -73,14 +82,17 @@ pub struct Session {
     times: Times,
 }
 
-#[derive(Debug)]
+/// What the heartbeat waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heartbeat {
-    /// Protocol 3: the client pings; anything that arrives moves the deadline.
-    Listen { until: Instant },
-    /// Protocol 4: the next ping is due.
-    Rest { ping_at: Instant },
-    /// Protocol 4: a ping is out. Another packet than the pong prolongs the wait once.
-    Await { until: Instant, prolonged: bool },
+    /// Protocol 3: for the client's ping; anything that arrives moves the end of patience.
+    Listen,
+    /// Protocol 4: for the time of the next ping.
+    Rest,
+    /// Protocol 4: for a pong. Another packet prolongs the wait once.
+    Await,
+    /// Protocol 4: for a pong, and another packet has come.
+    Prolonged,
 }
 
 #[derive(Debug)]
@@ -101,6 +113,8 @@ pub enum Step {
     Nothing,
     /// Answer with a pong.
     SendPong,
+    /// The peer answered a ping: what was sent before that ping is there, see [`Receipts`].
+    Answered,
     /// The session ends.
     Close(CloseReason),
 }
@@ -139,19 +153,19 @@ impl Session {
     /// A session whose open packet is sent now.
     #[must_use]
     pub fn new(now: Instant, protocol: Protocol, transport: TransportKind, times: Times) -> Self {
-        let heartbeat = match protocol {
-            Protocol::V3 => {
-                Heartbeat::Listen { until: now + times.ping_interval + times.ping_timeout }
-            }
-            Protocol::V4 => Heartbeat::Rest { ping_at: now + times.ping_interval },
+        let ping_at = now + times.ping_interval;
+        let (heartbeat, heartbeat_at) = match protocol {
+            Protocol::V3 => (Heartbeat::Listen, ping_at + times.ping_timeout),
+            Protocol::V4 => (Heartbeat::Rest, ping_at),
         };
-        let upgrade = Upgrade::None;
         Self {
             protocol,
             transport,
             open: true,
             heartbeat,
-            upgrade,
+            heartbeat_at,
+            unanswered: 0,
+            upgrade: Upgrade::None,
             probing: transport,
             probes: 0,
             paused_at: None,
@@ -171,10 +185,13 @@ impl Session {
             (PacketType::Ping, Protocol::V3) => Step::SendPong,
             (PacketType::Pong, Protocol::V4) => {
                 // Engine.IO v4: Heartbeat. A pong that nobody asked for moves nothing.
-                if let Heartbeat::Await { .. } = self.heartbeat {
-                    self.heartbeat = Heartbeat::Rest { ping_at: now + self.times.ping_interval };
+                let Some(unanswered) = self.unanswered.checked_sub(1) else { return Step::Nothing };
+                self.unanswered = unanswered;
+                if self.awaits_pong() {
+                    self.heartbeat = Heartbeat::Rest;
+                    self.heartbeat_at = now + self.times.ping_interval;
                 }
-                Step::Nothing
+                Step::Answered
             }
             // Node: a heartbeat in the wrong direction, as 4.x
             (PacketType::Ping, Protocol::V4) | (PacketType::Pong, Protocol::V3) => {
@@ -184,6 +201,24 @@ impl Session {
             // Node: types that make no sense in this direction are ignored
             (PacketType::Open | PacketType::Upgrade | PacketType::Noop, _) => Step::Nothing,
         }
+    }
+
+    /// A ping is sent now for another reason than its time. It is a heartbeat all the same: its
+    /// answer is waited for as long, and the next one comes an interval after that.
+    pub fn on_ping_sent(&mut self, now: Instant) {
+        self.unanswered = self.unanswered.saturating_add(1);
+        if self.heartbeat == Heartbeat::Rest {
+            // From when it is sent: a ping that is late leaves no less time to answer it.
+            self.heartbeat = Heartbeat::Await;
+            self.heartbeat_at = now + self.times.ping_timeout;
+            self.restart_pause(now);
+        }
+    }
+
+    /// Pings that the peer has not answered yet.
+    #[must_use]
+    pub fn unanswered(&self) -> u16 {
+        self.unanswered
     }
 
     /// A connection of another transport with this session's id was opened. False: it is to be
@@ -239,9 +274,8 @@ impl Session {
             (Some(since), true) => {
                 self.paused_at = None;
                 let pause = now.saturating_duration_since(since);
-                match &mut self.heartbeat {
-                    Heartbeat::Listen { until } | Heartbeat::Await { until, .. } => *until += pause,
-                    Heartbeat::Rest { .. } => {}
+                if self.awaits_peer() {
+                    self.heartbeat_at += pause;
                 }
             }
             _ => {}
@@ -256,13 +290,8 @@ impl Session {
     /// The nearest deadline, if there is one.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let heartbeat = match self.heartbeat {
-            _ if !self.open => None,
-            Heartbeat::Listen { until } | Heartbeat::Await { until, .. } => {
-                self.paused_at.is_none().then_some(until)
-            }
-            Heartbeat::Rest { ping_at } => Some(ping_at),
-        };
+        let stands_still = self.awaits_peer() && self.paused_at.is_some();
+        let heartbeat = (self.open && !stands_still).then_some(self.heartbeat_at);
         let upgrade = match self.upgrade {
             Upgrade::None => None,
             Upgrade::Opened { until } => Some(until),
@@ -277,12 +306,7 @@ impl Session {
     /// Whether the peer's time is over, though nobody has said so yet.
     #[must_use]
     pub fn is_overdue(&self, now: Instant) -> bool {
-        match self.heartbeat {
-            Heartbeat::Listen { until } | Heartbeat::Await { until, .. } => {
-                until <= now && self.paused_at.is_none()
-            }
-            Heartbeat::Rest { .. } => false,
-        }
+        self.awaits_peer() && self.heartbeat_at <= now && self.paused_at.is_none()
     }
 
     /// Whether the next thing that time has to say is that somebody is given up: the peer, or its
@@ -313,11 +337,8 @@ impl Session {
             return Due::Nothing;
         }
         match self.heartbeat {
-            Heartbeat::Rest { ping_at } if ping_at <= now => {
-                // From when it is sent: a ping that is late leaves no less time to answer it.
-                let until = now + self.times.ping_timeout;
-                self.heartbeat = Heartbeat::Await { until, prolonged: false };
-                self.restart_pause(now);
+            Heartbeat::Rest if self.heartbeat_at <= now => {
+                self.on_ping_sent(now);
                 Due::SendPing
             }
             _ if self.is_overdue(now) => {
@@ -352,22 +373,31 @@ impl Session {
         !matches!(self.upgrade, Upgrade::None)
     }
 
+    /// Whether the heartbeat waits for the peer, whose silence has an end.
+    fn awaits_peer(&self) -> bool {
+        self.heartbeat != Heartbeat::Rest
+    }
+
+    fn awaits_pong(&self) -> bool {
+        matches!(self.heartbeat, Heartbeat::Await | Heartbeat::Prolonged)
+    }
+
     /// Something arrived.
     fn on_life(&mut self, now: Instant) {
         let Times { ping_interval, ping_timeout, .. } = self.times;
-        match &mut self.heartbeat {
+        match self.heartbeat {
             // Node: any packet counts, as 2.0.4
-            Heartbeat::Listen { until } => {
-                *until = now + ping_interval + ping_timeout;
+            Heartbeat::Listen => {
+                self.heartbeat_at = now + ping_interval + ping_timeout;
                 self.restart_pause(now);
             }
             // Node: once only, so that a client which never answers is found, as 4.8.4
-            Heartbeat::Await { until, prolonged } if !*prolonged => {
-                *until = now + ping_timeout;
-                *prolonged = true;
+            Heartbeat::Await => {
+                self.heartbeat = Heartbeat::Prolonged;
+                self.heartbeat_at = now + ping_timeout;
                 self.restart_pause(now);
             }
-            Heartbeat::Await { .. } | Heartbeat::Rest { .. } => {}
+            Heartbeat::Prolonged | Heartbeat::Rest => {}
         }
     }
 

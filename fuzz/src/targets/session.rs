@@ -1,9 +1,11 @@
 //! The state machine of a session against a naive model, on a clock that the input moves.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use engineio_proto::{
-    CloseReason, Due, Packet, PacketType, ProbeStep, Protocol, Session, Step, Times, TransportKind,
+    CloseReason, Due, Packet, PacketType, ProbeStep, Protocol, Receipts, Session, Step, Times,
+    TransportKind,
 };
 
 use crate::input::Input;
@@ -23,13 +25,20 @@ pub fn session(input: &[u8]) {
     times.upgrade_timeout = Duration::from_millis(UPGRADE);
     let mut session = Session::new(start, protocol, transport, times);
     let mut model = Model::new(protocol, transport);
+    let mut receipts = Receipts::default();
     let mut now = 0;
     while !input.is_empty() {
         let byte = input.byte();
         let low = byte & 31;
         let kind = PacketType::from_number(low % 7).expect("one of seven");
         match byte >> 5 {
-            0 => assert_eq!(session.on_packet(at(now), kind), model.packet(now, kind)),
+            0 => {
+                let step = session.on_packet(at(now), kind);
+                assert_eq!(step, model.packet(now, kind));
+                if step == Step::Answered {
+                    assert_eq!(receipts.on_answered(), model.answered());
+                }
+            }
             1 => assert_eq!(session.on_probe_open(at(now), TransportKind::WebSocket), model.probe_open(now)),
             2 => {
                 let text = ["0", "1", "2", "3", "4", "5", "6", "2probe", "5x", "3probe"];
@@ -40,6 +49,11 @@ pub fn session(input: &[u8]) {
             3 if low == 31 => {
                 session.close();
                 model.open = false;
+            }
+            3 if low == 30 && protocol == Protocol::V4 && model.open => {
+                model.waiters += 1;
+                receipts.ask(model.waiters, |_| true);
+                model.asked.push(model.waiters);
             }
             3 if low & 4 == 0 => {
                 session.on_probe_end();
@@ -66,12 +80,24 @@ pub fn session(input: &[u8]) {
                 assert!(round < 4, "one of each kind at most");
                 let due = session.on_deadline(at(now));
                 assert_eq!(due, model.due(now), "at {now}");
-                if due == Due::Nothing {
-                    break;
+                match due {
+                    Due::Nothing => break,
+                    Due::SendPing => receipts.on_ping_sent(at(now), session.unanswered()),
+                    _ => {}
                 }
             }
             // else the driver would be woken at once, for ever
             assert!(session.deadline().is_none_or(|deadline| deadline > at(now)));
+        }
+        if session.is_open() {
+            let due = receipts.is_due(at(now), |_| true);
+            assert_eq!(due, model.receipt_due(now), "at {now}");
+            if due {
+                session.on_ping_sent(at(now));
+                receipts.on_ping_sent(at(now), session.unanswered());
+                model.beat(now);
+            }
+            assert_eq!(usize::from(session.unanswered()), model.pings.len());
         }
         let deadline = session.deadline().map(|deadline| (deadline - start).as_millis() as u64);
         assert_eq!(deadline, model.deadline(), "at {now}");
@@ -103,6 +129,7 @@ const TIMEOUT: u64 = 200;
 const UPGRADE: u64 = 1000;
 const RELEASE: u64 = 100;
 const PROBES: u32 = 16;
+const GAP: u64 = 100;
 
 /// What a session shall do, in milliseconds and without states: a time that is not there is none.
 struct Model {
@@ -121,6 +148,12 @@ struct Model {
     probing: Option<(u64, Option<u64>)>,
     /// How many of its questions were answered.
     probes: u32,
+    /// The pings that are not answered, each with those who have their receipt by its answer.
+    pings: VecDeque<Vec<u32>>,
+    /// Those who wait for a ping, and when the next one may be sent for them.
+    asked: Vec<u32>,
+    receipt_at: u64,
+    waiters: u32,
 }
 
 impl Model {
@@ -136,7 +169,34 @@ impl Model {
             paused: None,
             probing: None,
             probes: 0,
+            pings: VecDeque::new(),
+            asked: Vec::new(),
+            receipt_at: 0,
+            waiters: 0,
         }
+    }
+
+    /// A ping is sent.
+    fn beat(&mut self, now: u64) {
+        let is_out = self.pings.iter().any(|waiters| !waiters.is_empty());
+        let waiters = if is_out { Vec::new() } else { std::mem::take(&mut self.asked) };
+        if !waiters.is_empty() {
+            self.receipt_at = now + GAP;
+        }
+        self.pings.push_back(waiters);
+        if self.ping_at.take().is_some() {
+            self.wait(now, now + TIMEOUT);
+            self.prolonged = false;
+        }
+    }
+
+    fn receipt_due(&self, now: u64) -> bool {
+        let is_out = self.pings.iter().any(|waiters| !waiters.is_empty());
+        !is_out && !self.asked.is_empty() && self.receipt_at <= now
+    }
+
+    fn answered(&mut self) -> Vec<u32> {
+        self.pings.pop_front().expect("a ping that is answered was sent")
     }
 
     fn packet(&mut self, now: u64, kind: PacketType) -> Step {
@@ -152,7 +212,7 @@ impl Model {
                 if self.patience.take().is_some() {
                     self.ping_at = Some(now + INTERVAL);
                 }
-                return Step::Nothing;
+                return if self.pings.is_empty() { Step::Nothing } else { Step::Answered };
             }
             PacketType::Ping | PacketType::Pong => CloseReason::TransportError,
             PacketType::Close => CloseReason::TransportClose,
@@ -231,9 +291,7 @@ impl Model {
             return Due::Nothing;
         }
         if self.ping_at.is_some_and(|at| at <= now) {
-            self.ping_at = None;
-            self.wait(now, now + TIMEOUT);
-            self.prolonged = false;
+            self.beat(now);
             return Due::SendPing;
         }
         if self.paused.is_none() && self.patience.is_some_and(|until| until <= now) {

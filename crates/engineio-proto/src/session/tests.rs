@@ -62,7 +62,7 @@ fn the_server_pings_in_protocol_4() {
     c.due(299, Due::Nothing);
     c.due(300, Due::SendPing);
     c.deadline(Some(500));
-    c.packet(350, P::Pong, Step::Nothing);
+    c.packet(350, P::Pong, Step::Answered);
     c.deadline(Some(650)); // an interval after the pong
     c.packet(400, P::Pong, Step::Nothing); // nobody asked
     c.deadline(Some(650));
@@ -70,6 +70,26 @@ fn the_server_pings_in_protocol_4() {
     c.due(849, Due::Nothing);
     c.due(850, Due::Close(CloseReason::PingTimeout));
     c.deadline(None);
+}
+
+#[test]
+fn a_ping_out_of_time_is_a_heartbeat() {
+    let mut c = Conversation::new(Protocol::V4, TransportKind::WebSocket);
+    c.session.on_ping_sent(c.at(100));
+    c.deadline(Some(300));
+    c.packet(150, P::Pong, Step::Answered);
+    c.deadline(Some(450)); // an interval after the pong
+    c.due(450, Due::SendPing);
+    c.session.on_ping_sent(c.at(500)); // prolongs nothing
+    c.deadline(Some(650));
+    assert_eq!(c.session.unanswered(), 2);
+    c.packet(600, P::Pong, Step::Answered);
+    c.packet(600, P::Pong, Step::Answered);
+    c.packet(600, P::Pong, Step::Nothing);
+    c.deadline(Some(900));
+    assert_eq!(c.session.unanswered(), 0);
+    c.session.on_ping_sent(c.at(700));
+    c.due(900, Due::Close(CloseReason::PingTimeout));
 }
 
 #[test]

@@ -75,6 +75,6 @@ fn a_peer_is_overdue_from_its_deadline_on() {
     let end = ping_at + ping_timeout;
     assert!(!session.is_overdue(end - Duration::from_millis(1)));
     assert!(session.is_overdue(end));
-    assert_eq!(session.on_packet(end, PacketType::Pong), Step::Nothing);
+    assert_eq!(session.on_packet(end, PacketType::Pong), Step::Answered);
     assert!(!session.is_overdue(end));
 }
