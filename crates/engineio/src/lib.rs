@@ -101,6 +101,7 @@ pub use request::{RemoteAddr, Request, Secure};
 pub use server::Server;
 pub use session::id::random as random_id;
 pub use session::parting::Parting;
+pub use session::receipt::{Receipt, ReceiptError, Received};
 pub use session::socket::{Closed, Socket};
 #[cfg(feature = "signal")]
 pub use signals::Signals;

@@ -4,6 +4,7 @@
 //! | deadline | while | when | what is done |
 //! | --- | --- | --- | --- |
 //! | `Protocol` | not over | as its state machine says | a ping, the parked poll released, the probe refused, or the end: `ping timeout` |
+//! | `Receipt` | open, somebody waits for a receipt and no ping is out for one | at once, or a tenth of a second after the last | a ping |
 //! | `Linger` | lingering | `close_timeout` after the end | the peer is not waited for any more |
 //! | `Parting` | open, the server closes | `leave_timeout` after it began to | all sessions are closed |
 //! | `ReadPause` | open, unread | after `max_read_pause` | the end: `transport error`, `NotRead` |
@@ -25,11 +26,13 @@ use super::{Driver, Stage, Transport};
 use crate::limits::Limit;
 use crate::patience;
 use crate::reason::CloseDetail;
+use crate::session::receipt::Pending;
 
 /// What a session waits for, in the order in which it is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deadline {
     Protocol,
+    Receipt,
     Linger,
     Parting,
     ReadPause,
@@ -40,8 +43,9 @@ enum Deadline {
 }
 
 impl Deadline {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Protocol,
+        Self::Receipt,
         Self::Linger,
         Self::Parting,
         Self::ReadPause,
@@ -52,7 +56,7 @@ impl Deadline {
     ];
 
     /// Its place in a set.
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 }
@@ -72,6 +76,9 @@ impl Driver {
         say_if(Deadline::Protocol, self.session.deadline());
         if let Stage::Linger(linger) = self.stage {
             return say_if(Deadline::Linger, Some(linger.until));
+        }
+        if let Some(receipts) = &self.receipts {
+            say_if(Deadline::Receipt, receipts.deadline(now));
         }
         let options = &self.engine.options;
         if self.engine.is_closing() {
@@ -121,6 +128,7 @@ impl Driver {
     fn on_due(&mut self, deadline: Deadline, now: Instant, cx: &mut Context<'_>) {
         match deadline {
             Deadline::Protocol => self.on_protocol_due(now, cx),
+            Deadline::Receipt => self.on_receipt_due(now),
             // the rest of the turn sees to these
             Deadline::Linger | Deadline::LookAgain | Deadline::Throttle => {}
             _ if self.patient => {}
@@ -151,9 +159,7 @@ impl Driver {
         while !(self.patient && self.session.would_give_up(now)) {
             match self.session.on_deadline(now) {
                 Due::Nothing => break,
-                Due::SendPing => {
-                    let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""));
-                }
+                Due::SendPing => self.send_ping(now),
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {
                     self.engine.counters.limited(Limit::UpgradeTimeout);
@@ -161,6 +167,21 @@ impl Driver {
                 }
                 Due::Close(reason) => self.end(now, reason, None, cx),
             }
+        }
+    }
+
+    /// A ping for those who wait for a receipt, unless the heartbeat was due as well.
+    fn on_receipt_due(&mut self, now: Instant) {
+        if self.receipts.as_mut().is_some_and(|receipts| receipts.is_due(now, Pending::is_wanted)) {
+            self.session.on_ping_sent(now);
+            self.send_ping(now);
+        }
+    }
+
+    fn send_ping(&mut self, now: Instant) {
+        let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""));
+        if let Some(receipts) = &mut self.receipts {
+            receipts.on_ping_sent(now, self.session.unanswered());
         }
     }
 

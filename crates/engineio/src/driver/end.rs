@@ -186,6 +186,7 @@ impl Driver {
         self.session.close();
         self.socket.set_closing();
         self.engine.counters.session_closed(reason, detail);
+        self.receipts = None; // who waits for one is told
 
         if let Some(mut application) = self.application.take() {
             let told = guard::call(|| application.on_close(reason, detail, cx));

@@ -19,6 +19,7 @@ use super::{Driver, Stage, Transport, polls};
 use crate::limits::Limit;
 use crate::reason::CloseDetail;
 use crate::scratch;
+use crate::session::receipt::Received;
 use crate::span;
 use crate::stats::Counters;
 use crate::transport::framed::{self, Framed, Incoming};
@@ -238,6 +239,7 @@ impl Driver {
                 });
             }
             Step::Nothing => {}
+            Step::Answered => self.on_answered(),
             Step::SendPong => {
                 let _ = self.socket.push(Outgoing::packet(PacketType::Pong, ""));
             }
@@ -246,6 +248,20 @@ impl Driver {
                 self.end_for(now, reason, None, violation, cx);
             }
             Step::Close(reason) => self.end(now, reason, None, cx),
+        }
+    }
+
+    /// The client answered a ping: those who waited for that have their receipt.
+    fn on_answered(&mut self) {
+        let Some(receipts) = &mut self.receipts else { return };
+        let answered = receipts.on_answered();
+        if answered.is_empty() {
+            return;
+        }
+        // Looked at now, not with the ping: what was sent before that may have been dropped after it.
+        let received = Received { dropped: self.socket.shared().outbox.take_dropped() };
+        for pending in answered {
+            pending.resolve(received);
         }
     }
 

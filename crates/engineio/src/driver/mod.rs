@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use engineio_proto::{
-    CloseReason, Outgoing, PacketType, Session, TransportKind, guard, handshake, log,
+    CloseReason, Outgoing, PacketType, Receipts, Session, TransportKind, guard, handshake, log,
 };
 use tokio::time::Sleep;
 
@@ -36,6 +36,7 @@ use crate::outbound::flush::WriteState;
 use crate::outbound::turn;
 use crate::reason::CloseDetail;
 use crate::session::mailbox::{Mail, Post};
+use crate::session::receipt::Pending;
 use crate::session::socket::Socket;
 use crate::span::{InSpan, Span};
 use crate::stats::Counters;
@@ -77,6 +78,8 @@ pub(crate) struct Driver {
     stalled: Option<(Instant, u64)>,
     /// How fast the peer may send, if that is bounded.
     rates: Option<Box<Rates>>,
+    /// Who waits for receipts, once somebody has asked for one.
+    receipts: Option<Box<Receipts<Pending>>>,
 }
 
 enum Transport {
@@ -139,6 +142,7 @@ impl Driver {
             unread_since: None,
             stalled: None,
             rates: Rates::new(&engine.options, permit, now),
+            receipts: None,
             engine,
         }
     }
@@ -294,6 +298,10 @@ impl Driver {
                     application.on_server_close(parting, cx);
                 });
             }
+            Mail::Receipt(pending) if self.stage == Stage::Open => {
+                self.receipts.get_or_insert_default().ask(pending, Pending::is_wanted);
+            }
+            Mail::Receipt(pending) => drop(pending), // which says so
             Mail::CutOff => {
                 Counters::add(&self.engine.counters.cut_off);
                 self.end(now, CloseReason::ServerShuttingDown, None, cx);

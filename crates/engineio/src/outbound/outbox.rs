@@ -79,6 +79,7 @@ impl Outbox {
             counted: 0,
             listed: false,
             control_frames: 0,
+            dropped: 0,
             end: End::Open,
             written: 0,
             waiters: Vec::new(),
@@ -115,9 +116,11 @@ impl Outbox {
             evicted.limit = exceeded;
             match bounds.policy_of(&packet) {
                 _ if queue.drop_volatile(&packet, bounds, evicted) => {}
-                OverflowPolicy::DropNewest => return (Push::Dropped, FlushAction::Nothing),
                 OverflowPolicy::DropOldest if queue.drop_oldest(&packet, bounds, evicted) => {}
-                OverflowPolicy::DropOldest => return (Push::Dropped, FlushAction::Nothing),
+                OverflowPolicy::DropNewest | OverflowPolicy::DropOldest => {
+                    queue.dropped = queue.dropped.saturating_add(1);
+                    return (Push::Dropped, FlushAction::Nothing);
+                }
                 // `Disconnect`
                 _ => return (Push::Closed, self.overflow(&mut queue, evicted.removed())),
             }
@@ -180,7 +183,7 @@ impl Outbox {
         if queue.is_closed() {
             return (false, FlushAction::Nothing);
         }
-        if queue.control_frames >= self.bounds.pongs {
+        if queue.control_frames as usize >= self.bounds.pongs {
             // The head may be partly written: it stays as it is.
             let newest = queue.packets.iter_mut().skip(1).rfind(|p| p.is_control_frame());
             if let Some(newest) = newest {
@@ -226,7 +229,7 @@ impl Outbox {
                 });
             let mut queue = self.lock();
             queue.flushing = false;
-            packets += written.packets - written.control_frames;
+            packets += written.packets - written.control_frames as usize;
             if queue.is_discarded() {
                 let state = queue.write_state();
                 drop(queue);
@@ -274,7 +277,7 @@ impl Outbox {
                 queue.put_back(batch, encoding, offset, &written);
             }
             queue.flushing = false;
-            *packets += written.packets - written.control_frames;
+            *packets += written.packets - written.control_frames as usize;
             let done = queue.packets.is_empty();
             queue.unattended = false;
             if result.is_err() {
@@ -381,6 +384,11 @@ impl Outbox {
 
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
+    }
+
+    /// Packets that a full queue dropped since this was last asked.
+    pub(crate) fn take_dropped(&self) -> u32 {
+        std::mem::take(&mut self.lock().dropped)
     }
 
     /// Whether a message waits, of whoever is above; a ping is none.

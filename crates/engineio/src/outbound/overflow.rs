@@ -79,6 +79,7 @@ impl Queue {
                     // too low does no harm, too high would
                     self.counted = self.counted.saturating_sub(1);
                     evicted.dropped += 1;
+                    self.dropped = self.dropped.saturating_add(1);
                 }
                 Some(_) => at += 1,
             }

@@ -39,7 +39,9 @@ pub(super) struct Queue {
     /// The outbox stands in the list of the turn that runs.
     pub(super) listed: bool,
     /// Pongs that wait, and the close frame.
-    pub(super) control_frames: usize,
+    pub(super) control_frames: u32,
+    /// Packets that were dropped as it was full, since somebody asked.
+    pub(super) dropped: u32,
     pub(super) end: End,
     /// Bytes taken off the queue since the start: whether a slow client makes progress.
     pub(super) written: u64,
@@ -117,7 +119,7 @@ impl Queue {
         let was_ready = std::mem::replace(&mut self.ready, false);
         self.bytes += packet.size();
         self.count += 1;
-        self.control_frames += usize::from(packet.is_control_frame());
+        self.control_frames += u32::from(packet.is_control_frame());
         self.packets.push_back(packet);
         if self.unattended && self.wait(backlog) {
             return FlushAction::Wake;

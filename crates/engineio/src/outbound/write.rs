@@ -16,7 +16,7 @@ use crate::scratch;
 pub(super) struct Written {
     pub(super) bytes: usize,
     pub(super) packets: usize,
-    pub(super) control_frames: usize,
+    pub(super) control_frames: u32,
 }
 
 impl Written {
@@ -25,7 +25,7 @@ impl Written {
         let Some(first) = batch.pop_front() else { return };
         self.bytes += first.size();
         self.packets += 1;
-        self.control_frames += usize::from(first.is_control_frame());
+        self.control_frames += u32::from(first.is_control_frame());
     }
 }
 

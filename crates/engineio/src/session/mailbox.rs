@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::reason::CloseDetail;
 use crate::session::parting::Parting;
+use crate::session::receipt::{Pending, Receipt, ReceiptError};
 use crate::transport::framed::Framed;
 use crate::transport::polling::Poll;
 
@@ -31,6 +32,8 @@ pub(crate) enum Mail {
     Close(CloseReason, Option<CloseDetail>, Option<Violation>),
     /// The server closes; the end of the session comes when all sessions were told.
     Part(Parting),
+    /// Somebody wants to know when the client has what was sent to it.
+    Receipt(Pending),
     /// The session's task is to end at once, whether the peer knows or not.
     CutOff,
 }
@@ -133,6 +136,25 @@ impl Mailbox {
             self.has_mail.store(true, Ordering::Release);
         }
         !inner.closed
+    }
+
+    /// Asks for a receipt. All who ask before the driver takes the mail share one.
+    pub(crate) fn ask_receipt(&self) -> Receipt {
+        let mut inner = lock(&self.inner);
+        if inner.closed {
+            return Receipt::known(Err(ReceiptError::Gone));
+        }
+        let asked = inner.mails.iter().find_map(|mail| match mail {
+            Mail::Receipt(pending) => Some(pending.receipt()),
+            _ => None,
+        });
+        asked.unwrap_or_else(|| {
+            let pending = Pending::new();
+            let receipt = pending.receipt();
+            inner.mails.push(Mail::Receipt(pending));
+            self.has_mail.store(true, Ordering::Release);
+            receipt
+        })
     }
 
     /// Whether there is a message. Who puts one in after this look wakes the driver after that.

@@ -5,4 +5,5 @@ pub(crate) mod id;
 pub(crate) mod kept;
 pub(crate) mod mailbox;
 pub(crate) mod parting;
+pub(crate) mod receipt;
 pub(crate) mod socket;

@@ -22,6 +22,7 @@ use crate::request::Request;
 use crate::session::kept::Kept;
 use crate::session::mailbox::{Mail, Mailbox};
 use crate::session::parting::Parting;
+use crate::session::receipt::{Receipt, ReceiptError, Received};
 use crate::stats::Counters;
 use crate::transport::framed::Framed;
 
@@ -264,6 +265,37 @@ impl Socket {
     pub async fn writable(&self) -> Result<(), Closed> {
         std::future::poll_fn(|cx| self.0.outbox.poll_writable(cx)).await;
         if self.is_open() { Ok(()) } else { Err(Closed) }
+    }
+
+    /// Asks for a receipt: it resolves when the client has taken all that was sent to this session
+    /// until now, by whomever.
+    ///
+    /// It needs nothing of the client's program: a ping is sent behind what was sent, and clients of
+    /// protocol 4 answer each ping, in order. That they answer means that the client's library has
+    /// read what came before and handed it on; not that what it was handed to has done its work.
+    ///
+    /// Many may ask: those who ask while a ping is out share the next one, of which there are at most
+    /// ten a second, of a few bytes each. It is a heartbeat as well. A client that has not answered
+    /// within `ping_timeout` is given up, as with any heartbeat. Nothing is spent before somebody asks.
+    ///
+    /// Errors, which the receipt resolves to: [`ReceiptError::Gone`] if the session ends before,
+    /// [`ReceiptError::Unsupported`], at once, if the client is one of protocol 3.
+    pub fn receipt(&self) -> Receipt {
+        if self.0.protocol == Protocol::V3 {
+            return Receipt::known(Err(ReceiptError::Unsupported));
+        }
+        let receipt = self.0.mailbox.ask_receipt();
+        self.wake();
+        receipt
+    }
+
+    /// Waits until the client has taken all that was sent to this session until this is first polled,
+    /// see [`Socket::receipt`]. Cancel safe.
+    ///
+    /// # Errors
+    /// Those of [`Socket::receipt`].
+    pub async fn received(&self) -> Result<Received, ReceiptError> {
+        self.receipt().await
     }
 
     /// The session's id: unguessable, and the bearer of the session on polling.

@@ -24,6 +24,7 @@ mod polling_v3;
 mod polling_v4;
 mod rates;
 mod reading;
+mod receipts;
 mod refusals;
 mod relay;
 mod slow_consumer;
