@@ -13,6 +13,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use engineio_proto::{CloseReason, guard, log};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::engine::Engine;
@@ -126,6 +128,8 @@ pub struct Draining {
     marks: Marks,
     over: Duration,
     moves: Vec<Move>,
+    /// How long a session's receipt is waited for.
+    receipts: Option<Duration>,
 }
 
 /// A session, and when it is closed.
@@ -149,7 +153,18 @@ impl Draining {
             .into_iter()
             .map(|socket| Move { at: random.fraction(), session: socket.downgrade() })
             .collect();
-        Self { marks: Marks(vec![engine]), over, moves }
+        Self { marks: Marks(vec![engine]), over, moves, receipts: None }
+    }
+
+    /// Before a session is closed, waits until its client has taken what was sent to it, at most so
+    /// long (it is not waited for). Clients of protocol 3, which give no
+    /// [receipts](crate::Socket::receipt), are closed at once.
+    ///
+    /// Without it what waits for a client is still written before the end, but a connection that
+    /// breaks meanwhile is not noticed by anybody. The whole takes that much longer at the most.
+    pub fn after_receipts(mut self, within: Duration) -> Self {
+        self.receipts = Some(within);
+        self
     }
 
     /// Drains another server as well, in the time of this one.
@@ -165,18 +180,29 @@ impl IntoFuture for Draining {
     type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { mut marks, over, mut moves } = self;
+        let Self { mut marks, over, mut moves, receipts } = self;
         Box::pin(async move {
             let start = Instant::now();
             // the next one at the end
             moves.sort_unstable_by(|a, b| b.at.total_cmp(&a.at));
             let moving = async {
+                let mut leaving = FuturesUnordered::new();
                 while let Some(Move { at, session }) = moves.pop() {
-                    sleep_until(start + over.mul_f64(at)).await;
-                    if let Some(socket) = Socket::upgrade(&session) {
-                        socket.close_with(CloseReason::ServerShuttingDown);
+                    let due = sleep_until(start + over.mul_f64(at));
+                    tokio::pin!(due);
+                    loop {
+                        tokio::select! {
+                            () = &mut due => break,
+                            Some(()) = leaving.next() => {}
+                        }
+                    }
+                    let Some(socket) = Socket::upgrade(&session) else { continue };
+                    match receipts {
+                        None => socket.close_with(CloseReason::ServerShuttingDown),
+                        Some(within) => leaving.push(leave(socket, within)),
                     }
                 }
+                while leaving.next().await.is_some() {}
                 pending().await
             };
             let all_gone = async {
@@ -191,6 +217,13 @@ impl IntoFuture for Draining {
             marks.0.clear();
         })
     }
+}
+
+/// Closes a session that has taken what was sent to it, or when that takes too long.
+async fn leave(socket: Socket, within: Duration) {
+    // whatever it says, what could be waited for is over
+    let _ = timeout(within, socket.receipt()).await;
+    socket.close_with(CloseReason::ServerShuttingDown);
 }
 
 impl Drop for Marks {

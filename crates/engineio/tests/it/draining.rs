@@ -152,3 +152,33 @@ async fn a_server_without_sessions_is_drained_at_once() {
     assert_eq!(handshake(&host).await.status, 503);
     host.end().await;
 }
+
+/// One client takes what it was sent, one does not, and one cannot say.
+#[tokio::test(start_paused = true)]
+async fn receipts_are_waited_for() {
+    let host = patient();
+    let (mut takes, _) = open_websocket(&host.net, Eio::V4, "").await;
+    let (mut silent, _) = open_websocket(&host.net, Eio::V4, "").await;
+    let (mut old, _) = open_websocket(&host.net, Eio::V3, "").await;
+    for socket in host.log.sockets() {
+        socket.send(engineio::Message::Text("last")).unwrap();
+    }
+    let start = tokio::time::Instant::now();
+    let draining = tokio::spawn(host.server.drain(s(1)).after_receipts(s(5)).into_future());
+    old.expect_text("4last").await;
+    old.expect_close().await;
+    assert!(start.elapsed() <= s(1));
+    takes.expect_text("4last").await;
+    takes.expect_text("2").await;
+    takes.expect_silence(s(3)).await;
+    takes.send_text("3").await;
+    takes.expect_close().await;
+    assert!(start.elapsed() < s(5), "{:?}", start.elapsed());
+    silent.expect_text("4last").await;
+    silent.expect_text("2").await;
+    silent.expect_close().await;
+    assert!((s(5)..=s(6)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    drop((takes, silent, old));
+    draining.await.unwrap();
+    host.end().await;
+}
