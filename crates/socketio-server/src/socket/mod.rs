@@ -6,6 +6,7 @@ mod extras;
 pub(crate) mod handshake;
 mod leaving;
 mod listening;
+mod receipts;
 mod session;
 
 use std::fmt;
