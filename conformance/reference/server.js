@@ -48,12 +48,16 @@ const profiles = {
   'no-deflate': { perMessageDeflate: false, httpCompression: false },
   'root-mw': {},
   'closable': {},
+  'receipts': {},
+  'receipts-ping': { pingInterval: 400, pingTimeout: 600 },
 };
 if (!(profile in profiles)) { console.error('unknown profile ' + profile); process.exit(2); }
 const opts = Object.assign({}, base, profiles[profile]);
 const recovering = profile.startsWith('recovery');
 if (recovering && !v4 || ['recovery-small', 'recovery-identity'].includes(profile)) { console.error('profile not available on ' + ref); process.exit(3); }
 if (recovering) opts.connectionStateRecovery = { maxDisconnectionDuration: 2000, skipMiddlewares: profile !== 'recovery-mw' };
+const receipting = profile.startsWith('receipts');
+if (receipting && !v4) { console.error('profile not available on ' + ref); process.exit(3); }
 if (v4 && opts.origins) { console.error('profile not available on ' + ref); process.exit(3); }
 
 const httpServer = http.createServer((req, res) => { res.writeHead(404); res.end('outside'); });
@@ -159,6 +163,7 @@ function common(nsp, socket) {
 // ---------------------------------------------------------------- namespaces
 io.on('connection', (s) => common(io.of('/'), s));
 for (const name of ['/chat', '/other', '/a/b/c']) io.of(name).on('connection', (s) => common(io.of(name), s));
+if (receipting) require('./receipts').add(io, { common, report, labelOf });
 
 monitor.on('connection', (s) => s.emit('watching'));
 
@@ -230,6 +235,7 @@ if (profile === 'closable') {
 
 // ---------------------------------------------------------------- life
 io.attach(httpServer, opts);
+if (receipting) require('./receipts').watch(io);
 let seq = 0;
 if (profile === 'custom-id') io.engine.generateId = () => 'custom:id:' + (++seq);
 httpServer.listen(port, '127.0.0.1', () => console.log('listening ' + port));

@@ -13,6 +13,7 @@ mod common;
 mod namespaces;
 mod outside;
 mod profiles;
+mod receipts;
 mod recovery;
 mod suites;
 
@@ -111,6 +112,9 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
             }
             if profile == "closable" {
                 closable(&io);
+            }
+            if profile.starts_with("receipts") {
+                receipts::add(&io);
             }
             io.attach_service(listener, io.fallback(Outside))?;
             Box::new(move || io.close())

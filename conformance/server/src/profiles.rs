@@ -34,7 +34,8 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
     let ms = Duration::from_millis;
     let base = Server::builder().ping_interval(ms(25_000)).ping_timeout(ms(60_000));
     let builder = match profile {
-        "default" | "root-mw" | "closable" => base,
+        "default" | "root-mw" | "closable" | "receipts" => base,
+        "receipts-ping" => base.ping_interval(ms(400)).ping_timeout(ms(600)),
         "custom-path" => base.path("/my/own/path/"),
         "no-serve-client" => base.serve_client(false),
         "origins" => {

@@ -3,7 +3,7 @@
 pub(crate) mod broadcast;
 pub(crate) mod with_ack;
 
-pub use engineio::OverflowPolicy;
+pub use engineio::{OverflowPolicy, Receipt, ReceiptError, Received};
 pub use socketio_parser::{One, Spread};
 
 pub use self::broadcast::{BroadcastAcks, BroadcastOperator, SocketOperator};

@@ -12,7 +12,7 @@ impl Socket {
     /// 3.x or later answers the n-th ping. *Taken* means that the client's library has read the events
     /// and handed them on, not that their handlers have done their work; those of a JavaScript client
     /// 4.8 may begin a moment later. For that there is [`Socket::emit_with_ack`]. See
-    /// [`delivery`](crate::delivery#what-was-received) for the difference, and for what was tried with
+    /// [`delivery`](crate::guide::delivery#what-was-received) for the difference, and for what was tried with
     /// which clients.
     ///
     /// As a value it can be asked ([`Receipt::is_done`]), cloned and kept; it holds nothing of the

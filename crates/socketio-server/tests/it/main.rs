@@ -31,6 +31,7 @@ mod observer;
 mod order;
 mod panics;
 mod parser;
+mod receipts;
 mod recovery;
 mod rooms;
 mod root_first;
