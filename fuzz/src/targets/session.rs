@@ -39,7 +39,10 @@ pub fn session(input: &[u8]) {
                     assert_eq!(receipts.on_answered(), model.answered());
                 }
             }
-            1 => assert_eq!(session.on_probe_open(at(now), TransportKind::WebSocket), model.probe_open(now)),
+            1 => assert_eq!(
+                session.on_probe_open(at(now), TransportKind::WebSocket),
+                model.probe_open(now)
+            ),
             2 => {
                 let text = ["0", "1", "2", "3", "4", "5", "6", "2probe", "5x", "3probe"];
                 let text = text[usize::from(low % 10)];
