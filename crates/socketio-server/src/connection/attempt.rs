@@ -51,7 +51,8 @@ impl Attempt {
             }
         };
         let chain = namespace.middleware();
-        let recovering = namespace.recovering().filter(|_| client.revision() == Revision::V5);
+        let can_return = client.revision() == Revision::V5 && namespace.recovery().is_some();
+        let recovering = namespace.recovering().filter(|_| can_return);
         let returning = match recovering {
             Some(recovering) => {
                 let credentials = credentials.as_deref();

@@ -114,7 +114,7 @@ impl Connection {
 
     /// Whether the client may name a session that it had in the namespace.
     fn may_return(&self, namespace: &Namespace) -> bool {
-        namespace.recovering().is_some() && self.revision() == Revision::V5
+        self.revision() == Revision::V5 && namespace.recovery().is_some()
     }
 
     /// Lets the client be seen by the rule and the middleware of a namespace.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use socketio::adapter::LocalAdapterFactory;
 use socketio::events::{NotRecovered, Recovery};
 use socketio::observe::{EngineLimit, Limit};
 use socketio::options::ConnectionStateRecovery;
@@ -226,16 +227,27 @@ async fn clients_of_before_are_told_nothing_of_it() {
     assert_eq!(new.event().await.0, r#"451-["b",{"_placeholder":true,"num":0}"#);
 }
 
-/// As long as it is off.
+/// As long as it is off, and with an adapter that cannot do it.
 #[tokio::test(start_paused = true)]
 async fn without_recovery_nothing_of_it_is_seen() {
-    let (io, server, mut arrivals) = built(Server::builder().connection_state_recovery(None));
-    for eio in BOTH {
-        let mut peer = Peer::join(&server, eio).await;
-        let why = Recovery::NotRecovered(NotRecovered::Unsupported);
-        assert_eq!(arrivals.next().await.recovery(), why);
-        io.emit("a", 1).unwrap();
-        peer.expect(r#"42["a",1]"#).await;
+    let on = Server::builder().connection_state_recovery(ConnectionStateRecovery::default());
+    let cannot = on.adapter(LocalAdapterFactory::default());
+    for builder in [Server::builder().connection_state_recovery(None), cannot] {
+        let (io, server, mut arrivals) = built(builder);
+        for eio in BOTH {
+            let mut peer = Peer::open(&server, eio).await;
+            if eio == Eio::V4 {
+                peer.send(r#"40{"pid":"x","offset":"y"}"#).await;
+            }
+            assert!(!peer.next().await.contains("pid"));
+            let why = Recovery::NotRecovered(NotRecovered::Unsupported);
+            let socket = arrivals.next().await;
+            assert_eq!(socket.recovery(), why);
+            io.emit("a", 1).unwrap();
+            socket.emit("b", ()).unwrap();
+            peer.expect(r#"42["a",1]"#).await;
+            peer.expect(r#"42["b"]"#).await;
+        }
     }
 }
 
