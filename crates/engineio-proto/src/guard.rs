@@ -25,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 // ---- locks ------------------------------------------------------------------------------------
 
@@ -248,6 +249,40 @@ macro_rules! log {
     };
 }
 
+/// Lets some lines of a log pass, and counts the others: for what clients can bring about as often
+/// as they like.
+#[derive(Debug, Default)]
+pub struct LogThrottle(Mutex<Window>);
+
+#[derive(Debug, Default)]
+struct Window {
+    from: Option<Instant>,
+    lines: u32,
+    suppressed: u64,
+}
+
+impl LogThrottle {
+    /// Whether a line may be written: how many were not since the last one that was.
+    pub fn pass(&self, now: Instant) -> Option<u64> {
+        let mut window = lock(&self.0);
+        if window.from.is_none_or(|from| now.saturating_duration_since(from) >= WINDOW) {
+            (window.from, window.lines) = (Some(now), 0);
+        }
+        if window.lines >= LINES {
+            window.suppressed += 1;
+            return None;
+        }
+        window.lines += 1;
+        Some(std::mem::take(&mut window.suppressed))
+    }
+}
+
+/// Lines of a kind in a [`WINDOW`]: enough to see what is going on, and not what a client that does
+/// it on purpose can fill a disk with.
+const LINES: u32 = 10;
+
+const WINDOW: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use std::panic::panic_any;
@@ -285,6 +320,20 @@ mod tests {
         assert_eq!(Pin::new(&mut panicking).poll(&mut cx), Poll::Ready(Err(Panicked)));
         let mut ready = Guarded::new(Box::pin(async { 7 }));
         assert_eq!(Pin::new(&mut ready).poll(&mut cx), Poll::Ready(Ok(7)));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "where the time of the test begins")]
+    fn lines_are_few_and_the_others_are_counted() {
+        let (throttle, start) = (LogThrottle::default(), Instant::now());
+        for _ in 0..LINES {
+            assert_eq!(throttle.pass(start), Some(0));
+        }
+        for _ in 0..1_000 {
+            assert_eq!(throttle.pass(start + WINDOW - Duration::from_millis(1)), None);
+        }
+        assert_eq!(throttle.pass(start + WINDOW), Some(1_000));
+        assert_eq!(throttle.pass(start + WINDOW), Some(0));
     }
 
     #[cfg(debug_assertions)]

@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use engineio_proto::guard::{self, lock};
+use engineio_proto::guard::{self, LogThrottle, lock};
 use engineio_proto::log;
 use socketio_parser::Value;
 
@@ -162,9 +161,9 @@ pub(crate) struct Failures {
     ack_errors: AckErrors,
     listeners: Mutex<Vec<Listener>>,
     /// Lines about failures that the program has to answer for.
-    warned: Throttle,
+    warned: LogThrottle,
     /// Lines about those that clients have to.
-    informed: Throttle,
+    informed: LogThrottle,
 }
 
 impl Failures {
@@ -224,59 +223,8 @@ impl Failures {
     }
 }
 
-/// Lets some lines of a log pass, and counts the others.
-#[derive(Default)]
-struct Throttle(Mutex<Window>);
-
-#[derive(Default)]
-struct Window {
-    from: Option<Instant>,
-    lines: u32,
-    suppressed: u64,
-}
-
-impl Throttle {
-    /// Whether a line may be written: how many were not since the last one that was.
-    fn pass(&self, now: Instant) -> Option<u64> {
-        let mut window = lock(&self.0);
-        if window.from.is_none_or(|from| now.saturating_duration_since(from) >= WINDOW) {
-            (window.from, window.lines) = (Some(now), 0);
-        }
-        if window.lines >= LINES {
-            window.suppressed += 1;
-            return None;
-        }
-        window.lines += 1;
-        Some(std::mem::take(&mut window.suppressed))
-    }
-}
-
-/// Lines of a kind in a [`WINDOW`]: enough to see what is going on, and not what a client that does
-/// it on purpose can fill a disk with.
-const LINES: u32 = 10;
-
-const WINDOW: Duration = Duration::from_secs(10);
-
 /// At most 64 bytes of a name that may be the client's.
 pub(crate) fn shortened(name: &str) -> &str {
     let end = (0..=64.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
     &name[..end.unwrap_or(0)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_few_and_the_others_are_counted() {
-        let (throttle, start) = (Throttle::default(), Instant::now());
-        for _ in 0..LINES {
-            assert_eq!(throttle.pass(start), Some(0));
-        }
-        for _ in 0..1_000 {
-            assert_eq!(throttle.pass(start + WINDOW - Duration::from_millis(1)), None);
-        }
-        assert_eq!(throttle.pass(start + WINDOW), Some(1_000));
-        assert_eq!(throttle.pass(start + WINDOW), Some(0));
-    }
 }
