@@ -120,7 +120,15 @@ pub(crate) async fn admit(engine: &Arc<Engine>, request: Request) -> Result<Admi
     }
     let allowed = match &engine.options.allow_request {
         Some(allow) => call(engine, async { allow.allow(request.clone()).await }).await?,
-        None => call(engine, engine.options.origins.allows(&request)).await?,
+        None => {
+            let allowed = call(engine, engine.options.origins.allows(&request)).await?;
+            if allowed.is_err()
+                && let Some(suppressed) = engine.refused_origins.pass(now)
+            {
+                engine.options.origins.log_refused(&request, suppressed);
+            }
+            allowed
+        }
     };
     allowed.map_err(Refused::into_error)?;
     Ok(Admission { engine: Arc::clone(engine), request, address })

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use engineio_proto::guard::{self, lock};
+use engineio_proto::guard::{self, LogThrottle, lock};
 use engineio_proto::{Message, Protocol, TransportKind};
 
 use crate::application::{Application, Context, IntoApplication};
@@ -62,6 +62,8 @@ pub(crate) struct Engine {
     /// Ways to drop the listeners.
     listeners: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     pub(crate) shutdown: Arc<Shutdown>,
+    /// Lines about origins that were refused.
+    pub(crate) refused_origins: LogThrottle,
 }
 
 /// Why a session was not put into the table.
@@ -98,6 +100,7 @@ impl Engine {
             draining: AtomicUsize::new(0),
             listeners: Mutex::default(),
             shutdown: Arc::new(Shutdown::new()),
+            refused_origins: LogThrottle::default(),
         })
     }
 

@@ -1,8 +1,11 @@
 //! Which origins may open a session: the option `origins`, in its list and its function form.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+
+use engineio_proto::log;
 
 use crate::options::error::OptionsError;
 use crate::options::functions::OriginCheck;
@@ -115,6 +118,37 @@ impl Origins {
         }
     }
 
+    /// Says in the log whom [`allows`](Self::allows) has refused, and what lets them in: the client is
+    /// told neither, as the reference's body is compared byte by byte.
+    #[cold]
+    pub(crate) fn log_refused(&self, request: &Request, suppressed: u64) {
+        let (origin, remedy) = self.remedy(request);
+        log!(warn: origin, %remedy, suppressed, "an origin is refused");
+    }
+
+    /// The origin of a request that was refused, and what lets it in.
+    fn remedy<'a>(&self, request: &'a Request) -> (&'a str, Cow<'static, str>) {
+        let Ok(named) = named(request) else {
+            return (
+                "",
+                "the request names several, or one that is no ASCII: none lets it in".into(),
+            );
+        };
+        let origin = named.map_or("", site);
+        let remedy = match origin {
+            _ if matches!(self.rule, Rule::Check(_)) => "the function of `Origins::check` said so",
+            "" => "for programs that are no browsers: `Origins::allow_missing(true)`",
+            "null" => {
+                "of sandboxed pages and local files; a function of `Origins::check` may let it in"
+            }
+            _ if Entry::parse(origin).is_err() => "it is no origin of a page: no pattern is for it",
+            _ => {
+                return (origin, format!("`.origins(Origins::list(\"{origin}\")?)`, beside those that are in the list").into());
+            }
+        };
+        (origin, remedy.into())
+    }
+
     /// Whether the origin of any request passes, as far as can be said without asking a function.
     pub(crate) fn may_allow(&self, origin: &[u8]) -> bool {
         match &self.rule {
@@ -142,6 +176,16 @@ fn named(request: &Request) -> Result<Option<&str>, Refused> {
     }
     Ok(None)
 }
+
+/// The origin alone, of a `Referer`, too; nothing of one that is longer than names can be.
+fn site(named: &str) -> &str {
+    let rest = named.find("://").map_or(0, |scheme| scheme + 3);
+    let end = named[rest..].find(['/', '?', '#']).map_or(named.len(), |end| rest + end);
+    if end > MAX_LOGGED { "(longer than any)" } else { &named[..end] }
+}
+
+/// Bytes of an origin that are logged: names of hosts have at most 253.
+const MAX_LOGGED: usize = 300;
 
 impl fmt::Debug for Origins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
