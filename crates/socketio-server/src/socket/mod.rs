@@ -96,8 +96,8 @@ impl Socket {
 
     /// Sends an event to the client. Never waits.
     ///
-    /// A tuple is several arguments, `()` none, anything else one. Binary (`Bytes`, [`Binary`] and
-    /// other types that serialise as bytes) travels as it is, at any depth.
+    /// A tuple or a fixed-size array is several arguments, `()` none, anything else one. Binary
+    /// (`Bytes`, [`Binary`] and other types that serialise as bytes) travels as it is, at any depth.
     ///
     /// [`Binary`]: crate::Binary
     ///

@@ -43,3 +43,4 @@ mod socket;
 mod spans;
 mod stats;
 mod support;
+mod told;
