@@ -170,6 +170,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// An empty text, an unknown type, or base64 that is none.
+    #[inline]
     pub fn from_text(protocol: Protocol, text: &'a str) -> Result<Self, DecodeError> {
         let first = *text.as_bytes().first().ok_or(DecodeError::EmptyPacket)?;
         if first == b'b' {

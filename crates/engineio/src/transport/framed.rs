@@ -213,7 +213,8 @@ pub(crate) fn last_word(
 
 impl Arrived<'_> {
     /// What came next; none: more has to be read first.
-    #[inline]
+    // Part of the loop that reads: what it returns is taken apart there, and need not be made.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Incoming<'_>> {
         let messages = match &mut self.messages {
             Messages::WebSocket(messages) => messages,

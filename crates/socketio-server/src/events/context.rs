@@ -25,7 +25,7 @@ pub struct EventContext<'a> {
     /// Bytes that the latest handler got, besides the arguments.
     charged: usize,
     /// What the client is told if no handler answers: what the first that failed makes it.
-    failure: Option<Value>,
+    failure: Option<Box<Value>>,
 }
 
 /// What the event is about.
@@ -133,14 +133,14 @@ impl<'a> EventContext<'a> {
 
     /// A handler failed, of which the client is to be told this.
     pub(crate) fn fail(&mut self, told: Option<Value>) {
-        self.failure = self.failure.take().or(told);
+        self.failure = self.failure.take().or_else(|| told.map(Box::new));
     }
 
     /// All handlers were called: tells the client of the failure, unless one has answered.
     pub(crate) fn finish(&mut self) {
         if let Some(told) = self.failure.take() {
             // fails if it was answered, or the client is gone
-            let _ = self.answer((told,));
+            let _ = self.answer((*told,));
         }
     }
 
