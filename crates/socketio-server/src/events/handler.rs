@@ -31,9 +31,10 @@ use crate::socket::Socket;
 #[diagnostic::on_unimplemented(
     message = "this is no handler of events",
     label = "an argument, the result or what is captured is of a type that handlers cannot have",
-    note = "arguments are `Socket`, `Data<T>` (what the client sent, as a type), `Args` (the same, \
-            raw), `Ack`, `EventName`, `State<T>`, ... (all that implement `FromEvent`), with their \
-            types written out: `|socket: Socket, Data(text): Data<String>|`",
+    note = "arguments are `Socket`, `Data<T>` (what the client sent, as an owned type that implements \
+            `Deserialize`: `Data<String>`, not `Data<&str>`), `Args` (the same, raw), `Ack`, \
+            `EventName`, `State<T>`, ... (all that implement `FromEvent`), with their types \
+            written out: `|socket: Socket, Data(text): Data<String>|`",
     note = "results are `()`, `Reply(answer)`, or a `Result` of one of these with any error; a \
             closure that never returns, as of `todo!()`, needs one of these written out",
     note = "what is captured is `Send` and `Sync` and, by async closures, `Clone`; `Rc` and locks \
