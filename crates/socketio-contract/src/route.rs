@@ -34,7 +34,7 @@ impl Contract {
     /// # use socketio_contract::{AsyncApiRoute, contract};
     /// # #[contract] mod chat { pub trait ToClient { fn hi(); } }
     /// # async fn serve<P>(io: Server, page: P) -> std::io::Result<()>
-    /// # where AsyncApiRoute<P>: HttpService
+    /// # where AsyncApiRoute<P>: HttpService<Body = http_body_util::Full<bytes::Bytes>>
     /// # {
     /// let pages = chat::contract().asyncapi_route("/asyncapi.json", page);
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;

@@ -3,7 +3,7 @@
 //!
 //! The words are the compiler's as much as ours, so they are compared with one release of it, and
 //! with others the test says that it was skipped. To write new expectations, after reading them:
-//! `TRYBUILD=overwrite cargo test -p socketio-contract --test ui`.
+//! `TRYBUILD=overwrite cargo test --test ui`.
 
 use std::process::Command;
 
