@@ -4,7 +4,10 @@ const notepack = require('notepack.io');
 const { raw } = require('../../lib/case');
 const OURS = { refs: [], gens: [4] };
 
-// The answer to one event with one argument; null if the handler did not take it.
+// What an answer says: a handler that does not take an argument tells which one.
+const read = (answer) => (answer && answer.error ? `${answer.error.code} at ${answer.error.at}` : answer);
+
+// The answer to one event with one argument; null if there was none.
 async function json(w, event, value) {
   const id = (w.asked = (w.asked || 0) + 1);
   if (Buffer.isBuffer(value)) {
@@ -12,22 +15,25 @@ async function json(w, event, value) {
     w.send(value);
   } else w.send(`42${id}["${event}",${JSON.stringify(value)}]`);
   const f = await w.msg(400);
-  return f === null ? null : JSON.parse(f.slice(f.indexOf('[')))[0];
+  return f === null ? null : read(JSON.parse(f.slice(f.indexOf('[')))[0]);
 }
 
 async function packed(w, event, value) {
   const id = (w.asked = (w.asked || 0) + 1);
   w.send(notepack.encode({ type: 2, nsp: '/', id, data: [event, value] }));
   const f = await w.msg(400);
-  return f === null ? null : notepack.decode(f).data[0];
+  return f === null ? null : read(notepack.decode(f).data[0]);
 }
 
 // event, its answers to: a text, bytes, bytes that are UTF-8, bytes of nothing, a text of nothing, null, a number
 const VALUES = ['hello', Buffer.from([255, 1]), Buffer.from('hello'), Buffer.alloc(0), '', null, 7];
+const WRONG = 'invalid at /0';
+// serde reads an untagged enum from a buffer of its own, which knows no place.
+const WRONG_SOMEWHERE = 'invalid at ';
 const ANSWERS = {
-  text: ['delivered', null, null, null, 'delivered', null, null],
-  binary: [null, 'delivered', 'delivered', 'delivered', null, null, null],
-  'binary-first': ['text:5', 'binary:2', 'binary:5', 'binary:0', 'text:0', null, null],
+  text: ['delivered', WRONG, WRONG, WRONG, 'delivered', WRONG, WRONG],
+  binary: [WRONG, 'delivered', 'delivered', 'delivered', WRONG, WRONG, WRONG],
+  'binary-first': ['text:5', 'binary:2', 'binary:5', 'binary:0', 'text:0', WRONG_SOMEWHERE, WRONG_SOMEWHERE],
 };
 
 const told = (ask) => async (t, w) => {

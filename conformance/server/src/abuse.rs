@@ -86,7 +86,7 @@ pub(crate) fn add(io: &Server, notes: &Notes, more: bool) {
         let digits = name.strip_prefix("/dyn-");
         digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
     };
-    io.of("/admin").use_fn(async |_: Socket| Err::<(), _>("nope"));
+    io.of("/admin").use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("nope")));
     let connected = |notes: &Notes| {
         let notes = notes.clone();
         move |socket: Socket| {

@@ -77,7 +77,7 @@ fn middleware(io: &Server) {
     io.of("/mw-ok").use_fn(async |_: Socket| Ok::<(), ConnectError>(()));
 
     let deny = io.of("/mw-deny");
-    deny.use_fn(async |_: Socket| Err::<(), _>("not allowed"));
+    deny.use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("not allowed")));
     let server = io.clone();
     deny.on_connection(move || {
         report(&server, [("ev", "connection".into()), ("nsp", "/mw-deny".into())])
@@ -119,7 +119,7 @@ fn middleware(io: &Server) {
     });
 
     let stop = io.of("/mw-stop");
-    stop.use_fn(async |_: Socket| Err::<(), _>("stopped at one"));
+    stop.use_fn(async |_: Socket| Err::<(), _>(ConnectError::new("stopped at one")));
     let server = io.clone();
     stop.use_fn(async move |_: Socket| {
         report(&server, [("ev", "second-ran".into()), ("nsp", "/mw-stop".into())]);
