@@ -85,8 +85,10 @@ impl Texts {
             self.recent.pop_front();
         }
         self.overflowed = self.overflowed.filter(|then| *then >= received);
-        if self.recent.iter().any(|text| text.hash == hash && text.position == position) {
-            return;
+        // one that comes again is the client's for longer: it counts from now on
+        let is_it = |text: &Text| text.hash == hash && text.position == position;
+        if let Some(at) = self.recent.iter().position(is_it) {
+            self.recent.remove(at);
         }
         if self.recent.len() >= MAX_TEXTS {
             self.overflowed = self.recent.pop_front().map(|text| text.sent);
@@ -177,6 +179,12 @@ mod tests {
         assert_eq!([7, 8].map(|hash| texts.position(hash)), [Some(4), Some(9)]);
         push(&mut texts, 8, 10, 151);
         assert_eq!([7, 8].map(|hash| texts.position(hash)), [Some(9), Some(9)]);
+        // one that came again later than the others
+        let mut again = Texts::default();
+        for (hash, now) in [(7, 0), (8, 0), (7, 90), (9, 150)] {
+            push(&mut again, hash, 1, now);
+        }
+        assert_eq!([7, 8, 9].map(|hash| again.position(hash)), [Some(1); 3]);
         // too many: it is not known which of them was received
         (0..=MAX_TEXTS as u64).for_each(|n| push(&mut texts, 7, 100 + n, 160));
         assert_eq!(texts.position(7), None);
