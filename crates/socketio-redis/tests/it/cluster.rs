@@ -91,6 +91,22 @@ impl Cluster {
         true
     }
 
+    /// From now on no link between the nodes is given up because one was slow.
+    ///
+    /// What is on the way over a link that is given up is lost, and Redis gives one up after half of
+    /// the timeout that failovers are tested with. A busy machine stands still for that long.
+    async fn no_failover(&self) {
+        for node in &self.nodes {
+            node.ask::<()>(&["CONFIG", "SET", "cluster-node-timeout", "60000"]).await;
+        }
+        for node in &self.nodes {
+            eventually("all links", async || {
+                !node.ask::<String>(&["CLUSTER", "NODES"]).await.contains("disconnected")
+            })
+            .await;
+        }
+    }
+
     async fn meet(&self) {
         for node in &self.nodes[1..] {
             let port = self.access.port(node).to_string();
@@ -160,13 +176,19 @@ impl Pair {
         for room in ROOMS {
             self.resumes(room).await;
         }
-        let mut told: Vec<u64> = ROOMS.map(|room| self.tell(room)).to_vec();
         let begin = Instant::now();
-        while !told.is_empty() {
-            assert!(begin.elapsed() < LIMIT, "not heard: {told:?}");
-            if let Some(heard) = self.ears.soon().await {
-                told.retain(|n| *n != heard);
+        let mut missing = ROOMS.to_vec();
+        while !missing.is_empty() {
+            assert!(begin.elapsed() < LIMIT, "not heard: {missing:?}");
+            // again, as a link between masters that is given up takes along what is on its way
+            let mut told: Vec<_> = missing.into_iter().map(|room| (room, self.tell(room))).collect();
+            let again = Instant::now() + NODE_TIMEOUT;
+            while !told.is_empty() && Instant::now() < again {
+                if let Some(heard) = self.ears.soon().await {
+                    told.retain(|(_, n)| *n != heard);
+                }
             }
+            missing = told.into_iter().map(|(room, _)| room).collect();
         }
         eventually("all nodes answer", async || {
             let clients = self.telling.io.clients().await.unwrap();
@@ -188,6 +210,7 @@ fn sharded(builder: Builder) -> Builder {
 #[tokio::test]
 async fn broadcasts_and_queries() {
     let Some(cluster) = Cluster::start(3).await else { return };
+    cluster.no_failover().await;
     let formats: [fn(Builder) -> Builder; 4] = [
         classic,
         |builder| builder.dialect(Dialect::Old),
