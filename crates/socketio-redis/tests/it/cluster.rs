@@ -181,7 +181,8 @@ impl Pair {
         while !missing.is_empty() {
             assert!(begin.elapsed() < LIMIT, "not heard: {missing:?}");
             // again, as a link between masters that is given up takes along what is on its way
-            let mut told: Vec<_> = missing.into_iter().map(|room| (room, self.tell(room))).collect();
+            let mut told: Vec<_> =
+                missing.into_iter().map(|room| (room, self.tell(room))).collect();
             let again = Instant::now() + NODE_TIMEOUT;
             while !told.is_empty() && Instant::now() < again {
                 if let Some(heard) = self.ears.soon().await {
