@@ -65,11 +65,34 @@ pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> 
     // One look at all of it: most have nothing to be decoded, and there is one with each request.
     let is_plain = memchr2(b'+', b'%', query.as_bytes()).is_none();
     let (plain, encoded) = if is_plain { (query, "") } else { ("", query) };
-    let plain = plain.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (Cow::Borrowed(key), Cow::Borrowed(value))
-    });
+    let plain = Plain(plain).map(|(key, value)| (Cow::Borrowed(key), Cow::Borrowed(value)));
     plain.chain(form_urlencoded::parse(encoded.as_bytes()))
+}
+
+/// Parameters of which nothing is to be decoded.
+struct Plain<'a>(&'a str);
+
+impl<'a> Iterator for Plain<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.0.is_empty() {
+            let (pair, rest) = cut(self.0, b'&');
+            self.0 = rest;
+            if !pair.is_empty() {
+                return Some(cut(pair, b'='));
+            }
+        }
+        None
+    }
+}
+
+/// What is in front of a mark and behind it. Byte by byte, as parameters are short.
+fn cut(text: &str, mark: u8) -> (&str, &str) {
+    match text.bytes().position(|byte| byte == mark) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
+    }
 }
 
 /// The data of the open packet, the first that a session sends.

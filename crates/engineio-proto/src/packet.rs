@@ -196,7 +196,8 @@ impl<'a> Packet<'a> {
         Ok(Self { kind, data: Message::Binary(bytes) })
     }
 
-    /// What follows the `b`.
+    /// What follows the `b`. Apart from the text that most packets are.
+    #[inline(never)]
     fn from_base64(protocol: Protocol, mut rest: &[u8]) -> Result<Self, DecodeError> {
         let mut kind = PacketType::Message;
         if protocol == Protocol::V3 {

@@ -36,6 +36,7 @@ impl Encoder {
         self.write_event(headroom, nsp, id, name, args, None)
     }
 
+    #[inline]
     fn write_event<T: Serialize + ?Sized>(
         &self,
         headroom: usize,

@@ -229,6 +229,8 @@ impl Driver {
         self.end_for(now, CloseReason::ParseError, detail, violation, cx);
     }
 
+    // Part of the loops that read: so a packet need not be passed on as a whole.
+    #[inline(always)]
     fn on_packet(&mut self, now: Instant, packet: Packet<'_>, cx: &mut Context<'_>) {
         self.pay(now, packet.data.len());
         match self.session.on_packet(now, packet.kind) {

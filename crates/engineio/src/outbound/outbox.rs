@@ -397,10 +397,17 @@ impl Outbox {
     }
 
     /// Ready when the queue is below half of its bounds, or closed.
+    // Asked for each message.
+    #[inline]
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.half_full.load(Ordering::Relaxed) {
-            return Poll::Ready(());
+        match self.half_full.load(Ordering::Relaxed) {
+            false => Poll::Ready(()),
+            true => self.poll_relieved(cx),
         }
+    }
+
+    #[cold]
+    fn poll_relieved(&self, cx: &mut Context<'_>) -> Poll<()> {
         // made before the lock, as it is code of whoever polls
         let waker = cx.waker().clone();
         let mut queue = self.lock();

@@ -73,7 +73,10 @@ impl<'a> ArgsDeserializer<'a> {
             Source::Msgpack(elements) => elements.next().map(Content::Msgpack),
             Source::Values(values) => values.next().cloned().map(Content::Value),
         };
-        Argument { index, missing: false, content: content.unwrap_or(NULL) }
+        let Some(content) = content else {
+            return Argument { index, missing: false, content: NULL };
+        };
+        Argument { index, missing: false, content }
     }
 }
 

@@ -36,7 +36,7 @@ impl Connection {
     /// What its client is told; `None` if code of the user panicked.
     pub(super) fn admit(&self, socket: &Socket) -> Result<(), Option<ConnectError>> {
         for event in ["connect", "connection"] {
-            for handler in socket.namespace().listeners(event) {
+            for handler in socket.namespace().listeners(event).iter() {
                 match guard::call(|| handler.admit(socket)) {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {

@@ -274,9 +274,7 @@ impl Connection {
     }
 
     fn call_all(&mut self, found: Handlers, context: &mut EventContext<'_>, cx: &mut Context<'_>) {
-        for handler in found {
-            self.call(handler, context, cx);
-        }
+        found.for_each(|handler| self.call(handler, context, cx));
         context.finish();
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use socketio_parser::explain::{self, Node};
-use socketio_parser::{IndexMap, Spread, Value};
+use socketio_parser::{IndexMap, RawArgs, Spread, Value};
 
 use crate::error::BoxError;
 use crate::events::context::{Ack, EventContext};
@@ -110,8 +110,8 @@ pub struct Data<T>(pub T);
 
 impl<T: DeserializeOwned> FromEvent for Data<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
-        let none = socketio_parser::RawArgs::from_values(Vec::new());
-        let args = event.args().unwrap_or(&none);
+        static NONE: RawArgs<'static> = RawArgs::from_values(Vec::new());
+        let args = event.args().unwrap_or(&NONE);
         args.deserialize()
             .map(Data)
             .map_err(|error| ExtractError::of_arguments::<T>(event.name(), args, error))

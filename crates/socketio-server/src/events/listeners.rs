@@ -49,22 +49,26 @@ impl Handlers {
         }
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SharedHandler> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    /// Takes them one by one, in order.
+    pub(crate) fn for_each(self, mut f: impl FnMut(SharedHandler)) {
+        if let Some(first) = self.first {
+            f(first);
+        }
+        if !self.rest.is_empty() {
+            self.rest.into_iter().for_each(f);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.rest.len()
-    }
-}
-
-impl IntoIterator for Handlers {
-    type Item = SharedHandler;
-    type IntoIter =
-        std::iter::Chain<std::option::IntoIter<SharedHandler>, std::vec::IntoIter<SharedHandler>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.rest)
     }
 }
 

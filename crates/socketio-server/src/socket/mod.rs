@@ -131,8 +131,15 @@ impl Socket {
         args: &T,
     ) -> Result<Outgoing, EmitError> {
         let packet = self.namespace().encode_event(id, event, args)?;
-        self.show(event, args)?;
+        if self.is_watched() {
+            self.show(event, args)?;
+        }
         Ok(packet)
+    }
+
+    /// Whether somebody may want to see what is sent to this socket alone.
+    fn is_watched(&self) -> bool {
+        self.extras().is_some() || self.namespace().observers().are_there()
     }
 
     /// Shows an event for this socket alone to who wants to see them.
