@@ -1,7 +1,6 @@
 //! JSONP: a form that was submitted, and the script of an answer.
 
-use engineio_proto::Protocol;
-use engineio_proto::payload::{Decoder, jsonp as wrapping};
+use engineio_proto::payload::{Decoder, Form, jsonp as wrapping};
 
 use crate::input::Input;
 use crate::meter::Meter;
@@ -27,7 +26,7 @@ fn submitted(form: &[u8]) {
     // each of three copies may be of replacement characters, in a text that has grown
     meter.check(form.len(), 24, 256);
     let Some(payload) = payload else { return };
-    let mut decoder = Decoder::from_text(Protocol::V3, payload, usize::MAX);
+    let mut decoder = Decoder::new(Form::V3Text, payload.into(), usize::MAX);
     while decoder.next().is_some() {}
 }
 

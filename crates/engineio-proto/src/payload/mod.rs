@@ -65,20 +65,6 @@ impl Decoder {
             Form::V3Text => Body::V3Text(into_text(body)),
             Form::V3Binary => Body::V3Binary(body),
         };
-        Self::with_body(body, max_packets)
-    }
-
-    /// As [`Decoder::new`] for text that is at hand as such, as from [`jsonp::unwrap`].
-    #[must_use]
-    pub fn from_text(protocol: Protocol, body: String, max_packets: usize) -> Self {
-        let body = match protocol {
-            Protocol::V3 => Body::V3Text(body),
-            Protocol::V4 => Body::V4(body),
-        };
-        Self::with_body(body, max_packets)
-    }
-
-    const fn with_body(body: Body, max_packets: usize) -> Self {
         Self { body, offset: 0, packets_left: max_packets, ended: false }
     }
 

@@ -173,14 +173,6 @@ fn binary_packets_share_the_body() {
     assert_eq!((&bytes[..], bytes.as_ptr()), (&b"ab"[..], body[4..].as_ptr()));
 }
 
-#[test]
-fn text_that_is_at_hand() {
-    let mut decoder = Decoder::from_text(Protocol::V3, "2:4a".to_owned(), MAX_PACKETS);
-    assert_eq!(decoder.next().unwrap().map(|packet| show(&packet)), Ok("4a".to_owned()));
-    let mut decoder = Decoder::from_text(Protocol::V4, "4a".to_owned(), MAX_PACKETS);
-    assert_eq!(decoder.next().unwrap().map(|packet| show(&packet)), Ok("4a".to_owned()));
-}
-
 fn text(text: &str) -> Outgoing {
     with_attachments(text, &[])
 }
