@@ -1,6 +1,6 @@
 //! The bounds of the Socket.IO level, with their reasons, and how often each acted.
 
-use engineio::Violation;
+use engineio::{OptionsError, Violation};
 use socketio_parser::DecodeError;
 
 /// Bounds per connection and per server beyond those of the engine. All are finite by default.
@@ -63,6 +63,29 @@ impl Default for Limits {
             max_detached_handlers: 100_000,
             max_detached_bytes: 64 * 1024 * 1024,
             max_pending_server_events: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// # Errors
+    /// Nothing works with a bound of zero.
+    pub(crate) fn check(&self) -> Result<(), OptionsError> {
+        let bounds = [
+            (Limit::Namespaces, self.max_namespaces),
+            (Limit::DynamicNamespaces, self.max_dynamic_namespaces),
+            (Limit::AddressDynamicNamespaces, self.max_dynamic_namespaces_per_address),
+            (Limit::Rooms, self.max_rooms),
+            (Limit::RoomLen, self.max_room_len),
+            (Limit::PendingAcks, self.max_pending_acks),
+            (Limit::PendingHandlers, self.max_pending_handlers),
+            (Limit::PendingBytes, self.max_pending_bytes),
+            (Limit::AuthBytes, self.max_auth_bytes),
+            (Limit::PendingServerEvents, self.max_pending_server_events),
+        ];
+        match bounds.iter().find(|(_, bound)| *bound == 0) {
+            Some((limit, _)) => Err(OptionsError::Zero(limit.option())),
+            None => Ok(()),
         }
     }
 }

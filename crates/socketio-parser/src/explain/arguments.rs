@@ -5,6 +5,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use super::node::Node;
 use super::reader::{Path, Reader, Wrong};
 use crate::args::spread::{ONE, SPREAD};
+use crate::methods::{byte_methods, text_methods, value_methods};
 
 /// All arguments that were sent.
 #[derive(Clone, Copy, Debug)]
@@ -86,33 +87,9 @@ impl<'de> Deserializer<'de> for Sent<'_> {
         visitor.visit_unit()
     }
 
-    first! {
-        deserialize_any();
-        deserialize_bool();
-        deserialize_i8();
-        deserialize_i16();
-        deserialize_i32();
-        deserialize_i64();
-        deserialize_i128();
-        deserialize_u8();
-        deserialize_u16();
-        deserialize_u32();
-        deserialize_u64();
-        deserialize_u128();
-        deserialize_f32();
-        deserialize_f64();
-        deserialize_char();
-        deserialize_str();
-        deserialize_string();
-        deserialize_bytes();
-        deserialize_byte_buf();
-        deserialize_option();
-        deserialize_seq();
-        deserialize_map();
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
-        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
-        deserialize_identifier();
-    }
+    text_methods! { first }
+    byte_methods! { first }
+    value_methods! { first }
 }
 
 /// Hands out the arguments before `end`, one per element.

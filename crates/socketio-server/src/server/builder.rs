@@ -467,22 +467,7 @@ impl Builder {
         if connect_timeout > Duration::from_secs(60 * 60 * 24 * 365) {
             return Err(BuildError::Options(OptionsError::TooLong("connect_timeout")));
         }
-        for (name, value) in [
-            ("max_namespaces", limits.max_namespaces),
-            ("max_dynamic_namespaces", limits.max_dynamic_namespaces),
-            ("max_dynamic_namespaces_per_address", limits.max_dynamic_namespaces_per_address),
-            ("max_rooms", limits.max_rooms),
-            ("max_room_len", limits.max_room_len),
-            ("max_pending_acks", limits.max_pending_acks),
-            ("max_pending_handlers", limits.max_pending_handlers),
-            ("max_pending_bytes", limits.max_pending_bytes),
-            ("max_auth_bytes", limits.max_auth_bytes),
-            ("max_pending_server_events", limits.max_pending_server_events),
-        ] {
-            if value == 0 {
-                return Err(BuildError::Options(OptionsError::Zero(name)));
-            }
-        }
+        limits.check().map_err(BuildError::Options)?;
         if engine.origins.is_any() && engine.allow_request.is_none() && engine.cors != Cors::Off {
             log!(warn:
                 "any origin may connect with its user's cookies: set `origins` for what is not public"

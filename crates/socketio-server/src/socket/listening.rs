@@ -8,8 +8,8 @@ use socketio_parser::Value;
 
 use super::Socket;
 use super::extras::{ANY, Watcher};
-use crate::events::handler::{Handler, registered};
-use crate::events::listeners::{Added, Handlers, ListenerId};
+use crate::events::handler::{Handler, SharedHandler, registered};
+use crate::events::listeners::{Added, Handlers, ListenerId, Listeners};
 use crate::events::middleware::{EventMiddleware, append, event_middleware};
 
 impl Socket {
@@ -25,10 +25,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let event = event.into();
-        let handler = registered(handler, &event, &self.namespace().given());
-        let added = lock(&self.0.listeners).add(event, false, handler);
-        id_of(added)
+        self.listen(event.into(), handler, |listeners, event, handler| {
+            listeners.add(event, false, handler)
+        })
     }
 
     /// Adds a listener that is removed before it runs.
@@ -42,10 +41,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let event = event.into();
-        let handler = registered(handler, &event, &self.namespace().given());
-        let added = lock(&self.0.listeners).add(event, true, handler);
-        id_of(added)
+        self.listen(event.into(), handler, |listeners, event, handler| {
+            listeners.add(event, true, handler)
+        })
     }
 
     /// Adds a listener in front of those that are there.
@@ -58,10 +56,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let event = event.into();
-        let handler = registered(handler, &event, &self.namespace().given());
-        let added = lock(&self.0.listeners).prepend(event, false, handler);
-        id_of(added)
+        self.listen(event.into(), handler, |listeners, event, handler| {
+            listeners.prepend(event, false, handler)
+        })
     }
 
     /// Adds a listener in front of those that are there; it is removed before it runs.
@@ -74,10 +71,9 @@ impl Socket {
         event: impl Into<Cow<'static, str>>,
         handler: impl Handler<M>,
     ) -> ListenerId {
-        let event = event.into();
-        let handler = registered(handler, &event, &self.namespace().given());
-        let added = lock(&self.0.listeners).prepend(event, true, handler);
-        id_of(added)
+        self.listen(event.into(), handler, |listeners, event, handler| {
+            listeners.prepend(event, true, handler)
+        })
     }
 
     /// Adds a listener for all events that the client sends; it runs before those of the event.
@@ -205,6 +201,18 @@ impl Socket {
         if !extras.is_closed() {
             append(&mut extras.middleware, Arc::clone(&middleware));
         }
+    }
+
+    #[track_caller]
+    fn listen<M: 'static>(
+        &self,
+        event: Cow<'static, str>,
+        handler: impl Handler<M>,
+        add: impl FnOnce(&mut Listeners, Cow<'static, str>, SharedHandler) -> Added,
+    ) -> ListenerId {
+        let handler = registered(handler, &event, &self.namespace().given());
+        let added = add(&mut lock(&self.0.listeners), event, handler);
+        id_of(added)
     }
 
     /// The handlers of one of the library's own events.
