@@ -9,11 +9,15 @@ pub(crate) mod adapter;
 #[cfg(feature = "cluster")]
 pub(crate) mod bus;
 #[cfg(feature = "cluster")]
+mod carrier;
+#[cfg(feature = "cluster")]
 mod codec;
 #[cfg(feature = "cluster")]
 pub(crate) mod emitter;
 #[cfg(feature = "cluster")]
 pub(crate) mod formats;
+#[cfg(feature = "cluster")]
+pub(crate) mod log;
 #[cfg(feature = "cluster")]
 mod message;
 #[cfg(feature = "cluster")]

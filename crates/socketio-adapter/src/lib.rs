@@ -38,9 +38,11 @@ pub use cluster::bus::{Bus, Census, Channel, QueueFull, Receiver};
 #[cfg(feature = "cluster")]
 pub use cluster::emitter::{Emitter, EmitterError};
 #[cfg(feature = "cluster")]
-pub use cluster::formats::channels::RoomChannels;
+pub use cluster::formats::channels::{Naming, RoomChannels};
 #[cfg(feature = "cluster")]
 pub use cluster::formats::classic::Dialect;
+#[cfg(feature = "cluster")]
+pub use cluster::log::{Cover, Entry, Follower, Log, NewEntry, NoOffset, Offset, Store};
 pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]
@@ -54,6 +56,8 @@ pub use names::{Room, SocketId};
 pub use options::BroadcastOptions;
 pub use recovery::log::OFFSET_LEN;
 pub use recovery::{Clock, RecoveryCounters, RecoveryOptions};
+#[cfg(feature = "cluster")]
+pub use socketio_parser::DataForm;
 
 /// The inside, for fuzzers.
 #[cfg(fuzzing)]

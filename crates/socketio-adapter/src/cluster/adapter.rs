@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio_proto::Outgoing;
+use socketio_parser::DataForm;
 use tokio::runtime::Handle;
 
 use super::bus::Bus;
+use super::carrier::Carrier;
 use super::codec::Codec;
 use super::emitter::Emitter;
-use super::formats::channels::RoomChannels;
+use super::formats::channels::{Naming, RoomChannels, ShardedNames};
 use super::formats::classic::{Classic, Dialect};
 use super::formats::message::MessageFormat;
+use super::log::Log;
 use super::message::Sign;
 use super::node::{Core, Counters, Listening, now};
 use super::peers::{EMITTER, Heartbeats, Peers};
@@ -26,7 +29,7 @@ use crate::{
     JoinError, LocalAdapter, Member, Node, Room, SocketId,
 };
 
-/// What the nodes of a cluster speak.
+/// What the nodes of a cluster over Redis speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -40,8 +43,8 @@ pub enum Format {
 #[derive(Clone, Debug)]
 pub struct ClusterNode {
     bus: Arc<dyn Bus>,
-    format: Format,
-    prefix: String,
+    log: Option<Arc<dyn Log>>,
+    speech: Speech,
     request_timeout: Duration,
     max_rooms_per_socket: usize,
     max_message_bytes: usize,
@@ -50,15 +53,50 @@ pub struct ClusterNode {
     counters: Arc<Counters>,
 }
 
+/// What a node says, and where.
+#[derive(Clone, Debug)]
+enum Speech {
+    Classic { prefix: String, dialect: Dialect },
+    Messages { naming: Arc<dyn Naming>, form: DataForm },
+}
+
 impl ClusterNode {
     /// A node that reaches the others over `bus`, with the names of its channels beginning with
     /// `prefix`.
     #[must_use]
     pub fn new(bus: Arc<dyn Bus>, format: Format, prefix: String) -> Self {
+        let speech = match format {
+            Format::Classic(dialect) => Speech::Classic { prefix, dialect },
+            Format::Sharded(rooms) => Speech::Messages {
+                naming: Arc::new(ShardedNames { prefix, rooms }),
+                form: DataForm::Json,
+            },
+        };
+        Self::speaking(bus, speech)
+    }
+
+    /// A node that reaches the others by the common message form over any broker. The messages are JSON
+    /// texts, or msgpack if there are bytes in them; with [`DataForm::Msgpack`] always that. Either is
+    /// read.
+    #[must_use]
+    pub fn of_messages(bus: Arc<dyn Bus>, naming: Arc<dyn Naming>, form: DataForm) -> Self {
+        Self::speaking(bus, Speech::Messages { naming, form })
+    }
+
+    /// A node that reaches the others by the common message form over Redis streams: what only tells
+    /// something goes into the log, and the rest over channels whose names begin with `prefix`.
+    #[must_use]
+    pub fn with_log(bus: Arc<dyn Bus>, log: Arc<dyn Log>, prefix: String) -> Self {
+        let naming = Arc::new(ShardedNames { prefix, rooms: RoomChannels::None });
+        let node = Self::of_messages(bus, naming, DataForm::Msgpack);
+        Self { log: Some(log), ..node }
+    }
+
+    fn speaking(bus: Arc<dyn Bus>, speech: Speech) -> Self {
         Self {
             bus,
-            format,
-            prefix,
+            log: None,
+            speech,
             request_timeout: Duration::from_secs(5),
             max_rooms_per_socket: crate::local::MAX_ROOMS_PER_SOCKET,
             max_message_bytes: MAX_MESSAGE_BYTES,
@@ -115,21 +153,23 @@ impl ClusterNode {
     pub fn adapter(&self, namespace: &str) -> ClusterAdapter {
         let codec = self.codec(
             namespace,
-            match self.format {
-                Format::Classic(_) => random(6, ALPHANUMERIC),
-                Format::Sharded(_) => random(16, HEXADECIMAL),
+            match self.speech {
+                Speech::Classic { .. } => random(6, ALPHANUMERIC),
+                Speech::Messages { .. } => random(16, HEXADECIMAL),
             },
         );
+        let carrier = self.carrier(namespace, codec.uid());
         let has_heartbeats = self.bus.census().is_none() && codec.sign(Sign::Alive).is_some();
         let peers = has_heartbeats.then(|| Mutex::new(Peers::new(now(), self.heartbeats)));
         let local = Arc::new(LocalAdapter::new(self.max_rooms_per_socket));
         let core = Arc::new_cyclic(|this| Core {
             namespace: namespace.to_owned(),
             codec,
-            bus: Arc::clone(&self.bus),
+            carrier,
             local: Arc::clone(&local),
             node: OnceLock::new(),
             receiver: Arc::new(Listening(this.clone())),
+            follower: Arc::new(Listening(this.clone())),
             peers,
             peers_task: Mutex::default(),
             pending: Arc::new(Pending::new(self.max_client_answers)),
@@ -146,16 +186,26 @@ impl ClusterNode {
     pub fn emitter(&self, namespace: &str) -> Emitter {
         // Node: the name that the emitters of Node have
         let codec = self.codec(namespace, EMITTER.to_owned());
-        Emitter::new(codec, Arc::clone(&self.bus))
+        Emitter::new(codec, self.carrier(namespace, EMITTER))
+    }
+
+    fn carrier(&self, namespace: &str, uid: &str) -> Carrier {
+        Carrier {
+            bus: Arc::clone(&self.bus),
+            log: self.log.clone(),
+            namespace: namespace.to_owned(),
+            uid: uid.to_owned(),
+        }
     }
 
     fn codec(&self, namespace: &str, uid: String) -> Arc<dyn Codec> {
-        match self.format {
-            Format::Classic(dialect) => {
-                Arc::new(Classic::new(&self.prefix, namespace, dialect, uid))
+        match &self.speech {
+            Speech::Classic { prefix, dialect } => {
+                Arc::new(Classic::new(prefix, namespace, *dialect, uid))
             }
-            Format::Sharded(rooms) => {
-                Arc::new(MessageFormat::new(&self.prefix, namespace, rooms, uid))
+            Speech::Messages { naming, form } => {
+                let (naming, has_log) = (Arc::clone(naming), self.log.is_some());
+                Arc::new(MessageFormat::new(naming, *form, has_log, namespace, uid))
             }
         }
     }
@@ -194,13 +244,16 @@ impl ClusterAdapter {
             return;
         }
         self.core.leave();
+        if let Some(log) = &self.core.carrier.log {
+            log.unfollow(&self.core.namespace, &self.core.follower);
+        }
         for channel in self.core.codec.subscriptions() {
-            self.core.bus.unsubscribe(&channel, &self.core.receiver);
+            self.core.carrier.bus.unsubscribe(&channel, &self.core.receiver);
         }
         for room in self.local.local_rooms() {
             for is_own in [true, false] {
                 if let Some(channel) = self.core.codec.room_subscription(&room, is_own) {
-                    self.core.bus.unsubscribe(&channel, &self.core.receiver);
+                    self.core.carrier.bus.unsubscribe(&channel, &self.core.receiver);
                 }
             }
         }
@@ -285,10 +338,13 @@ impl Adapter for ClusterAdapter {
         if self.core.node.set(node).is_err() {
             return;
         }
+        if let Some(log) = &self.core.carrier.log {
+            log.follow(&self.core.namespace, &self.core.follower);
+        }
         // what is waited for is waited for by the back end
         let subscriptions = self.core.codec.subscriptions().into_iter();
-        let listening =
-            subscriptions.map(|channel| self.core.bus.subscribe(channel, &self.core.receiver));
+        let listening = subscriptions
+            .map(|channel| self.core.carrier.bus.subscribe(channel, &self.core.receiver));
         self.core.enter(listening.collect());
     }
 

@@ -1,4 +1,28 @@
 //! What a cluster needs from a broker.
+//!
+//! # How a broker is added
+//!
+//! What is said between nodes is the business of this crate, and so are requests, their time limits and
+//! who is missing, the reading of what comes with nothing taken for granted, and local delivery, which
+//! never waits. A crate for a broker has:
+//!
+//! 1. a [`Bus`]: messages on named channels, both ways, over losses of connections. Messages are bytes
+//!    that end where they began. A broker that cannot carry all of them (too long, not text) carries
+//!    them in another way, unseen: they are JSON if they begin with `{`, else msgpack.
+//! 2. who is there: a [`Census`], if the broker counts who listens. Without one the nodes know each
+//!    other by name: by their heartbeats, see [`ClusterNode::heartbeats`](crate::ClusterNode::heartbeats),
+//!    the first of which waits for the subscriptions.
+//! 3. what the channels are called: a [`Naming`](crate::Naming), given to
+//!    [`ClusterNode::of_messages`](crate::ClusterNode::of_messages).
+//! 4. a [`Log`](crate::Log) beside it, if it keeps messages and gives them offsets: then what only tells
+//!    something goes there, and clients come back to their sessions on any node. See
+//!    [`ClusterNode::with_log`](crate::ClusterNode::with_log). A carrier without offsets never appends
+//!    one to an event.
+//! 5. a factory of adapters ([`AdapterFactory`](crate::AdapterFactory)) with its options, which makes
+//!    each by [`ClusterNode::adapter`](crate::ClusterNode::adapter), and gives out emitters; when all is
+//!    in place; counters of what was lost.
+//!
+//! What a carrier loses it counts. It never sends twice what may have arrived.
 
 use std::fmt;
 use std::sync::Arc;

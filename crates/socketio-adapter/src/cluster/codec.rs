@@ -5,6 +5,7 @@ use std::fmt;
 use socketio_parser::{DataForm, EventData};
 
 use super::bus::Channel;
+use super::log::Entry;
 use super::message::{
     Answer, Change, Malformed, Message, Plan, Received, Request, Requester, Sign,
 };
@@ -47,6 +48,11 @@ pub(crate) trait Codec: Send + Sync + fmt::Debug + 'static {
         payload: &[u8],
         has_members: &dyn Fn(&str) -> bool,
     ) -> Result<Received, Malformed>;
+
+    /// Reads an entry of a log, in the formats that have one.
+    fn decode_entry(&self, _entry: &Entry) -> Result<Received, Malformed> {
+        Ok(Received::default())
+    }
 
     /// A broadcast.
     fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use socketio_parser::{EncodeError, EventData, RawArgs, is_reserved_event};
 
-use super::bus::{Bus, QueueFull};
+use super::bus::QueueFull;
+use super::carrier::Carrier;
 use super::codec::Codec;
 use super::message::{Change, Message, Request};
 use crate::{BroadcastOptions, IntoRooms};
@@ -22,13 +23,13 @@ use crate::{BroadcastOptions, IntoRooms};
 #[must_use = "nothing is sent before `emit`"]
 pub struct Emitter {
     codec: Arc<dyn Codec>,
-    bus: Arc<dyn Bus>,
+    carrier: Carrier,
     options: BroadcastOptions,
 }
 
 impl Emitter {
-    pub(crate) fn new(codec: Arc<dyn Codec>, bus: Arc<dyn Bus>) -> Self {
-        Self { codec, bus, options: BroadcastOptions::default() }
+    pub(crate) fn new(codec: Arc<dyn Codec>, carrier: Carrier) -> Self {
+        Self { codec, carrier, options: BroadcastOptions::default() }
     }
 
     crate::modifiers!((&self) => self.clone());
@@ -88,7 +89,7 @@ impl Emitter {
     }
 
     fn publish(&self, message: Message) -> Result<(), EmitterError> {
-        self.bus.publish(message.channel, message.payload).map_err(|QueueFull| EmitterError::Full)
+        self.carrier.send(message).map_err(|QueueFull| EmitterError::Full)
     }
 }
 

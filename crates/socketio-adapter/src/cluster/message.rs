@@ -7,9 +7,17 @@ use crate::{BroadcastOptions, Room, SocketDetails, SocketId};
 
 /// Something to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) channel: String,
-    pub(crate) payload: Bytes,
+pub(crate) enum Message {
+    /// On a channel: who does not listen misses it.
+    Published { channel: String, payload: Bytes },
+    /// At the end of the log that the nodes share.
+    Appended { kind: u8, data: Bytes },
+}
+
+impl Message {
+    pub(crate) fn on(channel: impl Into<String>, payload: impl Into<Bytes>) -> Self {
+        Self::Published { channel: channel.into(), payload: payload.into() }
+    }
 }
 
 /// A message of another node, or of an emitter.

@@ -16,8 +16,10 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::bus::{Bus, Receiver};
+use super::bus::Receiver;
+use super::carrier::Carrier;
 use super::codec::Codec;
+use super::log::{Entry, Follower, Offset};
 use super::message::{
     Answer, Change, Event, Incoming, Malformed, Message, Received, Requester, Sender, Sign,
 };
@@ -41,11 +43,13 @@ pub(crate) struct Counters {
 pub(crate) struct Core {
     pub(crate) namespace: String,
     pub(crate) codec: Arc<dyn Codec>,
-    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) carrier: Carrier,
     pub(crate) local: Arc<LocalAdapter>,
     pub(crate) node: OnceLock<Weak<dyn Node>>,
     /// What the bus has of it.
     pub(crate) receiver: Arc<dyn Receiver>,
+    /// What the log has of it.
+    pub(crate) follower: Arc<dyn Follower>,
     /// The other nodes, where the broker does not count them.
     pub(crate) peers: Option<Mutex<Peers>>,
     /// Keeps them known.
@@ -62,7 +66,7 @@ impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
             .field("codec", &self.codec)
-            .field("bus", &self.bus)
+            .field("bus", &self.carrier.bus)
             .field("pending", &self.pending)
             .finish_non_exhaustive()
     }
@@ -77,6 +81,26 @@ impl Receiver for Core {
             true => self.codec.decode(channel, payload, &has_members),
             false => Err(Malformed("too long")),
         };
+        self.on_read(read);
+    }
+}
+
+impl Follower for Core {
+    fn begin(&self, _part: usize, _offset: Offset) {}
+
+    fn receive(&self, entry: &Entry) {
+        let size = entry.data.as_ref().map_or(0, Vec::len);
+        let read = match size <= self.max_message_bytes {
+            true => self.codec.decode_entry(entry),
+            false => Err(Malformed("too long")),
+        };
+        self.on_read(read);
+    }
+}
+
+impl Core {
+    /// Acts on a message, or counts that it is none.
+    fn on_read(&self, read: Result<Received, Malformed>) {
         match read {
             Ok(Received { sender, incoming }) => {
                 if let (Some(peers), Some(sender)) = (&self.peers, sender) {
@@ -276,9 +300,9 @@ impl Core {
     pub(crate) fn room_changed(&self, room: &Room, is_own: bool) -> Option<AdapterFuture<()>> {
         let channel = self.codec.room_subscription(room, is_own)?;
         if self.local.has_members(room) {
-            Some(self.bus.subscribe(channel, &self.receiver))
+            Some(self.carrier.bus.subscribe(channel, &self.receiver))
         } else {
-            self.bus.unsubscribe(&channel, &self.receiver);
+            self.carrier.bus.unsubscribe(&channel, &self.receiver);
             None
         }
     }
@@ -299,8 +323,7 @@ impl Core {
     }
 
     pub(super) fn publish(&self, message: Message) -> bool {
-        // counted by the bus
-        self.bus.publish(message.channel, message.payload).is_ok()
+        self.carrier.send(message).is_ok()
     }
 }
 
@@ -343,7 +366,7 @@ pub(crate) struct Listening(pub(crate) Weak<Core>);
 impl Receiver for Listening {
     fn receive(&self, channel: &str, payload: &[u8]) {
         if let Some(core) = self.0.upgrade() {
-            core.receive(channel, payload);
+            Receiver::receive(&*core, channel, payload);
         }
     }
 
@@ -353,6 +376,24 @@ impl Receiver for Listening {
             Some(node) => node.fan_out(f),
             None => f(),
         }
+    }
+}
+
+impl Follower for Listening {
+    fn begin(&self, part: usize, offset: Offset) {
+        if let Some(core) = self.0.upgrade() {
+            core.begin(part, offset);
+        }
+    }
+
+    fn receive(&self, entry: &Entry) {
+        if let Some(core) = self.0.upgrade() {
+            Follower::receive(&*core, entry);
+        }
+    }
+
+    fn together(&self, f: &mut dyn FnMut()) {
+        Receiver::together(self, f);
     }
 }
 

@@ -53,7 +53,8 @@ impl Core {
         if let Some(peers) = &self.peers {
             return Ok(Awaited::Nodes(lock(peers).names()));
         }
-        let census = self.bus.census().ok_or_else(|| AdapterError::Backend(UNCOUNTED.into()))?;
+        let census =
+            self.carrier.bus.census().ok_or_else(|| AdapterError::Backend(UNCOUNTED.into()))?;
         let all = match (expected, self.codec.new_nodes()) {
             (Expected::New, Some((beginning, end))) => census.channels(beginning, end).await?,
             _ => census.subscribers(self.codec.census()).await?,
@@ -218,7 +219,7 @@ impl Cluster for Core {
     }
 
     fn flush(&self) {
-        self.bus.flush();
+        self.carrier.bus.flush();
     }
 
     fn ask(

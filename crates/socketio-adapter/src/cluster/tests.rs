@@ -1,9 +1,14 @@
 //! The formats, by bytes that were recorded from Node servers.
 
-use socketio_parser::{Binary, EventData, IndexMap, Spread, Value};
+mod messages;
+mod sharded;
+
+use std::sync::Arc;
+
+use socketio_parser::{Binary, DataForm, EventData, IndexMap, Spread, Value};
 
 use super::codec::Codec;
-use super::formats::channels::RoomChannels;
+use super::formats::channels::{RoomChannels, ShardedNames};
 use super::formats::classic::{Classic, Dialect};
 use super::formats::message::MessageFormat;
 use super::formats::wire::{msgpack, object, parse};
@@ -23,8 +28,13 @@ fn classic(dialect: Dialect, nsp: &str, uid: &str) -> Classic {
     Classic::new("socket.io", nsp, dialect, uid.to_owned())
 }
 
+fn named(uid: &str) -> MessageFormat {
+    let naming = ShardedNames { prefix: "socket.io".to_owned(), rooms: RoomChannels::Joined };
+    MessageFormat::new(Arc::new(naming), DataForm::Json, false, "/", uid.to_owned())
+}
+
 fn sharded() -> MessageFormat {
-    MessageFormat::new("socket.io", "/", RoomChannels::Joined, "8051dc776f5acee0".to_owned())
+    named("8051dc776f5acee0")
 }
 
 fn to(rooms: impl IntoRooms, except: impl IntoRooms) -> BroadcastOptions {
@@ -53,9 +63,9 @@ fn data(codec: &dyn Codec, name: &str, args: &[Value]) -> EventData {
 
 #[track_caller]
 fn check(message: &Message, channel: &str, payload: &[u8]) {
-    assert_eq!(message.channel, channel);
-    let texts = [&message.payload[..], payload].map(String::from_utf8_lossy);
-    assert_eq!(message.payload, payload, "{texts:?}");
+    let Message::Published { channel: at, payload: is } = message else { panic!("{message:?}") };
+    let texts = [&is[..], payload].map(String::from_utf8_lossy);
+    assert_eq!((at.as_str(), &is[..]), (channel, payload), "{texts:?}");
 }
 
 /// Checks what a codec sends for a broadcast.
@@ -196,8 +206,8 @@ fn a_broadcast_with_acknowledgements() {
     let payload = br#"{"type":9,"requestId":"N3x3JT","packet":"ans-from-B-client"}"#;
     check(&message, "socket.io-response#/#", payload);
     let message = mixed.answer(&from, Answer::Client(bytes(&[1]))).unwrap();
-    assert_eq!(message.channel, "socket.io-response#/#Wz6fFg#");
-    assert_eq!(message.payload[0], 0x83);
+    let Message::Published { channel, payload } = message else { panic!("{message:?}") };
+    assert_eq!((channel.as_str(), payload[0]), ("socket.io-response#/#Wz6fFg#", 0x83));
     let nameless = Requester { node: None, ..from };
     assert!(mixed.answer(&nameless, Answer::Client(bytes(&[1]))).is_none());
     for dialect in [Dialect::Mixed, Dialect::Old] {
@@ -442,130 +452,6 @@ fn malformed_messages() {
 }
 
 // ---- sharded ----------------------------------------------------------------------------------
-
-#[test]
-fn sharded_messages_are_sent() {
-    let codec = sharded();
-    let all = to(NONE, NONE);
-    let end = r#""uid":"8051dc776f5acee0","nsp":"/"}"#;
-    let broadcast = |data: &str, rooms: &str| {
-        format!(
-            r#"{{"type":3,"data":{{"packet":{{"type":2,"data":{data}}},"opts":{{"rooms":[{rooms}],"except":[],"flags":{{}}}}}},{end}"#
-        )
-    };
-    let hi = broadcast(r#"["hi",1,{"a":"é"}]"#, "");
-    sends(&codec, ("hi", &[1.into(), a_is_e()]), &all, "socket.io#/#", hi.as_bytes());
-    sends(&codec, ("bin", &[bytes(&[1, 2, 3])]), &all, "socket.io#/#", &hex(D_BIN));
-    let one = broadcast(r#"["one"]"#, "\"r1\"");
-    sends(&codec, ("one", &[]), &to("r1", NONE), "socket.io#/#r1#", one.as_bytes());
-    // a name of twenty units is taken for an id
-    let twenty = broadcast(r#"["one"]"#, "\"aaaaaaaaaaaaaaaaaaaa\"");
-    let to_twenty = to("a".repeat(20), NONE);
-    sends(&codec, ("one", &[]), &to_twenty, "socket.io#/#", twenty.as_bytes());
-
-    let event = data(&codec, "ask", &[1.into()]);
-    let ask = Request::Ask { event: &event, options: &all, timeout: 500 };
-    let plan = codec.plan(Some("2e7f5cc39984cdb1"), &ask).unwrap();
-    let payload = format!(
-        r#"{{"type":3,"data":{{"packet":{{"type":2,"data":["ask",1]}},"requestId":"2e7f5cc39984cdb1","opts":{{"rooms":[],"except":[],"flags":{{"timeout":500}}}}}},{end}"#
-    );
-    check(&plan.messages[0], "socket.io#/#", payload.as_bytes());
-    let plan = codec.plan(Some("2a"), &Request::Sockets { options: &all }).unwrap();
-    let payload = format!(
-        r#"{{"type":7,"data":{{"opts":{{"rooms":[],"except":[],"flags":{{}}}},"requestId":"2a"}},{end}"#
-    );
-    check(&plan.messages[0], "socket.io#/#", payload.as_bytes());
-    let join = Change::Join(["j1", "j2"].into_rooms());
-    let payload = format!(
-        r#"{{"type":4,"data":{{"opts":{{"rooms":["r1"],"except":[],"flags":{{}}}},"rooms":["j1","j2"]}},{end}"#
-    );
-    let message = codec.change(&join, &to("r1", NONE)).unwrap();
-    check(&message, "socket.io#/#", payload.as_bytes());
-    let event = Request::ServerEvent { event: "hello", args: &[1.into()] };
-    let plan = codec.plan(None, &event).unwrap();
-    let payload = format!(r#"{{"type":9,"data":{{"packet":["hello",1]}},{end}"#);
-    check(&plan.messages[0], "socket.io#/#", payload.as_bytes());
-    let to = Requester {
-        id: "q".to_owned(),
-        node: Some("0f55d409273ff52c".to_owned()),
-        line: Line::New,
-    };
-    let count = codec.answer(&to, Answer::ClientCount(1)).unwrap();
-    let payload = format!(r#"{{"type":11,"data":{{"requestId":"q","clientCount":1}},{end}"#);
-    check(&count, "socket.io#/#0f55d409273ff52c#", payload.as_bytes());
-}
-
-#[test]
-fn sharded_messages_are_read() {
-    let codec = MessageFormat::new("socket.io", "/", RoomChannels::Joined, "aa".to_owned());
-    let all = to(NONE, NONE);
-    // on whatever channel: a room may have the name of a node
-    for channel in ["socket.io#/#", "socket.io#/#aa#", "socket.io#/#r1#"] {
-        let bin: (&str, &[Value]) = ("bin", &[bytes(&[1, 2, 3])]);
-        reads(&codec, channel, &hex(D_BIN), bin, &all);
-    }
-    let message = |kind: i64, data: &str| {
-        let json = format!(r#"{{"type":{kind},"data":{data},"uid":"bb","nsp":"/"}}"#);
-        read(&codec, "socket.io#/#", json.as_bytes())
-    };
-    let opts = r#""opts":{"rooms":["r1"],"except":[],"flags":{"timeout":500}}"#;
-    let ask =
-        message(3, &format!(r#"{{"packet":{{"type":2,"data":["e"]}},"requestId":"q",{opts}}}"#));
-    assert!(matches!(ask, Some(Incoming::Ask { timeout: Some(500), .. })), "{ask:?}");
-    let fetch = message(7, &format!(r#"{{{opts},"requestId":"q"}}"#));
-    assert!(matches!(fetch, Some(Incoming::Sockets { .. })), "{fetch:?}");
-    let answer = message(11, r#"{"requestId":"q","clientCount":2}"#);
-    let Some(Incoming::Answer { node, answer, .. }) = answer else { panic!("no answer") };
-    assert_eq!((node.as_deref(), answer), (Some("bb"), Answer::ClientCount(2)));
-    // signs of nodes, and what comes with later releases
-    for kind in [1, 2, 13, 99] {
-        assert!(message(kind, "{}").is_none());
-    }
-    for json in [
-        "",
-        "{}",
-        r#"{"type":3}"#,
-        r#"{"type":3,"nsp":"/","uid":"x"}"#,
-        r#"{"type":3,"nsp":"/","uid":"x","data":{"packet":{"type":2},"opts":{}}}"#,
-        r#"{"type":4,"nsp":"/","uid":"x","data":{"rooms":["a"]}}"#,
-        r#"{"type":7,"nsp":"/","uid":"x","data":{"requestId":"q"}}"#,
-        r#"{"type":9,"nsp":"/","uid":"x","data":{"packet":7}}"#,
-    ] {
-        let read = codec.decode("socket.io#/#", json.as_bytes(), &|_| true);
-        assert!(read.is_err(), "{json}");
-    }
-}
-
-/// As recorded over Postgres.
-#[test]
-fn nodes_show_themselves() {
-    let signs = [(Sign::Hello, 1), (Sign::Alive, 2), (Sign::Farewell, 13)];
-    for (sign, kind) in signs {
-        let message = sharded().sign(sign).expect("it has heartbeats");
-        let payload = format!(r#"{{"type":{kind},"uid":"8051dc776f5acee0","nsp":"/"}}"#);
-        check(&message, "socket.io#/#", payload.as_bytes());
-        let other = MessageFormat::new("socket.io", "/", RoomChannels::Joined, "aa".to_owned());
-        let read = other.decode("socket.io#/#", payload.as_bytes(), &|_| true).unwrap();
-        let sender = Sender { node: "8051dc776f5acee0".to_owned(), sign };
-        assert_eq!(read.sender, Some(sender));
-        assert!(read.incoming.is_none());
-        // of this node, and of another namespace
-        let chat = payload.replace(r#""nsp":"/""#, r#""nsp":"/chat""#);
-        for (codec, payload) in [(&sharded(), &payload), (&other, &chat)] {
-            let read = codec.decode("socket.io#/#", payload.as_bytes(), &|_| true).unwrap();
-            assert_eq!(read.sender, None);
-        }
-    }
-    // every message is a sign, an unknown one too
-    for kind in [3, 99] {
-        let data = r#"{"packet":{"type":2,"data":["e"]},"opts":{}}"#;
-        let json = format!(r#"{{"type":{kind},"data":{data},"uid":"bb","nsp":"/"}}"#);
-        let read = sharded().decode("socket.io#/#", json.as_bytes(), &|_| true).unwrap();
-        let sender = Sender { node: "bb".to_owned(), sign: Sign::Alive };
-        assert_eq!(read.sender, Some(sender));
-    }
-    assert_eq!(classic(Dialect::New, "/", "aaaaaa").sign(Sign::Alive), None);
-}
 
 #[test]
 fn values_of_messages_are_bounded() {

@@ -1,4 +1,7 @@
-//! How messages of the common form travel: the channels of the sharded adapter.
+//! How messages of the common form travel: what the channels are called.
+//!
+//! A broker says it by a [`Naming`]. That of the sharded adapter, and of what the adapter over streams
+//! does not keep:
 //!
 //! ```text
 //!   P#N#     everything that concerns all nodes
@@ -9,9 +12,42 @@
 //! A room may have the name of a node.
 // Node: createShardedAdapter of @socket.io/redis-adapter 8.3.0
 
-use std::borrow::Cow;
+use std::fmt;
 
-use crate::{BroadcastOptions, Room};
+use crate::Room;
+
+/// What the channels of the namespaces are called, over a broker that carries the common message
+/// form. What a message is says the message, never the channel on which it came: so names may
+/// coincide.
+pub trait Naming: Send + Sync + fmt::Debug + 'static {
+    /// The channel that all nodes listen to, once each.
+    fn all(&self, namespace: &str) -> String;
+
+    /// The channel of answers to one node; `None`: they go to all nodes, which tell them by the ids
+    /// of their requests.
+    fn of_node(&self, namespace: &str, uid: &str) -> Option<String> {
+        let _ = (namespace, uid);
+        None
+    }
+
+    /// The channel of broadcasts to exactly one room; `None`: they go to all nodes.
+    fn of_room(&self, namespace: &str, room: &Room) -> Option<String> {
+        let _ = (namespace, room);
+        None
+    }
+
+    /// The channel that a node listens to while the room has members there, if it has one; `is_own`:
+    /// it is a socket's own room.
+    fn while_joined(&self, namespace: &str, room: &Room, is_own: bool) -> Option<String> {
+        let _ = (namespace, room, is_own);
+        None
+    }
+
+    /// Whether a message may leave out its namespace, as there is one to a channel (false).
+    fn implies_namespace(&self) -> bool {
+        false
+    }
+}
 
 /// For which rooms a node of the sharded format listens to a channel of their own. It must be the
 /// same on all nodes: else broadcasts to one room are lost.
@@ -28,58 +64,45 @@ pub enum RoomChannels {
     None,
 }
 
-/// The channels of a namespace.
+/// The channels of the adapters over Redis, whose names begin with `prefix`.
 #[derive(Debug)]
-pub(crate) struct Channels {
-    /// `P#N#`
-    all: String,
-    rooms: RoomChannels,
+pub(crate) struct ShardedNames {
+    pub(crate) prefix: String,
+    pub(crate) rooms: RoomChannels,
 }
 
-impl Channels {
-    pub(crate) fn new(prefix: &str, namespace: &str, rooms: RoomChannels) -> Self {
-        Self { all: format!("{prefix}#{namespace}#"), rooms }
+impl ShardedNames {
+    fn below(&self, namespace: &str, name: &str) -> String {
+        format!("{}#{namespace}#{name}#", self.prefix)
+    }
+}
+
+impl Naming for ShardedNames {
+    fn all(&self, namespace: &str) -> String {
+        format!("{}#{namespace}#", self.prefix)
     }
 
-    /// The channel that all nodes listen to; the names of the others begin so.
-    pub(crate) fn all(&self) -> &str {
-        &self.all
+    fn of_node(&self, namespace: &str, uid: &str) -> Option<String> {
+        Some(self.below(namespace, uid))
     }
 
-    pub(crate) fn of_node(&self, uid: &str) -> String {
-        format!("{}{uid}#", self.all)
+    /// A name of twenty UTF-16 units is taken for a socket's own.
+    fn of_room(&self, namespace: &str, room: &Room) -> Option<String> {
+        let is_sent_apart = match self.rooms {
+            RoomChannels::None => false,
+            RoomChannels::All => true,
+            RoomChannels::Joined => room.encode_utf16().count() != 20,
+        };
+        is_sent_apart.then(|| self.below(namespace, room))
     }
 
-    /// The channel of a broadcast.
-    pub(crate) fn of_broadcast(&self, options: &BroadcastOptions) -> Cow<'_, str> {
-        match options.rooms.as_slice() {
-            [room] if self.is_sent_apart(room) => self.of_room(room).into(),
-            _ => self.all().into(),
-        }
-    }
-
-    /// The channel to be listened to while this room has members, if it has one.
-    pub(crate) fn to_listen(&self, room: &Room, is_own: bool) -> Option<String> {
+    fn while_joined(&self, namespace: &str, room: &Room, is_own: bool) -> Option<String> {
         let wanted = match self.rooms {
             RoomChannels::None => false,
             RoomChannels::All => true,
             // also for a name of twenty units: which only the other nodes may take for an id
             RoomChannels::Joined => !is_own,
         };
-        wanted.then(|| self.of_room(room))
-    }
-
-    /// Whether broadcasts to a room have a channel of their own. A name of twenty UTF-16 units is
-    /// taken for an id.
-    fn is_sent_apart(&self, room: &Room) -> bool {
-        match self.rooms {
-            RoomChannels::None => false,
-            RoomChannels::All => true,
-            RoomChannels::Joined => room.encode_utf16().count() != 20,
-        }
-    }
-
-    fn of_room(&self, room: &Room) -> String {
-        format!("{}{room}#", self.all)
+        wanted.then(|| self.below(namespace, room))
     }
 }

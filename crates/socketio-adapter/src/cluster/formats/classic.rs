@@ -265,7 +265,7 @@ impl Classic {
     }
 
     fn request(&self, request: &Value) -> Message {
-        Message { channel: self.requests.clone(), payload: json(request).into() }
+        Message::on(self.requests.clone(), json(request))
     }
 
     /// A request of the 2.x line. `twin`: it comes in the spelling of the 4.x line as well.
@@ -391,7 +391,7 @@ impl Classic {
             ("flags", flags(options, Some(timeout)).into()),
         ]);
         write(&opts, &mut out);
-        Message { channel: self.requests.clone(), payload: out.into() }
+        Message::on(self.requests.clone(), out)
     }
 
     /// `{type, data, nsp}`
@@ -479,7 +479,7 @@ impl Codec for Classic {
             ])
         };
         write(&opts, &mut out);
-        Message { channel, payload: out.into() }
+        Message::on(channel, out)
     }
 
     fn plan(
@@ -578,7 +578,7 @@ impl Codec for Classic {
             _ => self.answers.clone(),
         };
         let payload = if as_msgpack { msgpack(&reply) } else { json(&reply) };
-        Some(Message { channel, payload: payload.into() })
+        Some(Message::on(channel, payload))
     }
 }
 

@@ -1,43 +1,85 @@
 //! The common message form of the newer adapters of Node (sharded, streams, Postgres, Mongo):
-//! `{type, data, uid, nsp}`, as JSON, or as msgpack if there are bytes in it.
+//! `{type, data, uid, nsp}`, as JSON, or as msgpack if there are bytes in it, or always as msgpack.
+//!
+//! Where the nodes share a log, what only tells something is appended to it: type, sender and
+//! namespace are fields of the entry, and the data are written as [`entry`] says.
 //!
 //! What a message is says its type alone, never the channel on which it came. Where the broker
 //! cannot count who listens, nodes show themselves: by messages without data when they come (1), from
 //! time to time (2), and when they leave (13).
 // Node: ClusterAdapter of socket.io-adapter 2.5.8
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use socketio_parser::{DataForm, EventData, Value};
 
-use super::channels::{Channels, RoomChannels};
+use super::channels::Naming;
+use super::entry;
 use super::wire::{
     self, event, excluded, flag, flags, has_binary, json, kind, msgpack, names, object, options,
     packet_of, parse, push, rooms, sockets, take, text, wanted, write, write_data,
 };
 use crate::cluster::bus::Channel;
 use crate::cluster::codec::Codec;
+use crate::cluster::log::Entry;
 use crate::cluster::message::{
     Answer, Change, Expected, Incoming, Line, Malformed, Message, Plan, Received, Request,
     Requester, Sender, Sign,
 };
+use crate::cluster::peers::EMITTER;
 use crate::{BroadcastOptions, Room};
 
 /// One namespace of a node.
 #[derive(Debug)]
 pub(crate) struct MessageFormat {
-    channels: Channels,
+    naming: Arc<dyn Naming>,
+    form: DataForm,
+    /// What only tells something goes into the log.
+    has_log: bool,
     namespace: String,
     uid: String,
+    /// The channel that all nodes listen to.
+    all: String,
 }
 
 type Result<T> = std::result::Result<T, Malformed>;
 
 impl MessageFormat {
-    pub(crate) fn new(prefix: &str, namespace: &str, rooms: RoomChannels, uid: String) -> Self {
-        let channels = Channels::new(prefix, namespace, rooms);
-        Self { channels, namespace: namespace.to_owned(), uid }
+    /// `form` says how messages on channels are written.
+    pub(crate) fn new(
+        naming: Arc<dyn Naming>,
+        form: DataForm,
+        has_log: bool,
+        namespace: &str,
+        uid: String,
+    ) -> Self {
+        let all = naming.all(namespace);
+        Self { naming, form, has_log, namespace: namespace.to_owned(), uid, all }
     }
 
-    fn read(&self, kind: i64, mut data: Value, uid: &str) -> Result<Option<Incoming>> {
+    fn of_node(&self, uid: &str) -> String {
+        self.naming.of_node(&self.namespace, uid).unwrap_or_else(|| self.all.clone())
+    }
+
+    /// Reads a message whose fields are known.
+    fn received(&self, kind: i64, uid: String, data: Value) -> Result<Received> {
+        // what is larger comes with later releases
+        let kind = u8::try_from(kind).unwrap_or_default();
+        let incoming = match (kind, &data) {
+            (BROADCAST..=BROADCAST_ACK, Value::Object(_)) => self.read(kind, data, &uid)?,
+            (BROADCAST..=BROADCAST_ACK, _) => return Err(Malformed("a message has no data")),
+            _ => None,
+        };
+        let sign = match kind {
+            INITIAL_HEARTBEAT => Sign::Hello,
+            ADAPTER_CLOSE => Sign::Farewell,
+            _ => Sign::Alive,
+        };
+        Ok(Received { sender: Some(Sender { node: uid, sign }), incoming })
+    }
+
+    fn read(&self, kind: u8, mut data: Value, uid: &str) -> Result<Option<Incoming>> {
         let id = text(&data, "requestId")?;
         let from = |id: Option<String>| {
             let id = wanted(id)?;
@@ -101,72 +143,114 @@ impl MessageFormat {
         ])
     }
 
-    /// A message without an event of the user.
-    fn message(&self, channel: &str, kind: i64, data: Value) -> Message {
-        let is_bytes_possible =
-            [BROADCAST_ACK, FETCH_SOCKETS_RESPONSE, SERVER_SIDE_EMIT, SERVER_SIDE_EMIT_RESPONSE];
-        let as_msgpack = is_bytes_possible.contains(&kind) && has_binary(&data);
+    /// A message without an event of the user, on a channel.
+    fn message(&self, channel: impl Into<String>, kind: u8, data: Value) -> Message {
+        let as_msgpack =
+            self.form == DataForm::Msgpack || (may_have_bytes(kind) && has_binary(&data));
         let message = object([
-            ("type", kind.into()),
+            ("type", i64::from(kind).into()),
             ("data", data),
             ("uid", self.uid.as_str().into()),
             ("nsp", self.namespace.as_str().into()),
         ]);
-        let payload = if as_msgpack { msgpack(&message) } else { json(&message) };
-        Message { channel: channel.to_owned(), payload: payload.into() }
+        Message::on(channel, if as_msgpack { msgpack(&message) } else { json(&message) })
     }
 
-    /// `{type: 3, data: {packet: {type, data}, requestId?, opts}, uid, nsp}`, in which the data of
-    /// the event are copied.
+    /// A message that nobody answers.
+    fn told(&self, kind: u8, data: Value) -> Message {
+        if !self.has_log {
+            return self.message(self.all.as_str(), kind, data);
+        }
+        let data = match may_have_bytes(kind) && has_binary(&data) {
+            true => entry::base64(&msgpack(&data)),
+            false => json(&data),
+        };
+        Message::Appended { kind, data: data.into() }
+    }
+
+    /// `{packet: {type, data}, requestId?, opts}` as msgpack, in which the data of the event are
+    /// copied.
+    fn write_event(event: &EventData, id: Option<&str>, opts: &Value, out: &mut Vec<u8>) {
+        out.push(if id.is_some() { 0x83 } else { 0x82 });
+        out.extend_from_slice(b"\xa6packet\x82\xa4type\x02\xa4data");
+        write_data(event, out);
+        if let Some(id) = id {
+            write(&"requestId".into(), out);
+            write(&id.into(), out);
+        }
+        write(&"opts".into(), out);
+        write(opts, out);
+    }
+
+    /// The same as JSON, of an event that is JSON.
+    fn write_event_text(event: &EventData, id: Option<&str>, opts: &Value, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"packet":{"type":2,"data":"#);
+        out.extend_from_slice(&event.bytes);
+        out.push(b'}');
+        if let Some(id) = id {
+            out.extend_from_slice(br#","requestId":"#);
+            out.extend_from_slice(&json(&id.into()));
+        }
+        out.extend_from_slice(br#","opts":"#);
+        out.extend_from_slice(&json(opts));
+        out.push(b'}');
+    }
+
+    /// `{type: 3, data, uid, nsp}` on a channel.
     fn event(
         &self,
-        channel: &str,
+        channel: impl Into<String>,
         event: &EventData,
         id: Option<&str>,
-        options: &BroadcastOptions,
-        timeout: Option<u64>,
+        opts: &Value,
     ) -> Message {
-        let opts = Self::opts(options, timeout);
         let mut out = Vec::with_capacity(event.bytes.len() + 160);
-        // found in arguments, not in what the data are written in
-        if event.has_binary || event.form == DataForm::Msgpack {
+        if is_msgpack(event) || self.form == DataForm::Msgpack {
             out.extend_from_slice(b"\x84\xa4type\x03\xa4data");
-            out.push(if id.is_some() { 0x83 } else { 0x82 });
-            out.extend_from_slice(b"\xa6packet\x82\xa4type\x02\xa4data");
-            write_data(event, &mut out);
-            if let Some(id) = id {
-                write(&"requestId".into(), &mut out);
-                write(&id.into(), &mut out);
-            }
-            write(&"opts".into(), &mut out);
-            write(&opts, &mut out);
+            Self::write_event(event, id, opts, &mut out);
             for (key, value) in [("uid", &self.uid), ("nsp", &self.namespace)] {
                 write(&key.into(), &mut out);
                 write(&value.as_str().into(), &mut out);
             }
         } else {
-            out.extend_from_slice(br#"{"type":3,"data":{"packet":{"type":2,"data":"#);
-            out.extend_from_slice(&event.bytes);
-            out.push(b'}');
-            if let Some(id) = id {
-                out.extend_from_slice(br#","requestId":"#);
-                out.extend_from_slice(&json(&id.into()));
-            }
-            out.extend_from_slice(br#","opts":"#);
-            out.extend_from_slice(&json(&opts));
-            for (key, value) in [("},\"uid\":", &self.uid), (",\"nsp\":", &self.namespace)] {
+            out.extend_from_slice(br#"{"type":3,"data":"#);
+            Self::write_event_text(event, id, opts, &mut out);
+            for (key, value) in [(",\"uid\":", &self.uid), (",\"nsp\":", &self.namespace)] {
                 out.extend_from_slice(key.as_bytes());
                 out.extend_from_slice(&json(&value.as_str().into()));
             }
             out.push(b'}');
         }
-        Message { channel: channel.to_owned(), payload: out.into() }
+        Message::on(channel, out)
     }
+
+    /// The data of a broadcast in the log.
+    fn logged_event(event: &EventData, opts: &Value) -> Bytes {
+        let mut out = Vec::with_capacity(event.bytes.len() + 96);
+        if is_msgpack(event) {
+            Self::write_event(event, None, opts, &mut out);
+            return entry::base64(&out).into();
+        }
+        Self::write_event_text(event, None, opts, &mut out);
+        out.into()
+    }
+}
+
+/// Found in arguments, not in what the data are written in.
+fn is_msgpack(event: &EventData) -> bool {
+    event.has_binary || event.form == DataForm::Msgpack
+}
+
+/// Of which types Node looks for bytes in the data.
+fn may_have_bytes(kind: u8) -> bool {
+    [BROADCAST_ACK, FETCH_SOCKETS_RESPONSE, SERVER_SIDE_EMIT, SERVER_SIDE_EMIT_RESPONSE]
+        .contains(&kind)
 }
 
 impl Codec for MessageFormat {
     fn form(&self) -> DataForm {
-        DataForm::Json
+        // entries of a log are text where they can be
+        if self.has_log { DataForm::Json } else { self.form }
     }
 
     fn uid(&self) -> &str {
@@ -174,46 +258,45 @@ impl Codec for MessageFormat {
     }
 
     fn subscriptions(&self) -> Vec<Channel> {
-        let names = [self.channels.all().to_owned(), self.channels.of_node(&self.uid)];
-        names.map(Channel::Named).to_vec()
+        let mut names = vec![self.all.clone(), self.of_node(&self.uid)];
+        names.dedup();
+        names.into_iter().map(Channel::Named).collect()
     }
 
     fn room_subscription(&self, room: &Room, is_own: bool) -> Option<Channel> {
-        self.channels.to_listen(room, is_own).map(Channel::Named)
+        self.naming.while_joined(&self.namespace, room, is_own).map(Channel::Named)
     }
 
     fn census(&self) -> &str {
-        self.channels.all()
+        &self.all
     }
 
     fn decode(
         &self,
-        channel: &str,
+        _channel: &str,
         payload: &[u8],
         _has_members: &dyn Fn(&str) -> bool,
     ) -> Result<Received> {
-        if !channel.starts_with(self.channels.all()) {
-            return Ok(Received::default());
-        }
         let mut message = parse(payload)?;
         let uid = wanted(text(&message, "uid")?)?;
-        let nsp = wanted(text(&message, "nsp")?)?;
+        let nsp = text(&message, "nsp")?;
+        if nsp.is_none() && !self.naming.implies_namespace() {
+            return Err(Malformed("a field is missing"));
+        }
         let kind = kind(&message)?;
-        if uid == self.uid || nsp != self.namespace {
+        if uid == self.uid || nsp.is_some_and(|nsp| nsp != self.namespace) {
             return Ok(Received::default());
         }
         let data = take(&mut message, "data");
-        let incoming = match (kind, &data) {
-            (BROADCAST..=BROADCAST_ACK, Value::Object(_)) => self.read(kind, data, &uid)?,
-            (BROADCAST..=BROADCAST_ACK, _) => return Err(Malformed("a message has no data")),
-            _ => None,
-        };
-        let sign = match kind {
-            INITIAL_HEARTBEAT => Sign::Hello,
-            ADAPTER_CLOSE => Sign::Farewell,
-            _ => Sign::Alive,
-        };
-        Ok(Received { sender: Some(Sender { node: uid, sign }), incoming })
+        self.received(kind, uid, data)
+    }
+
+    fn decode_entry(&self, entry: &Entry) -> Result<Received> {
+        let (uid, kind, data) = entry::read(entry)?;
+        if uid == self.uid {
+            return Ok(Received::default());
+        }
+        self.received(kind, uid, data)
     }
 
     fn sign(&self, sign: Sign) -> Option<Message> {
@@ -223,16 +306,27 @@ impl Codec for MessageFormat {
             Sign::Farewell => ADAPTER_CLOSE,
         };
         let message = object([
-            ("type", kind.into()),
+            ("type", i64::from(kind).into()),
             ("uid", self.uid.as_str().into()),
             ("nsp", self.namespace.as_str().into()),
         ]);
-        Some(Message { channel: self.channels.all().to_owned(), payload: json(&message).into() })
+        let payload = match self.form {
+            DataForm::Json => json(&message),
+            DataForm::Msgpack => msgpack(&message),
+        };
+        Some(Message::on(self.all.as_str(), payload))
     }
 
     fn broadcast(&self, event: &EventData, options: &BroadcastOptions) -> Message {
-        let channel = self.channels.of_broadcast(options);
-        self.event(&channel, event, None, options, None)
+        let opts = Self::opts(options, None);
+        if self.has_log {
+            return Message::Appended { kind: BROADCAST, data: Self::logged_event(event, &opts) };
+        }
+        let channel = match options.rooms.as_slice() {
+            [room] => self.naming.of_room(&self.namespace, room),
+            _ => None,
+        };
+        self.event(channel.unwrap_or_else(|| self.all.clone()), event, None, &opts)
     }
 
     fn plan(
@@ -243,11 +337,11 @@ impl Codec for MessageFormat {
         let of = id.unwrap_or_default();
         let fetch = |options: &BroadcastOptions| {
             let data = object([("opts", Self::opts(options, None)), ("requestId", of.into())]);
-            self.message(self.channels.all(), FETCH_SOCKETS, data)
+            self.message(self.all.as_str(), FETCH_SOCKETS, data)
         };
         let message = match *request {
             Request::Ask { event, options, timeout } => {
-                self.event(self.channels.all(), event, id, options, Some(timeout))
+                self.event(self.all.as_str(), event, id, &Self::opts(options, Some(timeout)))
             }
             Request::Ids { rooms } => {
                 fetch(&BroadcastOptions { rooms: rooms.to_vec(), ..BroadcastOptions::default() })
@@ -263,7 +357,11 @@ impl Codec for MessageFormat {
                 let packet: Vec<Value> =
                     std::iter::once(event.into()).chain(args.iter().cloned()).collect();
                 push(&mut data, "packet", packet);
-                self.message(self.channels.all(), SERVER_SIDE_EMIT, data)
+                match self.uid == EMITTER {
+                    // Node: what emitters say goes into the log, whatever it is
+                    true => self.told(SERVER_SIDE_EMIT, data),
+                    false => self.message(self.all.as_str(), SERVER_SIDE_EMIT, data),
+                }
             }
             Request::ChangeOne { change, id } => {
                 let options =
@@ -292,7 +390,7 @@ impl Codec for MessageFormat {
                 DISCONNECT_SOCKETS
             }
         };
-        Some(self.message(self.channels.all(), kind, data))
+        Some(self.told(kind, data))
     }
 
     fn answer(&self, to: &Requester, answer: Answer) -> Option<Message> {
@@ -307,26 +405,25 @@ impl Codec for MessageFormat {
             // nobody asks for them in this format
             Answer::Ids(_) | Answer::Rooms(_) | Answer::Done => return None,
         };
-        let channel = self.channels.of_node(to.node.as_deref()?);
         let data = object([("requestId", to.id.as_str().into()), (key, value)]);
-        Some(self.message(&channel, kind, data))
+        Some(self.message(self.of_node(to.node.as_deref()?), kind, data))
     }
 }
 
 // Node: MessageType of socket.io-adapter 2.5.8
-const INITIAL_HEARTBEAT: i64 = 1;
-const HEARTBEAT: i64 = 2;
-const BROADCAST: i64 = 3;
-const SOCKETS_JOIN: i64 = 4;
-const SOCKETS_LEAVE: i64 = 5;
-const DISCONNECT_SOCKETS: i64 = 6;
-const FETCH_SOCKETS: i64 = 7;
-const FETCH_SOCKETS_RESPONSE: i64 = 8;
-const SERVER_SIDE_EMIT: i64 = 9;
-const SERVER_SIDE_EMIT_RESPONSE: i64 = 10;
-const BROADCAST_CLIENT_COUNT: i64 = 11;
-const BROADCAST_ACK: i64 = 12;
-const ADAPTER_CLOSE: i64 = 13;
+const INITIAL_HEARTBEAT: u8 = 1;
+const HEARTBEAT: u8 = 2;
+const BROADCAST: u8 = 3;
+const SOCKETS_JOIN: u8 = 4;
+const SOCKETS_LEAVE: u8 = 5;
+const DISCONNECT_SOCKETS: u8 = 6;
+const FETCH_SOCKETS: u8 = 7;
+const FETCH_SOCKETS_RESPONSE: u8 = 8;
+const SERVER_SIDE_EMIT: u8 = 9;
+const SERVER_SIDE_EMIT_RESPONSE: u8 = 10;
+const BROADCAST_CLIENT_COUNT: u8 = 11;
+const BROADCAST_ACK: u8 = 12;
+const ADAPTER_CLOSE: u8 = 13;
 
 /// Who does not know a request.
 const NEW_NODES: &str = "Node servers of the 4.x line";

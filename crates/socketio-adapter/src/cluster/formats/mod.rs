@@ -2,5 +2,6 @@
 
 pub(crate) mod channels;
 pub(crate) mod classic;
+pub(crate) mod entry;
 pub(crate) mod message;
 pub(crate) mod wire;
