@@ -15,6 +15,7 @@
 mod adapter;
 mod answers;
 mod cluster;
+mod dedupe;
 mod error;
 mod future;
 mod into_rooms;
@@ -44,6 +45,8 @@ pub use cluster::formats::classic::Dialect;
 #[cfg(feature = "cluster")]
 pub use cluster::log::{Cover, Entry, Follower, Log, NewEntry, NoOffset, Offset, Store};
 pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
+pub use dedupe::memory::MemoryDedupe;
+pub use dedupe::{DedupeCounters, DedupeKey, DedupeOptions, DedupeStore, Handled, Outcome, Turn};
 #[cfg(feature = "cluster")]
 #[doc(hidden)]
 pub use engineio_proto::{guard, log};
