@@ -63,8 +63,8 @@ pub use socketio_parser::{Binary, Value};
 /// Rooms and ids, adapters, and what other nodes have: `socketio-adapter` beside this crate's own.
 pub mod adapter {
     pub use socketio_adapter::{
-        Adapter, AdapterError, AdapterFactory, Answers, Completion, IntoRooms, LocalAdapterFactory,
-        Room, SocketId,
+        Adapter, AdapterError, AdapterFactory, AdapterFuture, Answers, Completion, DedupeKey,
+        DedupeStore, Handled, IntoRooms, LocalAdapterFactory, Outcome, Room, SocketId, Turn,
     };
 
     pub use crate::cluster::remote_socket::RemoteSocket;

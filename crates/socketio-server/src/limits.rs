@@ -91,8 +91,9 @@ impl Limits {
 }
 
 engineio::named_limits! {
-    /// A limit of the Socket.IO level: each is an option, a field of [`Limits`], of its `packet` or of
-    /// [`ConnectionStateRecovery`](crate::options::ConnectionStateRecovery), or a method of
+    /// A limit of the Socket.IO level: each is an option, a field of [`Limits`], of its `packet`, of
+    /// [`ConnectionStateRecovery`](crate::options::ConnectionStateRecovery) or of
+    /// [`Dedupe`](crate::events::Dedupe), or a method of
     /// [`Builder`](crate::Builder), and each counts how often it acted, see
     /// [`Stats::limits`](crate::observe::Stats::limits). Those of the engine are [`EngineLimit`].
     ///
@@ -132,6 +133,12 @@ engineio::named_limits! {
         KeptPacketAge = "max_kept_age",
         /// Sessions of clients that are away: the oldest let go of.
         AwaySessions = "max_away_sessions",
+        /// Events of one scope that are remembered as handled: the oldest forgotten.
+        DedupeScopeKeys = "max_keys_per_scope",
+        /// Events that are remembered as handled: the oldest forgotten.
+        DedupeKeys = "max_keys",
+        /// Bytes of these events: the oldest forgotten.
+        DedupeBytes = "max_bytes",
         /// Arrays and objects inside each other.
         Depth = "max_depth",
         /// Arguments of one packet.

@@ -158,6 +158,16 @@ pub enum Recovery {
     NotRecovered(NotRecovered),
 }
 
+impl Recovery {
+    /// Why not; `None`: it does.
+    pub(crate) const fn why(self) -> Option<NotRecovered> {
+        match self {
+            Self::Recovered { .. } => None,
+            Self::NotRecovered(why) => Some(why),
+        }
+    }
+}
+
 /// What a server with recovery has for it.
 #[derive(Debug)]
 pub(crate) struct Recovering {

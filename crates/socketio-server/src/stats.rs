@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use socketio_adapter::NotRecovered;
+
 use crate::reason::DisconnectReason;
+use crate::recovery::Recovery;
 
 /// A snapshot of what the server counts.
 ///
@@ -39,6 +42,15 @@ pub struct Stats {
     pub connect_errors: u64,
     /// Connections ended for a packet that could not be read, or that broke a limit.
     pub invalid_packets: u64,
+    /// Sockets of namespaces with [recovery](crate::guide::recovery), by how it went: `recovered`, or why
+    /// the client's session did not go on. All outcomes are listed.
+    pub recoveries: Vec<(&'static str, u64)>,
+    /// Events that were sent again to clients that came back.
+    pub recovered_events: u64,
+    /// Events that are [handled once](crate::events::Dedupe), by what became of each that came: `handled`,
+    /// `waited` (for the end of another), `answered` (what another was) or `refused`. What waited is
+    /// counted again for what came of it.
+    pub repeated_events: Vec<(&'static str, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +61,18 @@ pub(crate) struct Counters {
     disconnected: [AtomicU64; REASONS.len()],
     pub(crate) connect_errors: AtomicU64,
     pub(crate) invalid_packets: AtomicU64,
+    recoveries: [AtomicU64; OUTCOMES.len()],
+    recovered_events: AtomicU64,
+    repeated_events: [AtomicU64; REPEATED.len()],
+}
+
+/// What became of an event that is handled once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Repeated {
+    Handled,
+    Waited,
+    Answered,
+    Refused,
 }
 
 impl Counters {
@@ -62,6 +86,23 @@ impl Counters {
         }
     }
 
+    /// A client was let in, with recovery.
+    pub(crate) fn recovery(&self, outcome: Recovery) {
+        let missed = match outcome {
+            Recovery::Recovered { missed } => missed as u64,
+            Recovery::NotRecovered(_) => 0,
+        };
+        if let Some(at) = OUTCOMES.iter().position(|(_, known)| *known == outcome.why()) {
+            Self::add(&self.recoveries[at]);
+        }
+        self.recovered_events.fetch_add(missed, Relaxed);
+    }
+
+    /// An event came that is handled once.
+    pub(crate) fn repeated(&self, became: Repeated) {
+        Self::add(&self.repeated_events[became as usize]);
+    }
+
     /// Without what is looked up elsewhere.
     pub(crate) fn snapshot(&self, engine: engineio::Stats) -> Stats {
         let load = |counter: &AtomicU64| counter.load(Relaxed);
@@ -73,6 +114,16 @@ impl Counters {
             disconnected: REASONS.into_iter().zip(self.disconnected.iter().map(load)).collect(),
             connect_errors: load(&self.connect_errors),
             invalid_packets: load(&self.invalid_packets),
+            recoveries: OUTCOMES
+                .map(|(name, _)| name)
+                .into_iter()
+                .zip(self.recoveries.iter().map(load))
+                .collect(),
+            recovered_events: load(&self.recovered_events),
+            repeated_events: REPEATED
+                .into_iter()
+                .zip(self.repeated_events.iter().map(load))
+                .collect(),
             ..Stats::default()
         }
     }
@@ -90,3 +141,18 @@ const REASONS: [&str; 9] = [
     "client namespace disconnect",
     "server namespace disconnect",
 ];
+
+/// How recovery goes; `None`: the session goes on.
+const OUTCOMES: [(&str, Option<NotRecovered>); 8] = [
+    ("recovered", None),
+    ("no pid", Some(NotRecovered::NoPid)),
+    ("unknown session", Some(NotRecovered::UnknownSession)),
+    ("expired", Some(NotRecovered::Expired)),
+    ("evicted", Some(NotRecovered::Evicted)),
+    ("identity", Some(NotRecovered::Identity)),
+    ("unsupported", Some(NotRecovered::Unsupported)),
+    ("busy", Some(NotRecovered::Busy)),
+];
+
+/// In the order of [`Repeated`].
+const REPEATED: [&str; 4] = ["handled", "waited", "answered", "refused"];

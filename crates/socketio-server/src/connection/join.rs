@@ -208,6 +208,9 @@ impl Connection {
         }
         self.connect_by = None;
         Counters::add(&self.core.counters.connected);
+        if namespace.recovering().is_some() {
+            self.core.counters.recovery(socket.recovery());
+        }
         self.core.shared.observers.tell(|observer| observer.connected(socket));
         for event in ["connect", "connection"] {
             let mut context = EventContext::new(socket, event, Cause::Connection);

@@ -21,6 +21,7 @@ mod failing;
 mod join;
 mod name;
 mod pending;
+mod repeated;
 mod returning;
 mod unjoined;
 
@@ -40,6 +41,7 @@ use socketio_parser::{DecodeError, Decoded, Decoder, RawArgs, Revision};
 use crate::client::Client;
 use crate::error::BoxError;
 use crate::events::context::{Cause, EventContext};
+use crate::events::dedupe::Begun;
 use crate::events::error::ExtractError;
 use crate::events::failures::shortened;
 use crate::events::handler::{Failed, Outcome, Pending, SharedHandler};
@@ -85,6 +87,17 @@ type Finished = (Ended, usize);
 enum Ended {
     Handler(Socket, Name, Result<(), Failed>),
     Middleware(Socket, Name, Option<u64>, Result<IncomingEvent, BoxError>),
+    /// On the heap: few events are handled once.
+    Claimed(Box<Claimed>),
+}
+
+/// An event that was to be handled once, and waited for what is to be done with it.
+struct Claimed {
+    socket: Socket,
+    name: Name,
+    id: Option<u64>,
+    args: RawArgs<'static>,
+    begun: Begun,
 }
 
 impl Connection {
@@ -269,6 +282,9 @@ impl Connection {
         args: &RawArgs<'_>,
         cx: &mut Context<'_>,
     ) {
+        if let Some(rule) = socket.namespace().dedupe_of(name) {
+            return self.dispatch_once(socket, name, id, args, &rule, cx);
+        }
         let mut context = EventContext::new(socket, name, Cause::Arguments(args)).with_ack(id);
         self.call_all(socket.event_listeners(name), &mut context, cx);
     }
@@ -305,7 +321,7 @@ impl Connection {
         }
         let (socket, name) = context.about();
         match polled {
-            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Ok(()))) => context.end(),
             Ok(Ok(Err(error))) if name == "error" => {
                 log!(debug: %error, "a handler of `error` failed");
                 guard::let_go(error);
@@ -319,7 +335,7 @@ impl Connection {
                 }
             }
             Ok(Err(future)) => {
-                let kept = context.kept_bytes();
+                let (kept, future) = (context.kept_bytes(), context.follow(future));
                 self.run_handler(socket.clone(), Name::new(name), future, kept);
             }
             Err(_) => self.on_panic(socket, name),
@@ -359,6 +375,7 @@ impl Connection {
         match ended {
             Ok(Ended::Handler(_, _, Ok(()))) => {}
             Ok(Ended::Handler(socket, name, Err(Failed { error, ack }))) => {
+                ack.fail();
                 let told = self.on_failure(&socket, name.as_str(), error, ack.is_wanted(), cx);
                 if let Some(told) = told {
                     // fails if it was answered, or the client is gone
@@ -368,6 +385,7 @@ impl Connection {
             Ok(Ended::Middleware(socket, name, id, result)) => {
                 self.on_checked(&socket, name.as_str(), id, result, cx);
             }
+            Ok(Ended::Claimed(claimed)) => self.on_claimed(*claimed, cx),
             Err(_) => {
                 log!(error: "an async handler panicked");
                 self.close_for_panic();

@@ -9,6 +9,8 @@ use serde::Serialize;
 use socketio_parser::{RawArgs, Value};
 
 use crate::error::{BoxError, EmitError};
+use crate::events::handler::Pending;
+use crate::events::ticket::Ticket;
 use crate::reason::DisconnectReason;
 use crate::socket::Socket;
 
@@ -26,6 +28,8 @@ pub struct EventContext<'a> {
     charged: usize,
     /// What the client is told if no handler answers: what the first that failed makes it.
     failure: Option<Box<Value>>,
+    /// Of an event that is handled once.
+    ticket: Option<Arc<Ticket>>,
 }
 
 /// What the event is about.
@@ -49,6 +53,7 @@ impl<'a> EventContext<'a> {
             answered: false,
             charged: 0,
             failure: None,
+            ticket: None,
         }
     }
 
@@ -60,6 +65,11 @@ impl<'a> EventContext<'a> {
     pub(crate) fn with_ack(mut self, id: Option<u64>) -> Self {
         self.ack_id = id;
         self
+    }
+
+    /// What becomes of it is told to who holds a ticket.
+    pub(crate) fn with_ticket(&mut self, ticket: Option<Arc<Ticket>>) {
+        self.ticket = ticket;
     }
 
     /// The socket that the event is about.
@@ -93,6 +103,28 @@ impl<'a> EventContext<'a> {
     /// Another handler is called, which has got nothing yet.
     pub(crate) fn begin(&mut self) {
         self.charged = 0;
+        if let Some(ticket) = &self.ticket {
+            ticket.begin();
+        }
+    }
+
+    /// It came to a good end.
+    pub(crate) fn end(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.end();
+        }
+    }
+
+    /// It goes on: its end is told as well.
+    pub(crate) fn follow(&self, future: Pending) -> Pending {
+        let Some(ticket) = self.ticket.clone() else { return future };
+        Box::pin(async move {
+            let result = future.await;
+            if result.is_ok() {
+                ticket.end();
+            }
+            result
+        })
     }
 
     /// Bytes that the handler that was called may keep, an estimate.
@@ -109,13 +141,17 @@ impl<'a> EventContext<'a> {
     /// The client's acknowledgement; all handlers of the event share it.
     #[must_use]
     pub fn ack(&mut self) -> Ack {
-        let Some(id) = self.ack_id else { return Ack(None) };
-        let (socket, answered) = (self.socket, self.answered);
+        if self.ack_id.is_none() && self.ticket.is_none() {
+            return Ack(None);
+        }
+        let (socket, id, answered) = (self.socket, self.ack_id, self.answered);
+        let ticket = &self.ticket;
         let ack = self.ack.get_or_insert_with(|| {
             Ack(Some(Arc::new(AckState {
                 socket: socket.clone(),
                 id,
                 sent: AtomicBool::new(answered),
+                ticket: ticket.clone(),
             })))
         });
         ack.clone()
@@ -133,6 +169,9 @@ impl<'a> EventContext<'a> {
 
     /// A handler failed, of which the client is to be told this.
     pub(crate) fn fail(&mut self, told: Option<Value>) {
+        if let Some(ticket) = &self.ticket {
+            ticket.fail();
+        }
         self.failure = self.failure.take().or_else(|| told.map(Box::new));
     }
 
@@ -178,6 +217,9 @@ mod sealed {
 
 impl Acknowledge for EventContext<'_> {
     fn answer<T: Serialize>(&mut self, args: T) -> Result<(), EmitError> {
+        if self.ticket.is_some() {
+            return self.ack().send(args);
+        }
         match (&self.ack, self.ack_id) {
             (Some(ack), _) => ack.send(args),
             (None, None) => Ok(()),
@@ -209,15 +251,17 @@ pub struct Ack(Option<Arc<AckState>>);
 
 struct AckState {
     socket: Socket,
-    id: u64,
+    /// `None`: the client did not ask, but the answer is remembered.
+    id: Option<u64>,
     sent: AtomicBool,
+    ticket: Option<Arc<Ticket>>,
 }
 
 impl Ack {
     /// Whether the client asked for an answer.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.0.is_some()
+        self.0.as_ref().is_some_and(|state| state.id.is_some())
     }
 
     /// Answers. A tuple is several arguments, `()` none, anything else one.
@@ -230,7 +274,17 @@ impl Ack {
         if state.sent.swap(true, Ordering::Relaxed) {
             return Err(EmitError::AlreadyAcknowledged);
         }
-        state.socket.send_ack(state.id, &args)
+        if let Some(ticket) = &state.ticket {
+            ticket.answer(&args)?;
+        }
+        state.id.map_or(Ok(()), |id| state.socket.send_ack(id, &args))
+    }
+
+    /// The handler failed that was to answer.
+    pub(crate) fn fail(&self) {
+        if let Some(ticket) = self.0.as_ref().and_then(|state| state.ticket.as_ref()) {
+            ticket.fail();
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use engineio_proto::log;
 use socketio_parser::Value;
 
 use crate::error::{BoxError, EmitError};
+use crate::events::dedupe::DedupeError;
 use crate::events::error::{ExtractError, InvalidEvent};
 use crate::socket::Socket;
 
@@ -63,11 +64,11 @@ impl<'a> HandlerError<'a> {
                 ("at", wrong.pointer().into()),
                 ("message", wrong.message().into()),
             ],
-            None => [
-                ("code", Value::from("failed")),
-                ("at", "".into()),
-                ("message", "the event could not be handled".into()),
-            ],
+            None => {
+                let words = self.error.downcast_ref().copied().map(DedupeError::words);
+                let (code, message) = words.unwrap_or(("failed", "the event could not be handled"));
+                [("code", Value::from(code)), ("at", "".into()), ("message", message.into())]
+            }
         };
         Value::from_iter(error)
     }
@@ -108,6 +109,7 @@ impl AckErrors {
     /// | `code` | when | `at` | `message` |
     /// |---|---|---|---|
     /// | `invalid` | what the client sent does not fit | where: a JSON pointer into the arguments, as `/0/name` | what is wanted there, as `expected a string, got an integer` |
+    /// | `already_done`, `busy`, `unavailable` | the event is [handled once](crate::events::Dedupe), see [`DedupeError`] | empty | words of its own |
     /// | `failed` | all else: the handler returned `Err`, something was not there | empty | always the same words |
     ///
     /// It names types and fields, never a value, and nothing of the handler's own error.

@@ -1,6 +1,7 @@
 //! Events on their way to handlers: who listens, what a handler is, and what its arguments are.
 
 pub(crate) mod context;
+pub(crate) mod dedupe;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod failures;
@@ -10,8 +11,10 @@ pub(crate) mod listeners;
 pub(crate) mod middleware;
 pub(crate) mod observer;
 pub(crate) mod shared;
+pub(crate) mod ticket;
 
 pub use self::context::{Acknowledge, EventContext};
+pub use self::dedupe::{Dedupe, DedupeError, Unavailable};
 pub use self::error::{ExtractError, InvalidEvent};
 pub use self::extract::{ErrorEvent, EventName, FromEvent, Query};
 pub use self::failures::HandlerError;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use socketio_parser::{ArgsError, Value};
 
 use crate::error::EmitError;
+use crate::events::dedupe::Dedupe;
 use crate::events::handler::Handler;
 use crate::events::middleware::Middleware;
 use crate::namespace::registry::Registry;
@@ -181,6 +182,11 @@ impl ParentNamespace {
     #[track_caller]
     pub fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
         self.hooks.on_unknown_event(handler, &self.registry.given());
+    }
+
+    /// [`Namespace::dedupe`] of each of them; the bounds are those of all together.
+    pub fn dedupe(&self, dedupe: Dedupe) {
+        self.hooks.dedupe(dedupe);
     }
 
     /// [`Namespace::use_fn`] of each of them.

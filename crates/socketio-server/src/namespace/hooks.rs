@@ -1,11 +1,12 @@
 //! What a program adds to a namespace, or to a rule that makes namespaces: middleware and listeners.
 
 use std::borrow::Cow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use engineio_proto::guard::lock;
 
+use crate::events::dedupe::{Dedupe, Rule};
 use crate::events::given::Given;
 use crate::events::handler::{Handler, registered};
 use crate::events::listeners::Listeners;
@@ -22,6 +23,9 @@ pub(crate) struct Hooks {
     /// Listeners of events that have no other.
     pub(super) unknown: Mutex<Listeners>,
     pub(super) has_unknown: AtomicBool,
+    /// Events that are handled once.
+    pub(super) dedupes: Mutex<Vec<Arc<Rule>>>,
+    pub(super) has_dedupes: AtomicBool,
 }
 
 impl Hooks {
@@ -30,6 +34,7 @@ impl Hooks {
             && lock(&self.listeners).is_empty()
             && lock(&self.events).is_empty()
             && lock(&self.unknown).is_empty()
+            && lock(&self.dedupes).is_empty()
     }
 
     #[track_caller]
@@ -60,6 +65,12 @@ impl Hooks {
         let handler = registered(handler, UNKNOWN, given);
         let _ = lock(&self.unknown).add(UNKNOWN.into(), false, handler);
         self.has_unknown.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn dedupe(&self, dedupe: Dedupe) {
+        let rule = Arc::new(Rule::new(dedupe));
+        lock(&self.dedupes).push(rule);
+        self.has_dedupes.store(true, Ordering::Release);
     }
 
     #[track_caller]

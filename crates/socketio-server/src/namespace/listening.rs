@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Namespace;
+use crate::events::dedupe::Dedupe;
 use crate::events::handler::Handler;
 use crate::events::middleware::Middleware;
 
@@ -67,6 +68,18 @@ impl Namespace {
     #[track_caller]
     pub fn on_unknown_event<M: 'static>(&self, handler: impl Handler<M>) {
         self.0.hooks.on_unknown_event(handler, &self.given());
+    }
+
+    /// Handles some events of the sockets of the namespace once, however often their clients send them:
+    /// the option `retries` of the official client sends an event again until it is acknowledged, and
+    /// nothing tells that from a new one but a key among its arguments, see [`Dedupe`].
+    ///
+    /// Who sends a key for the first time has the handlers called; whoever sends it again has the same
+    /// answer, at once or when there is one. If a handler fails or panics before the event is answered,
+    /// the event counts as not handled. Middleware and observers see each of them, catch-all
+    /// listeners those that are handled. Of several rules for an event the first holds.
+    pub fn dedupe(&self, dedupe: Dedupe) {
+        self.0.hooks.dedupe(dedupe);
     }
 
     /// Adds a middleware that each socket passes before it is connected, one after the other in

@@ -30,6 +30,7 @@ use socketio_parser::{Encoder, EventData, Revision};
 
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::EmitError;
+use crate::events::dedupe::Rule;
 use crate::events::given::Given;
 use crate::events::listeners::Handlers;
 use crate::events::middleware::{AnyMiddleware, Chain};
@@ -297,6 +298,12 @@ impl Namespace {
     pub(crate) fn unknown_event_listeners(&self, found: &mut Handlers) {
         let hooks = self.all_hooks().filter(|hooks| hooks.has_unknown.load(Ordering::Acquire));
         hooks.for_each(|hooks| lock(&hooks.unknown).find(UNKNOWN, found));
+    }
+
+    /// How an event is handled once, if it is to be.
+    pub(crate) fn dedupe_of(&self, event: &str) -> Option<Arc<Rule>> {
+        let mut hooks = self.all_hooks().filter(|hooks| hooks.has_dedupes.load(Ordering::Acquire));
+        hooks.find_map(|hooks| lock(&hooks.dedupes).iter().find(|rule| rule.is_for(event)).cloned())
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<AnyMiddleware>> {

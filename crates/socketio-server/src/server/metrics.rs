@@ -33,6 +33,13 @@ impl Stats {
         for (reason, count) in &self.disconnected {
             counter!("socketio_sockets_disconnected_total", "reason" => *reason).absolute(*count);
         }
+        for (outcome, count) in &self.recoveries {
+            counter!("socketio_recoveries_total", "outcome" => *outcome).absolute(*count);
+        }
+        counter!("socketio_recovered_events_total").absolute(self.recovered_events);
+        for (outcome, count) in &self.repeated_events {
+            counter!("socketio_repeated_events_total", "outcome" => *outcome).absolute(*count);
+        }
         counter!("socketio_sockets_connected_total").absolute(self.connected);
         counter!("socketio_connect_errors_total").absolute(self.connect_errors);
         counter!("socketio_invalid_packets_total").absolute(self.invalid_packets);
@@ -74,5 +81,8 @@ const COUNTERS: &[(&str, &str)] = &[
     ("socketio_invalid_packets_total", "Connections ended for a packet that cannot be read"),
     ("socketio_handler_panics_total", "Panics of handlers and middleware"),
     ("socketio_handlers_dropped_total", "Handlers of ended connections that were dropped"),
+    ("socketio_recoveries_total", "Sockets with recovery: recovered, or why not"),
+    ("socketio_recovered_events_total", "Events sent again to clients that came back"),
+    ("socketio_repeated_events_total", "Events that are handled once, by what became of them"),
     ("socketio_limit_hits_total", "Times that a limit of the Socket.IO level acted, by its option"),
 ];

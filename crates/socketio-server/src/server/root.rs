@@ -12,6 +12,7 @@ use crate::cluster::remote_socket::RemoteSocket;
 use crate::cluster::server_event::ServerEvent;
 use crate::emit::broadcast::BroadcastOperator;
 use crate::error::EmitError;
+use crate::events::dedupe::Dedupe;
 use crate::events::handler::Handler;
 use crate::events::middleware::Middleware;
 use crate::forward::forward;
@@ -39,6 +40,9 @@ impl Server {
         /// As that method.
         #[track_caller]
         fn use_fn[M: 'static](middleware: impl Middleware<M>);
+
+        /// [`Namespace::dedupe`](crate::Namespace::dedupe) of `/`.
+        fn dedupe(dedupe: Dedupe);
 
         /// [`Namespace::emit`](crate::Namespace::emit) to `/`.
         ///

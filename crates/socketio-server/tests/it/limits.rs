@@ -273,6 +273,14 @@ fn the_table_is_right() {
     let age = recovery.max_disconnection_duration + silence;
     assert_eq!(recovery.max_kept_age, None);
     check("max_kept_age", Some(number(age.as_millis())));
+    let dedupe = socketio::events::Dedupe::event("pay");
+    check("max_keys_per_scope", Some(number(dedupe.max_keys_per_scope)));
+    check("max_keys", Some(number(dedupe.max_keys)));
+    check("max_bytes", Some(number(dedupe.max_bytes)));
+    let named = ["max_key_len` (128 bytes)", "max_answer_bytes` (16 KiB)", "keep` (5 minutes)"];
+    assert!(named.iter().all(|named| table.contains(named)));
+    assert_eq!((dedupe.max_key_len, dedupe.max_answer_bytes), (128, 16 << 10));
+    assert_eq!(dedupe.keep, Duration::from_secs(300));
     // of the builder alone, see `a_client_that_does_not_connect`
     check("connect_timeout", Some(45_000));
     assert_eq!(left, [""; 0]);

@@ -8,6 +8,7 @@ mod client;
 mod closing;
 mod cluster;
 mod connect;
+mod dedupe;
 mod disconnect;
 mod dynamic;
 mod events;
