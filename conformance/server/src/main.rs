@@ -10,6 +10,7 @@ mod api;
 mod bench;
 mod cluster;
 mod common;
+mod dedupe;
 mod namespaces;
 mod outside;
 mod profiles;
@@ -112,6 +113,9 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
             }
             if profile == "closable" {
                 closable(&io);
+            }
+            if profile == "default" || profile == "recovery" {
+                dedupe::add(&io);
             }
             if profile.starts_with("receipts") {
                 receipts::add(&io);
