@@ -12,6 +12,8 @@
 //!   once something later has arrived, all before it has.
 //! - One connection event and one disconnection event each, with everything in between.
 //! - Each acknowledgement is answered once, or fails once, and not without a reason.
+//! - An event that was meant for a session arrives once and in order, over however many connections, and
+//!   who comes back has its session; nothing excuses what is missing (`check/sessions.rs`).
 //! - At the end nothing is left: no session, socket, room or acknowledgement.
 //!
 //! Lines of one side are compared by their place in the file; lines of the two sides only by a
@@ -22,7 +24,10 @@ use std::fmt;
 
 use crate::history::{Life, Op, Record, Room};
 
+use self::sessions::Sessions;
+
 mod order;
+mod sessions;
 
 /// What a history shows.
 #[derive(Debug, Default)]
@@ -67,12 +72,14 @@ pub enum Rule {
     Ack,
     /// Connections end for a reason.
     Ending,
+    /// Who comes back has its session.
+    Session,
     /// Nothing is left at the end.
     Leftover,
 }
 
 impl Rule {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Form,
         Self::Order,
         Self::OneOrder,
@@ -82,6 +89,7 @@ impl Rule {
         Self::Lifecycle,
         Self::Ack,
         Self::Ending,
+        Self::Session,
         Self::Leftover,
     ];
 }
@@ -183,6 +191,7 @@ struct Checker {
     /// Where in `casts` a broadcast is.
     places: HashMap<(Life, u32), usize>,
     finals: u32,
+    sessions: Sessions,
     verdict: Verdict,
 }
 
@@ -240,6 +249,9 @@ impl Checker {
                 if self.story(life).end.replace(cause.0).is_some() {
                     self.found(Rule::Form, format!("{life} ended twice"));
                 }
+            }
+            record @ (Record::Knows { .. } | Record::Had { .. } | Record::Quit { .. }) => {
+                self.sessions.note(&record);
             }
             record => self.note_server(line, record),
         }
@@ -325,7 +337,7 @@ impl Checker {
                     self.found(Rule::Leftover, what);
                 }
             }
-            _ => unreachable!("the client's records were handled"),
+            record => self.sessions.note(&record),
         }
     }
 
@@ -362,6 +374,9 @@ impl Checker {
             ("events of floods received", sum(|story| story.flooded as usize)),
             ("lost with a reason", lost),
         ];
+        let (findings, counts) = std::mem::take(&mut self.sessions).conclude();
+        findings.into_iter().for_each(|(rule, what)| self.found(rule, what));
+        self.verdict.counts.extend(counts);
         self.verdict
     }
 

@@ -181,6 +181,12 @@ records! {
     Fault = "c" "fault" { life: Life, kind: Text },
     /// It is over, for the client.
     End = "c" "end" { life: Life, cause: Text },
+    /// A phone is connected, with a session that began with this connection or an earlier one.
+    Knows = "c" "knows" { life: Life, session: Life },
+    /// It has an event of its session.
+    Had = "c" "had" { life: Life, session: Life, n: u64 },
+    /// It ends its session; written before the first byte leaves.
+    Quit = "c" "quit" { life: Life, session: Life },
 
     /// A socket is connected.
     Connected = "s" "connected" { life: Life },
@@ -206,6 +212,20 @@ records! {
     Kicked = "s" "kicked" { life: Life },
     /// A socket is disconnected.
     Disconnected = "s" "disconnected" { life: Life, reason: Text },
+    /// A session begins.
+    Begun = "s" "begun" { session: Life },
+    /// It goes on with another connection, which is sent so many events again.
+    Resumed = "s" "resumed" { life: Life, session: Life, missed: u64 },
+    /// It is in a room from here on.
+    Entered = "s" "entered" { session: Life, room: Room },
+    /// It is in a room no more.
+    Gone = "s" "gone" { session: Life, room: Room },
+    /// An event is sent to all who are in a room.
+    Meant = "s" "meant" { n: u64, room: Room },
+    /// An event is sent to one session.
+    Told = "s" "told" { n: u64, session: Life },
+    /// Nothing more is sent to a session.
+    Fin = "s" "fin" { session: Life },
     /// What is left at the end.
     Rest = "s" "final" { sessions: u64, sockets: u64, rooms: u64, acks: u64, handlers: u64 },
 }

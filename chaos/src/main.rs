@@ -10,9 +10,11 @@ use socketio::BoxError;
 
 mod client;
 mod link;
+mod phone;
 mod plan;
 mod proxy;
 mod run;
+mod sender;
 mod server;
 
 use chaos::{check, history};
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["run", rest @ ..] => options(rest).and_then(|options| make(&options)),
         ["check", file] => judge(Path::new(file)),
-        ["server", history, interval, timeout] => serve(history, interval, timeout),
+        ["server", history, interval, timeout, phones] => serve(history, interval, timeout, phones),
         _ => Err(USAGE.into()),
     };
     outcome.unwrap_or_else(|error| {
@@ -39,7 +41,13 @@ fn options(arguments: &[&str]) -> Result<run::Options, BoxError> {
         clients: 5_000,
         seed: since.as_secs(),
         folder: PathBuf::from("target/chaos"),
+        recovery: false,
     };
+    let mut arguments = arguments.to_vec();
+    if let Some(at) = arguments.iter().position(|argument| *argument == "--recovery") {
+        arguments.remove(at);
+        options.recovery = true;
+    }
     for pair in arguments.chunks(2) {
         match pair {
             ["--secs", value] => options.seconds = value.parse()?,
@@ -63,10 +71,16 @@ async fn make(options: &run::Options) -> Result<ExitCode, BoxError> {
 }
 
 #[tokio::main]
-async fn serve(history: &str, interval: &str, timeout: &str) -> Result<ExitCode, BoxError> {
+async fn serve(
+    history: &str,
+    interval: &str,
+    timeout: &str,
+    phones: &str,
+) -> Result<ExitCode, BoxError> {
     let interval = Duration::from_millis(interval.parse()?);
     let timeout = Duration::from_millis(timeout.parse()?);
-    server::serve(Path::new(history), server::Heartbeat { interval, timeout }).await?;
+    let heartbeat = server::Heartbeat { interval, timeout };
+    server::serve(Path::new(history), heartbeat, phones.parse()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,5 +94,5 @@ fn judge(file: &Path) -> Result<ExitCode, BoxError> {
 }
 
 const USAGE: &str = "\
-usage: chaos run [--secs N] [--clients N] [--seed S] [--folder PATH]
+usage: chaos run [--recovery] [--secs N] [--clients N] [--seed S] [--folder PATH]
        chaos check FILE";

@@ -165,6 +165,55 @@ impl Plan {
     }
 }
 
+/// What one connection of a phone is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PhonePlan {
+    pub(crate) transport: Transport,
+    pub(crate) fault: Fault,
+    /// How long, until the phone is on another network.
+    pub(crate) lasts: Duration,
+    /// The server learns of that by an RST, if it does.
+    pub(crate) reset: bool,
+    /// It may end its session.
+    pub(crate) quits: bool,
+    /// It asks for the end of its session, and nothing happens to it.
+    pub(crate) is_last: bool,
+}
+
+impl PhonePlan {
+    pub(crate) fn of(seed: u64, life: Life, is_last: bool) -> Self {
+        let rng = &mut Rng::of(seed, life, 0);
+        let transport = match rng.below(100) {
+            0..=59 => Transport::WebSocket,
+            60..=79 => Transport::Polling,
+            _ => Transport::Upgrade,
+        };
+        if is_last {
+            let (fault, lasts) = (Fault::None, Duration::from_secs(45));
+            return Self { transport, fault, lasts, reset: false, quits: false, is_last };
+        }
+        let fault = match rng.below(100) {
+            0..=14 => Fault::None,
+            15..=24 => Fault::Delay(rng.between(5, 300)),
+            25..=29 => Fault::Pieces(rng.between(1, 40)),
+            30..=64 => Fault::Cut {
+                after: rng.between(1, 3_000),
+                direction: if rng.percent(50) { Direction::Up } else { Direction::Down },
+                reset: rng.percent(60),
+            },
+            _ => Fault::HalfOpen { after: rng.between(150, 1_200) },
+        };
+        let lasts = rng.ms(500, 9_000);
+        Self { transport, fault, lasts, reset: rng.percent(50), quits: rng.percent(5), is_last }
+    }
+
+    /// The plan in words without spaces.
+    pub(crate) fn describe(&self) -> String {
+        let Self { transport, fault, lasts, .. } = self;
+        format!("phone/{transport:?}/{fault:?}/{lasts:?}").replace(' ', "")
+    }
+}
+
 /// Clients per room, about, if each joined one.
 const ROOM_SIZE: u64 = 8;
 

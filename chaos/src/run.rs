@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{self, Run};
 use crate::history::Recorder;
+use crate::phone;
 use crate::server::{Heartbeat, SLACK};
 
 /// What a run is made of.
@@ -24,12 +25,15 @@ pub(crate) struct Options {
     pub(crate) clients: u32,
     pub(crate) seed: u64,
     pub(crate) folder: PathBuf,
+    /// The clients are phones, which come back to their sessions.
+    pub(crate) recovery: bool,
 }
 
 /// Runs, and gives the file of the history.
 pub(crate) async fn run(options: &Options) -> Result<PathBuf, BoxError> {
-    let Options { seconds, clients, seed, folder } = options;
-    println!("chaos: {clients} clients for {seconds} s, seed {seed}");
+    let Options { seconds, clients, seed, folder, recovery } = options;
+    let kind = if *recovery { "phones" } else { "clients" };
+    println!("chaos: {clients} {kind} for {seconds} s, seed {seed}");
     fs::create_dir_all(folder)?;
     let (ours, theirs) = (folder.join("clients.txt"), folder.join("server.txt"));
     // a short run cannot wait for a long heartbeat
@@ -37,7 +41,8 @@ pub(crate) async fn run(options: &Options) -> Result<PathBuf, BoxError> {
         ..60 => Heartbeat { interval: Duration::from_secs(2), timeout: Duration::from_secs(6) },
         _ => Heartbeat { interval: Duration::from_secs(10), timeout: Duration::from_secs(15) },
     };
-    let mut server = ServerProcess::start(&theirs, heartbeat).await?;
+    let mut server =
+        ServerProcess::start(&theirs, heartbeat, if *recovery { *clients } else { 0 }).await?;
     let history = Arc::new(Recorder::create(&ours)?);
     let begin = Instant::now();
     let run = Arc::new(Run {
@@ -53,7 +58,11 @@ pub(crate) async fn run(options: &Options) -> Result<PathBuf, BoxError> {
     });
     let mut tasks = JoinSet::new();
     for number in 0..*clients {
-        tasks.spawn(client::client(Arc::clone(&run), number));
+        let run = Arc::clone(&run);
+        match recovery {
+            true => tasks.spawn(phone::phone(run, number)),
+            false => tasks.spawn(client::client(run, number)),
+        };
     }
     let mut told = begin;
     while !tasks.is_empty() {
@@ -92,12 +101,13 @@ struct ServerProcess {
 }
 
 impl ServerProcess {
-    async fn start(history: &Path, heartbeat: Heartbeat) -> Result<Self, BoxError> {
+    async fn start(history: &Path, heartbeat: Heartbeat, phones: u32) -> Result<Self, BoxError> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("server")
             .arg(history)
             .arg(heartbeat.interval.as_millis().to_string())
             .arg(heartbeat.timeout.as_millis().to_string())
+            .arg(phones.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -12,6 +12,7 @@ use socketio::{Ack, Args, BoxError, Reason, Server, Socket, Value};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
 use crate::history::{Life, Record, Recorder, Room, Text};
+use crate::sender::{self, Sender};
 
 /// The times of the heartbeat.
 #[derive(Clone, Copy, Debug)]
@@ -20,17 +21,32 @@ pub(crate) struct Heartbeat {
     pub(crate) timeout: Duration,
 }
 
-pub(crate) async fn serve(history: &Path, heartbeat: Heartbeat) -> Result<(), BoxError> {
+/// Serves clients, or so many phones.
+pub(crate) async fn serve(
+    history: &Path,
+    heartbeat: Heartbeat,
+    phones: u32,
+) -> Result<(), BoxError> {
     let history = Arc::new(Recorder::create(history)?);
-    let io = Server::builder()
+    let builder = match phones {
+        0 => Server::builder(),
+        _ => Server::builder().connection_state_recovery(sender::recovery()),
+    };
+    let io = builder
         .ping_interval(heartbeat.interval)
         .ping_timeout(heartbeat.timeout)
         // a slow client is found by what waits for it
         .max_outbound_bytes(1_000_000)
         .engine(|options| options.close_timeout = heartbeat.timeout)
         .build()?;
-    let application = Application { io: io.clone(), history: Arc::clone(&history) };
-    io.on_connection(move |socket: Socket| application.add(&socket));
+    if phones > 0 {
+        let sender = Sender::new(&io, &history, phones);
+        tokio::spawn(sender.clone().send());
+        io.on_connection(move |socket: Socket| sender.add(&socket));
+    } else {
+        let application = Application { io: io.clone(), history: Arc::clone(&history) };
+        io.on_connection(move |socket: Socket| application.add(&socket));
+    }
     let attached = io.listen("127.0.0.1:0").await?;
     println!("listening {}", attached.local_addr().port());
     let mut lines = BufReader::new(stdin()).lines();

@@ -75,7 +75,7 @@ fn a_right_history() {
     assert_eq!(verdict.unexplained, []);
     assert!(verdict.lost.is_empty());
     assert!(verdict.counts.contains(&("  deliveries due", 3)));
-    assert!(verdict.to_string().ends_with("unexplained: 0\n10 passed, 0 failed"));
+    assert!(verdict.to_string().ends_with("unexplained: 0\n11 passed, 0 failed"));
 }
 
 #[test]
@@ -211,4 +211,91 @@ fn floods_are_a_beginning_in_order() {
     assert_eq!(flooded("0 1 2"), []);
     assert_eq!(flooded("0 2"), [Rule::Loss]);
     assert_eq!(flooded("0 0"), [Rule::Duplicate]);
+}
+
+/// A phone with three connections and two sessions: it ended the first one.
+const BACK: &str = "
+c open 1.1 phone
+c up 1.1
+c knows 1.1 1.1
+c had 1.1 1.1 1
+c fault 1.1 half-open
+c end 1.1 vanished
+c open 1.2 phone
+c up 1.2
+c knows 1.2 1.1
+c had 1.2 1.1 2
+c had 1.2 1.1 4
+c quit 1.2 1.1
+c end 1.2 goodbye
+c open 1.3 phone
+c up 1.3
+c knows 1.3 1.3
+c had 1.3 1.3 8
+c had 1.3 1.3 9
+c end 1.3 goodbye
+s connected 1.1
+s begun 1.1
+s told 1 1.1
+s entered 1.1 7
+s meant 2 7
+s connected 1.2
+s disconnected 1.1 transport error
+s resumed 1.2 1.1 1
+s meant 3 8
+s meant 4 *
+s gone 1.1 7
+s meant 5 7
+s meant 6 *
+s disconnected 1.2 client namespace disconnect
+s connected 1.3
+s begun 1.3
+s entered 1.3 7
+s meant 8 7
+s meant 9 *
+s fin 1.3
+s meant 10 *
+s disconnected 1.3 client namespace disconnect
+s final 0 0 0 0 0
+";
+
+/// `BACK` with a line replaced by others breaks these rules.
+#[track_caller]
+fn wrong_session(line: &str, by: &str, expected: &[Rule]) {
+    assert!(BACK.contains(&format!("\n{line}\n")), "{line:?} is in the history");
+    let by: String = by.split_terminator(';').map(|line| format!("{}\n", line.trim())).collect();
+    let history = BACK.replace(&format!("\n{line}\n"), &format!("\n{by}"));
+    assert_eq!(rules(&history), expected, "{line:?} by {by:?}");
+}
+
+#[test]
+fn sessions_that_go_on() {
+    let verdict = check(BACK.lines());
+    assert_eq!(verdict.unexplained, []);
+    for count in [("sessions", 2), ("  given back", 1), ("  events due", 5), ("  events had", 5)] {
+        assert!(verdict.counts.contains(&count), "{verdict}");
+    }
+}
+
+/// No fault is a reason: what a connection loses, the next one brings.
+#[test]
+fn sessions_have_no_excuse() {
+    wrong_session("c had 1.2 1.1 2", "", &[Rule::Loss]);
+    wrong_session("c had 1.3 1.3 9", "", &[Rule::Loss]);
+    wrong_session("c had 1.3 1.3 9", "c fault 1.3 rst", &[Rule::Loss]);
+    // the tail of a session that its client ended
+    wrong_session("c had 1.2 1.1 4", "", &[]);
+    wrong_session("c had 1.2 1.1 2", "c had 1.2 1.1 1; c had 1.2 1.1 2", &[Rule::Duplicate]);
+    wrong_session("c had 1.3 1.3 9", "c had 1.3 1.3 9; c had 1.3 1.3 9", &[Rule::Duplicate]);
+    wrong_session(
+        "c had 1.2 1.1 2",
+        "c had 1.2 1.1 4; c had 1.2 1.1 2",
+        &[Rule::Order, Rule::Duplicate],
+    );
+    wrong_session("c had 1.2 1.1 4", "c had 1.2 1.1 3", &[Rule::Stray]);
+    wrong_session("c had 1.2 1.1 4", "c had 1.2 1.1 4; c had 1.2 1.1 5", &[Rule::Stray]);
+    wrong_session("c quit 1.2 1.1", "", &[Rule::Session]);
+    wrong_session("s resumed 1.2 1.1 1", "s begun 1.2", &[Rule::Session]);
+    wrong_session("s resumed 1.2 1.1 1", "s resumed 2.2 1.1 1", &[Rule::Session]);
+    wrong_session("s fin 1.3", "", &[Rule::Ending]);
 }

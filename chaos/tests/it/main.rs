@@ -1,3 +1,4 @@
 //! A short run, and what the checker makes of its history when it is falsified.
 
+mod phones;
 mod run;
