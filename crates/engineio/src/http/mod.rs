@@ -1,13 +1,15 @@
 //! HTTP requests to sessions: a tower service, whatever HTTP server is below it.
 //!
-//! `service` finds the requests of the engine, `open` begins sessions, `polling` answers the polls and
-//! POSTs of those that exist; what goes back is made in `responses`.
+//! `service` finds the requests of the engine; `of_session` takes those that polling sessions live on, and
+//! `open` all others, above all those that begin sessions. `polling` answers polls and POSTs; what goes back
+//! is made in `responses`.
 
 pub(crate) mod body;
 pub(crate) mod content_coding;
 mod context;
 mod cors;
 pub(crate) mod layer;
+mod of_session;
 pub(crate) mod open;
 pub(crate) mod polling;
 mod refusal;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engineio_proto::log;
 use engineio_proto::{HandshakeError, Protocol, TransportKind};
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
@@ -97,7 +97,7 @@ fn context<B>(engine: &Engine, request: &Request<B>) -> RequestContext {
 }
 
 /// What all answers below the path have in common.
-fn finish<B>(
+pub(crate) fn finish<B>(
     engine: &Arc<Engine>,
     context: &RequestContext,
     is_upgrade: bool,
@@ -130,10 +130,12 @@ async fn respond<B: http_body::Body>(
         return responses::preflight(context, &request.headers);
     }
     let is_upgrade = upgrade.is_some();
-    let refusal = match route(engine, context, request, body, upgrade).await {
-        Ok(answer) => return answer,
-        Err(refusal) => refusal,
-    };
+    let answer = route(engine, context, request, body, upgrade).await;
+    answer.unwrap_or_else(|refusal| refuse(engine, refusal, is_upgrade))
+}
+
+/// The answer to a request that is refused.
+pub(crate) fn refuse(engine: &Engine, refusal: Refusal, is_upgrade: bool) -> Response<Bytes> {
     Counters::add(&engine.counters.refused);
     match refusal {
         Refusal::Answer(answer) => *answer,
@@ -186,7 +188,8 @@ async fn route<B: http_body::Body>(
         Found::Unknown if polls && request.method == Method::GET => {
             let (protocol, text_only) = (context.query.protocol, context.query.b64);
             let answer = engine.last_answer(sid, protocol, text_only);
-            return polling::polled(engine, context, &request.headers, answer);
+            let coding = || ContentCoding::preferred(&request.headers);
+            return polling::polled(engine, context, coding, HeaderMap::new(), answer);
         }
         Found::Unknown => return Err(HandshakeError::UnknownSession.into()),
     };
@@ -243,7 +246,8 @@ async fn open(
         Driver::polling(Arc::clone(engine), socket.clone(), permit, context.query.b64).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
         let threshold = engine.options.http_compression;
-        let mut answer = responses::payload(context, threshold, || coding, answer);
+        let mut answer =
+            responses::payload(context, threshold, || coding, HeaderMap::new(), answer);
         if let Some(cookie) = &engine.options.cookie {
             // an id that cannot stand in a header was percent-encoded
             if let Ok(cookie) = HeaderValue::from_str(&cookie.header(socket.id())) {

@@ -42,9 +42,13 @@ where
     match request.method {
         Method::GET => {
             let answer = engine.poll(socket, context.query.b64).await;
-            polled(engine, context, &request.headers, answer)
+            let coding = || ContentCoding::preferred(&request.headers);
+            polled(engine, context, coding, HeaderMap::new(), answer)
         }
-        Method::POST => post(engine, socket, context, &request.headers, body).await,
+        Method::POST => {
+            let form = form(socket.protocol(), &request.headers);
+            post(engine, socket, context, form, HeaderMap::new(), body).await
+        }
         _ => Ok(neither(context, request)),
     }
 }
@@ -64,7 +68,8 @@ where
     match request.method {
         Method::GET => {
             let answer = relayed.poll(protocol, context.query.b64).await?;
-            polled(engine, context, &request.headers, answer)
+            let coding = || ContentCoding::preferred(&request.headers);
+            polled(engine, context, coding, HeaderMap::new(), answer)
         }
         Method::POST => {
             let Some(form) = form(protocol, &request.headers) else {
@@ -81,10 +86,10 @@ where
             };
             unfinished.finish();
             let Some((form, body)) = unwrapped(context, form, body) else {
-                return Ok(responses::ok());
+                return Ok(responses::ok(HeaderMap::new()));
             };
             match relayed.post(form, body).await? {
-                Ok(()) => Ok(responses::ok()),
+                Ok(()) => Ok(responses::ok(HeaderMap::new())),
                 Err(error) => refused(error),
             }
         }
@@ -100,17 +105,18 @@ fn neither(context: &RequestContext, request: &Parts) -> Response<Bytes> {
     }
 }
 
-/// The answer to a poll.
+/// The answer to a poll. `headers` are empty.
 pub(crate) fn polled(
     engine: &Engine,
     context: &RequestContext,
-    headers: &HeaderMap,
+    preferred: impl FnOnce() -> Option<ContentCoding>,
+    headers: HeaderMap,
     answer: Result<PollAnswer, RequestError>,
 ) -> Result<Response<Bytes>, Refusal> {
     match answer {
         Ok(answer) => {
-            let coding = || ContentCoding::preferred(headers);
-            Ok(responses::payload(context, engine.options.http_compression, coding, answer))
+            let threshold = engine.options.http_compression;
+            Ok(responses::payload(context, threshold, preferred, headers, answer))
         }
         Err(error) => refused(error),
     }
@@ -123,17 +129,19 @@ fn refused(error: RequestError) -> Result<Response<Bytes>, Refusal> {
     }
 }
 
-async fn post<B>(
+/// Takes a POST, and answers it. `headers` are empty.
+pub(crate) async fn post<B>(
     engine: &Engine,
     socket: &Socket,
     context: &RequestContext,
-    headers: &HeaderMap,
+    form: Option<Form>,
+    headers: HeaderMap,
     body: &mut RequestBody<B>,
 ) -> Result<Response<Bytes>, Refusal>
 where
     B: http_body::Body,
 {
-    let Some(form) = form(socket.protocol(), headers) else {
+    let Some(form) = form else {
         socket.close_with(CloseReason::TransportError);
         return Ok(no_form());
     };
@@ -154,11 +162,11 @@ where
         Some((form, body)) => upload.take(form, body).await,
         None => upload.ignore(),
     }
-    Ok(responses::ok())
+    Ok(responses::ok(headers))
 }
 
 /// How packets lie in the body of a POST; none: it is of no such form.
-fn form(protocol: Protocol, headers: &HeaderMap) -> Option<Form> {
+pub(crate) fn form(protocol: Protocol, headers: &HeaderMap) -> Option<Form> {
     let content_type = headers.get(header::CONTENT_TYPE);
     match (protocol, content_type.map(|value| value.as_bytes())) {
         // Node: protocol 4 has no binary payload

@@ -30,15 +30,16 @@ pub(crate) fn complete(context: &RequestContext, answer: &mut Response<Bytes>) {
     }
 }
 
-/// Answers a poll; compressed, if it is worth it, in the coding that the client prefers.
+/// Answers a poll; compressed, if it is worth it, in the coding that the client prefers. `headers` are
+/// empty.
 pub(crate) fn payload(
     context: &RequestContext,
     threshold: Option<usize>,
     preferred: impl FnOnce() -> Option<ContentCoding>,
+    mut headers: HeaderMap,
     answer: PollAnswer,
 ) -> Response<Bytes> {
     let PollAnswer { payload, content_type, compress } = answer;
-    let mut headers = HeaderMap::new();
     let body = match &context.query.jsonp {
         None => {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type.as_str()));
@@ -73,12 +74,11 @@ pub(crate) fn payload(
     with(StatusCode::OK, headers, body.into())
 }
 
-/// Answers a POST.
-pub(crate) fn ok() -> Response<Bytes> {
-    let mut answer = empty(StatusCode::OK);
+/// Answers a POST. `headers` are empty.
+pub(crate) fn ok(mut headers: HeaderMap) -> Response<Bytes> {
     // Node: text/html, as old browsers need it in a form's frame
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    answer.map(|_| Bytes::from_static(b"ok"))
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    with(StatusCode::OK, headers, Bytes::from_static(b"ok"))
 }
 
 /// No body.

@@ -17,13 +17,17 @@ use tower_service::Service;
 
 use crate::engine::Engine;
 use crate::http::body::Body;
+use crate::http::of_session::OfSession;
 use crate::http::open;
+use crate::request::ToldPeer;
 
 /// A service that answers the engine's requests and passes on all others.
 #[derive(Clone)]
 pub struct EngineService<S> {
     engine: Arc<Engine>,
     intercept: Option<Arc<dyn Intercept>>,
+    /// That of the connection, if its requests are not told.
+    peer: Option<ToldPeer>,
     inner: S,
 }
 
@@ -40,7 +44,7 @@ pub trait Intercept: Send + Sync + 'static {
 
 impl<S> EngineService<S> {
     pub(crate) fn new(engine: Arc<Engine>, inner: S) -> Self {
-        Self { engine, intercept: None, inner }
+        Self { engine, intercept: None, peer: None, inner }
     }
 
     /// Has requests below the path looked at before the engine sees them.
@@ -66,16 +70,18 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let prefix = self.engine.options.prefix();
         let rest =
             request.uri().path().strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
         let Some(rest) = rest else {
+            self.tell(&mut request);
             let answer = self.inner.call(request);
             return Box::pin(async move { Ok(answer.await?.map(Body::inner)) });
         };
         if let Some(intercept) = self.intercept.as_ref().filter(|_| !rest.is_empty()) {
             let rest = rest.to_owned();
+            self.tell(&mut request);
             let (parts, body) = request.into_parts();
             if let Some(answer) = intercept.intercept(&parts, &rest) {
                 let request = Request::from_parts(parts, body);
@@ -89,13 +95,30 @@ where
 }
 
 impl<S> EngineService<S> {
+    /// Says to whom requests are connected that say nothing of it themselves.
+    pub(crate) fn set_peer(&mut self, peer: ToldPeer) {
+        self.peer = Some(peer);
+    }
+
+    fn tell<B>(&self, request: &mut Request<B>) {
+        if let Some(peer) = self.peer {
+            peer.tell(request.extensions_mut());
+        }
+    }
+
     fn own<B, R, E>(&self, request: Request<B>) -> Answering<R, E>
     where
         B: http_body::Body + Send + 'static,
         B::Data: Send,
     {
-        let answer = open::answer(Arc::clone(&self.engine), request);
-        Box::pin(answer.map(|answer| Ok(answer.map(Body::own))))
+        let answered = |answer: Response<Bytes>| Ok(answer.map(Body::own));
+        match OfSession::take(&self.engine, request) {
+            Ok(request) => Box::pin(request.answer().map(answered)),
+            Err(mut request) => {
+                self.tell(&mut request);
+                Box::pin(open::answer(Arc::clone(&self.engine), request).map(answered))
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests for an upgrade: what is agreed with the client, and the stream behind.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::handshake as websocket;
@@ -134,16 +136,17 @@ pub(crate) fn check(engine: &Engine, headers: &HeaderMap) -> Result<Accepted, Re
     let agreement = engine.options.per_message_deflate.as_ref().and_then(|deflate| {
         Agreement::choose(&value(header::SEC_WEBSOCKET_EXTENSIONS)?, deflate.takeover())
     });
-    Ok(Accepted { key, agreement, offers: protocol, subprotocol: None })
+    let offers = protocol.map(Cow::into_owned);
+    Ok(Accepted { key, agreement, offers, subprotocol: None })
 }
 
 /// The value of a header; several lines are one list.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
     let mut lines = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}"));
-    let mut joined = lines.next()?.to_owned();
+    let mut joined = Cow::Borrowed(lines.next()?);
     for line in lines {
-        joined.push_str(", ");
-        joined.push_str(line);
+        joined += ", ";
+        joined += line;
     }
     Some(joined)
 }

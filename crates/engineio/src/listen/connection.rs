@@ -22,6 +22,7 @@ use crate::options::Options;
 pub(crate) struct Connection {
     pub(crate) header_timeout: Duration,
     pub(crate) keep_alive_timeout: Duration,
+    pub(crate) accepted: Instant,
     /// Until when the first head must have come.
     first_deadline: Mutex<Option<Instant>>,
     pub(crate) armed: Mutex<Option<Armed>>,
@@ -40,6 +41,7 @@ impl Connection {
         Self {
             header_timeout: options.header_timeout,
             keep_alive_timeout: options.keep_alive_timeout,
+            accepted: at,
             first_deadline: Mutex::new(Some(at + options.header_timeout)),
             armed: Mutex::new(None),
             head_begun: AtomicBool::new(false),

@@ -18,7 +18,7 @@
 
 use http::Method;
 use http::header::{self, HeaderMap};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// The heads of one connection.
 #[derive(Debug)]
@@ -76,10 +76,9 @@ pub(crate) enum HeadError {
 }
 
 /// Whether nothing may follow a request on its connection, for the heads of what follows would not
-/// be watched.
+/// be watched. That is so behind one for an upgrade, too.
 pub(crate) fn is_last(method: &Method, headers: &HeaderMap) -> bool {
-    headers.contains_key(header::UPGRADE)
-        || headers.contains_key(header::TRANSFER_ENCODING)
+    headers.contains_key(header::TRANSFER_ENCODING)
         || method.as_str().eq_ignore_ascii_case("CONNECT")
 }
 
@@ -108,6 +107,12 @@ impl Heads {
                     self.state = if left == 0 { State::Head } else { State::Body(left) };
                 }
                 State::Head => {
+                    if self.head.bytes == 0 {
+                        if let Some(len) = self.whole(&bytes[at..], max) {
+                            at += len;
+                            continue;
+                        }
+                    }
                     let start = at;
                     if self.head.fields >= max.1 && self.is_field(bytes[at]) {
                         return self.refuse(start, HeadError::TooManyFields);
@@ -146,6 +151,47 @@ impl Heads {
     fn is_field(&self, byte: u8) -> bool {
         let is_line = self.line.len == 0 && self.line.value.is_none();
         self.head.has_request_line && is_line && !matches!(byte, b'\r' | b'\n')
+    }
+
+    /// Takes a head that is there to its end and has nothing odd, as most are; how long it is. What is
+    /// left is looked at byte by byte, and any head may be.
+    fn whole(&mut self, bytes: &[u8], max: (usize, usize)) -> Option<usize> {
+        let mut lines = memchr_iter(b'\n', bytes).scan(0, |start, end| {
+            let line = &bytes[std::mem::replace(start, end + 1)..end];
+            Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1))
+        });
+        let (request_line, _) = lines.next()?;
+        match request_line.first()? {
+            b'C' | b'c' => return None, // it may be CONNECT
+            first if first.is_ascii_alphabetic() => {}
+            _ => return None,
+        }
+        let mut length = None;
+        for (fields, (line, end)) in lines.enumerate() {
+            if end > max.0 {
+                return None;
+            }
+            if line.is_empty() {
+                self.state = match length {
+                    None | Some(0) => State::Head,
+                    Some(length) => State::Body(length),
+                };
+                return Some(end);
+            }
+            if fields >= max.1 || line[0] == b'\r' {
+                return None;
+            }
+            // a value may have a colon there, too: no harm is done by looking more closely
+            if Field::LENS.iter().any(|len| line.get(*len) == Some(&b':')) {
+                let colon = memchr(b':', line)?;
+                match (Field::named(&line[..colon]), length) {
+                    (Field::Other, _) => {}
+                    (Field::Length, None) => length = Some(plain_number(&line[colon + 1..])?),
+                    _ => return None,
+                }
+            }
+        }
+        None
     }
 
     /// Takes what need not be looked at byte by byte: a name that is there to its end, and values.
@@ -244,6 +290,9 @@ impl Heads {
 }
 
 impl Field {
+    /// How long the names are that count.
+    const LENS: [usize; 3] = ["upgrade".len(), "content-length".len(), "transfer-encoding".len()];
+
     fn named(name: &[u8]) -> Self {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         match name.len() {
@@ -253,6 +302,13 @@ impl Field {
             _ => Self::Other,
         }
     }
+}
+
+/// A number of a few digits, and nothing else but the space in front of it.
+fn plain_number(value: &[u8]) -> Option<u64> {
+    let digits = value.strip_prefix(b" ").unwrap_or(value);
+    let is_plain = (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    is_plain.then(|| digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -306,6 +362,49 @@ mod tests {
         refused(&format!("{get}{HEAD}"), "");
         let post = "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\na:\r\n\r\nb: c\n\n";
         refused(&format!("{post}{post}{get}{HEAD}"), get);
+    }
+
+    /// A head that comes as one piece is understood as one that comes byte by byte.
+    #[test]
+    fn a_whole_head_is_as_its_bytes() {
+        let after = |input: &str, size: usize| {
+            let mut heads = Heads::new();
+            let mut pieces = input.as_bytes().chunks(size);
+            let refused = pieces.find_map(|piece| heads.watch(piece, MAX)).map(|(_, why)| why);
+            (format!("{heads:?}"), refused)
+        };
+        let values = ["4", " 4", "4 ", "\t4", "04", "+4", "4,4", "", " ", "x", "4x", "1234567890"];
+        let lengths = values.map(|value| format!("Content-Length:{value}"));
+        let fields = [
+            "",
+            "\r",
+            "a",
+            ":",
+            "a:b",
+            " a: b",
+            "a\r: b",
+            "upgrade: x",
+            "Upgrade : x",
+            "aaaaaaa:b",
+            "aaaaaaaaaaaaaa:b",
+            "TE: a:b",
+            "TRANSFER-ENCODING: x",
+            "x-content-length: 4",
+        ];
+        let fields = fields.map(str::to_owned).into_iter().chain(lengths);
+        for field in fields {
+            for first in ["GET / HTTP/1.1", "POST /:", "CONNECT x:1", "connect", "x", "\r", "", ":"]
+            {
+                for (end, rest) in [("\r\n", ""), ("\n", "ab"), ("\r\n", "GET / HTTP/1.1\r\n\r\n")]
+                {
+                    for more in ["", "b: c", "content-length: 4"] {
+                        let lines = [first, &field, more, ""].map(|line| format!("{line}{end}"));
+                        let input = format!("{}{rest}", lines.concat());
+                        assert_eq!(after(&input, input.len()), after(&input, 1), "{input:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! One connection: a permit, HTTP by hyper, and its end; or the word that it is one too many.
 
+use std::any::Any;
 use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use engineio_proto::log;
@@ -21,17 +22,18 @@ use tokio::time::Instant;
 use crate::engine::Engine;
 use crate::engine::shutdown::{Phase, ShutdownGuard};
 use crate::http::responses;
+use crate::http::service::EngineService;
 use crate::limits::Limit;
 use crate::limits::addresses::PeerPermit;
 use crate::limits::connections::ConnectionPermit;
-use crate::listen::HttpService;
 use crate::listen::connection::Connection;
 use crate::listen::head_timer::HeadTimer;
 use crate::listen::heads;
 use crate::listen::last_response::{self, Rest};
 use crate::listen::stream::{self, HttpStream};
+use crate::listen::{HttpService, NotFound};
 use crate::patience;
-use crate::request::{RemoteAddr, Secure};
+use crate::request::ToldPeer;
 use crate::scratch;
 use crate::transport::upgraded::TakeApart;
 
@@ -149,8 +151,8 @@ async fn serve_http<Io, S>(
 {
     let phase = shutdown.phase();
     let addr = SocketAddr::new(peer.addr.ip().to_canonical(), peer.addr.port());
-    let peer = Peer { addr, ..peer };
-    let service = PerConnection { service, peer, connection: Arc::clone(&connection) };
+    let told = ToldPeer { addr, is_secure: peer.is_secure };
+    let service = PerConnection::new(service, told, Arc::clone(&connection));
     let options = &engine.options;
     let mut builder = http1::Builder::new();
     builder
@@ -171,6 +173,7 @@ async fn serve_http<Io, S>(
             Phase::Abort => return,
         }
         tokio::select! {
+            biased;
             result = &mut serving => break result,
             changed = phase.changed() => {
                 if changed.is_err() {
@@ -243,8 +246,25 @@ where
 /// The service of one connection, for hyper: puts what is known of the peer into each request.
 struct PerConnection<S> {
     service: S,
-    peer: Peer,
+    /// None: the service knows.
+    told: Option<ToldPeer>,
     connection: Arc<Connection>,
+}
+
+impl<S: HttpService> PerConnection<S> {
+    fn new(mut service: S, told: ToldPeer, connection: Arc<Connection>) -> Self {
+        // The engine's own tells those requests that are asked for it. Most are not, and what is put
+        // into a request is a map on the heap.
+        let own = (&mut service as &mut dyn Any).downcast_mut::<EngineService<NotFound>>();
+        let told = match own {
+            Some(own) => {
+                own.set_peer(told);
+                None
+            }
+            None => Some(told),
+        };
+        Self { service, told, connection }
+    }
 }
 
 // It is cloned, never pinned.
@@ -256,19 +276,31 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnectio
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(RemoteAddr(self.peer.addr));
-        if self.peer.is_secure {
-            request.extensions_mut().insert(Secure);
+        if let Some(told) = self.told {
+            told.tell(request.extensions_mut());
         }
-        if request.headers().contains_key(header::UPGRADE) {
+        let is_upgrade = request.headers().contains_key(header::UPGRADE);
+        if is_upgrade {
             request.extensions_mut().insert(TakeApart(stream::take_apart));
         }
         let mut service = self.service.clone();
-        let is_last = heads::is_last(request.method(), request.headers());
+        let is_last = is_upgrade || heads::is_last(request.method(), request.headers());
         let connection = is_last.then(|| Arc::clone(&self.connection));
+        // Called at once if it can be, so that it may let go of the request's head before hyper reads on.
+        let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
+        let called = match ready {
+            Poll::Ready(Ok(())) => Ok(service.call(request)),
+            _ => Err((service, request)),
+        };
         Box::pin(async move {
-            std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
-            let mut answer = service.call(request).await?;
+            let answering = match called {
+                Ok(answering) => answering,
+                Err((mut service, request)) => {
+                    std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
+                    service.call(request)
+                }
+            };
+            let mut answer = answering.await?;
             let Some(connection) = connection else { return Ok(answer) };
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 connection.switch();

@@ -6,7 +6,7 @@
 //!
 //! The length stays the same, so the stream may write this head instead of the one that it is given.
 
-use memchr::memmem;
+use memchr::memrchr_iter;
 
 /// The head while it is being written.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ impl Respelled {
     /// Where the head begins in what the HTTP server is about to write: there may be the end of an
     /// earlier answer in front of it, which may have anything in it. There is nothing behind.
     pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
-        memmem::rfind(bytes, STATUS_LINE)
+        // by its first letter, of which a head has few
+        memrchr_iter(STATUS_LINE[0], bytes).find(|at| bytes[*at..].starts_with(STATUS_LINE))
     }
 
     /// The head in another spelling.

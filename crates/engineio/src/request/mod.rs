@@ -27,6 +27,22 @@ pub struct RemoteAddr(pub SocketAddr);
 #[expect(clippy::exhaustive_structs, reason = "a mark")]
 pub struct Secure;
 
+/// What a listener knows of a connection, for requests to be told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ToldPeer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) is_secure: bool,
+}
+
+impl ToldPeer {
+    pub(crate) fn tell(self, extensions: &mut Extensions) {
+        extensions.insert(RemoteAddr(self.addr));
+        if self.is_secure {
+            extensions.insert(Secure);
+        }
+    }
+}
+
 /// The request that opens a session: its head, and the extensions that layers put on it. A handle,
 /// cheap to clone.
 // Node 2.0: socket.request, client.request
