@@ -147,6 +147,10 @@ impl Admission {
     /// was sent before the end has been written, and dropped when its peer's direction ended, too, or
     /// after [`close_timeout`](crate::Options::close_timeout). Protocol 4.
     ///
+    /// A read that fails with `InvalidData` says that the rules of what carries the stream were
+    /// broken, and ends the session with `transport error`; every other end of the stream is a
+    /// `transport close`.
+    ///
     /// Cancel safe in that a future that is dropped has opened no session; the stream goes with it.
     ///
     /// # Errors
@@ -288,7 +292,7 @@ struct First(Option<String>);
 fn poll_first(framed: &mut Framed, cx: &mut Context<'_>) -> Poll<Option<First>> {
     loop {
         let first = scratch::with_read_buffer(|buffer| {
-            let Some(mut arrived) = ready!(framed.poll_read(Protocol::V4, cx, buffer)) else {
+            let Ok(mut arrived) = ready!(framed.poll_read(Protocol::V4, cx, buffer)) else {
                 return Poll::Ready(Some(None));
             };
             let first = match arrived.next() {

@@ -23,6 +23,7 @@ use crate::listen::serve::{self, Peer};
 use crate::listen::{self, Bind, HttpService, Listener, NotFound};
 use crate::options::Options;
 use crate::options::error::OptionsError;
+use crate::presence::Presence;
 use crate::request::Request;
 use crate::session::socket::Socket;
 use crate::stats::Stats;
@@ -137,6 +138,28 @@ impl Server {
             false => Err(HandshakeError::TransportUnknown.into()),
         };
         admitted.inspect_err(|error| admission::refused(&self.0, error))
+    }
+
+    /// Whether requests for a path, without its query, are this server's: those below the option
+    /// [`path`](Options::path).
+    #[must_use]
+    pub fn serves(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.0.options.prefix());
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// For a listener that brings streams without HTTP: the end of the server waits for it.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        Presence::of_listener(&self.0)
+    }
+
+    /// The same for a connection of such a listener, which has a place among those of its address.
+    /// `None`: there are
+    /// [`max_connections_per_address`](Options::max_connections_per_address).
+    #[must_use]
+    pub fn connection(&self, peer: SocketAddr) -> Option<Presence> {
+        Presence::of_connection(&self.0, peer)
     }
 
     /// Says who carries requests to the sessions of other nodes, for servers without sticky sessions.

@@ -15,7 +15,7 @@ pub(super) const PLANS: &[Plan] = &[
         name: "engineio",
         storeys: &[
             &["server"],
-            &["close", "signals"],
+            &["close", "presence", "signals"],
             &["listen"],
             &["http"],
             &["admission"],

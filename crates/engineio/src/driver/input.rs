@@ -30,8 +30,8 @@ enum Read {
     Idle,
     /// That many bytes; there may be more.
     More(usize),
-    /// The stream ended or broke.
-    End,
+    /// The stream ended or broke, which ends the session for this reason.
+    End(CloseReason),
     Violation(Violation),
 }
 
@@ -89,9 +89,9 @@ impl Driver {
                     more = true;
                     break;
                 }
-                Read::End => {
+                Read::End(reason) => {
                     self.lose_transport();
-                    self.end(now, CloseReason::TransportClose, None, cx);
+                    self.end(now, reason, None, cx);
                 }
                 Read::Violation(violation) => self.on_violation(now, violation, cx),
             }
@@ -187,8 +187,8 @@ impl Driver {
         let read = scratch::with_read_buffer(|buffer| {
             let mut arrived = match framed.poll_read(self.session.protocol(), cx, buffer) {
                 Poll::Pending => return Read::Idle,
-                Poll::Ready(Some(arrived)) => arrived,
-                Poll::Ready(None) => return Read::End,
+                Poll::Ready(Ok(arrived)) => arrived,
+                Poll::Ready(Err(reason)) => return Read::End(reason),
             };
             loop {
                 match arrived.next() {
@@ -355,8 +355,8 @@ impl Driver {
         let probed = scratch::with_read_buffer(|buffer| {
             let mut arrived = match probe.poll_read(self.session.protocol(), cx, buffer) {
                 Poll::Pending => return Probed::Waits(false),
-                Poll::Ready(Some(arrived)) => arrived,
-                Poll::Ready(None) => return Probed::Ended,
+                Poll::Ready(Ok(arrived)) => arrived,
+                Poll::Ready(Err(_)) => return Probed::Ended,
             };
             loop {
                 let packet = match arrived.next() {

@@ -2,12 +2,13 @@
 //! behind their lengths. Who drives the session sees what comes in as [`Incoming`], whatever the
 //! frames; what goes out is framed by the outbox, which is told the [`Framing`].
 
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use engineio_proto::websocket::extensions::Agreement;
 use engineio_proto::websocket::{self, Event, close};
 use engineio_proto::{
-    DecodeError, Outgoing, Packet, Protocol, TransportKind, Violation, webtransport,
+    CloseReason, DecodeError, Outgoing, Packet, Protocol, TransportKind, Violation, webtransport,
 };
 
 use crate::options::Options;
@@ -120,17 +121,24 @@ impl Framed {
         matches!(self.frames, Frames::WebSocket { agreement: Some(_), .. })
     }
 
-    /// Reads once; `None` is the end of the stream. What is not taken of it is to be given back, see
+    /// Reads once; an error is the end of the stream. What is not taken of it is to be given back, see
     /// [`Stream::unread`].
     pub(crate) fn poll_read<'a>(
         &'a mut self,
         protocol: Protocol,
         cx: &mut Context<'_>,
         buffer: &'a mut [u8],
-    ) -> Poll<Option<Arrived<'a>>> {
+    ) -> Poll<Result<Arrived<'a>, CloseReason>> {
         let count = match ready!(self.stream.poll_read(cx, buffer)) {
             Ok(count) if count > 0 => count,
-            _ => return Poll::Ready(None),
+            // what carries packets behind their lengths has rules of its own
+            Err(error)
+                if error.kind() == io::ErrorKind::InvalidData
+                    && matches!(self.frames, Frames::Prefixed(_)) =>
+            {
+                return Poll::Ready(Err(CloseReason::TransportError));
+            }
+            _ => return Poll::Ready(Err(CloseReason::TransportClose)),
         };
         // What does not grow is bounded by the buffer.
         let growth = self.inflates().then_some(MAX_GROWTH);
@@ -139,7 +147,7 @@ impl Framed {
             Frames::WebSocket { decoder, .. } => Messages::WebSocket(decoder.feed(input)),
             Frames::Prefixed(decoder) => Messages::Prefixed(decoder.feed(input)),
         };
-        Poll::Ready(Some(Arrived { messages, protocol, count, growth }))
+        Poll::Ready(Ok(Arrived { messages, protocol, count, growth }))
     }
 
     /// Bytes that are kept of what was read.
@@ -165,7 +173,7 @@ impl Framed {
         self.skip_packets();
         loop {
             let is_closed = scratch::with_read_buffer(|buffer| {
-                let Some(mut arrived) = ready!(self.poll_read(Protocol::V4, cx, buffer)) else {
+                let Ok(mut arrived) = ready!(self.poll_read(Protocol::V4, cx, buffer)) else {
                     return Poll::Ready(true);
                 };
                 Poll::Ready(loop {

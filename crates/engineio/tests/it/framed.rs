@@ -1,11 +1,19 @@
 //! Sessions over a stream of packets behind their lengths, which no HTTP server brings.
 
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use engineio::{
     AdmitError, CloseReason, HandshakeError, Message, Options, Origins, Refused, RemoteAddr,
     Request, Secure, TransportKind,
 };
 use testkit::{Eio, Polling, settle};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
+};
 
 use crate::host::{Host, ms, s};
 
@@ -425,4 +433,125 @@ async fn a_peer_that_does_not_read_is_slowed_down() {
     drop(client);
     host.log.closed().await;
     host.end().await;
+}
+
+/// A stream whose end is that of what carries it, for a broken rule.
+struct Breaks(DuplexStream);
+
+impl AsyncRead for Breaks {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.0).poll_read(cx, buffer))?;
+        Poll::Ready(match buffer.filled().len() > before {
+            true => Ok(()),
+            false => Err(io::ErrorKind::InvalidData.into()),
+        })
+    }
+}
+
+impl AsyncWrite for Breaks {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_rule_of_what_carries_a_stream_is_a_transport_error() {
+    let host = Host::echo(options());
+    let admission = host.server.admit(request()).await.unwrap();
+    let (ours, theirs) = tokio::io::duplex(1024);
+    tokio::spawn(admission.serve(Breaks(theirs)));
+    let mut client = Client(ours);
+    client.0.write_all(b"\x010\x064whole\x054cut").await.unwrap();
+    client.within_time().await.unwrap();
+    client.expect("4whole").await;
+    client.0.shutdown().await.unwrap();
+    assert_eq!(host.log.closed().await, ["open", "whole", "close: transport error"]);
+    host.expect_no_sessions().await;
+    host.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_server_waits_for_what_is_present() {
+    let host = Host::echo(options());
+    let mut client = open(&host).await;
+    let mut listener = host.server.presence();
+    let mut connection = host.server.connection(peer(1)).unwrap();
+    let closing = tokio::spawn({
+        let server = host.server.clone();
+        async move { server.close().await }
+    });
+    listener.closing().await;
+    drop(listener);
+    client.expect_end().await;
+    drop(client);
+    connection.finishing().await;
+    settle().await;
+    assert!(!closing.is_finished(), "a connection is left");
+    drop(connection);
+    closing.await.unwrap();
+
+    // what does not end is cut off
+    let host = Host::echo(options());
+    let mut connection = host.server.connection(peer(1)).unwrap();
+    {
+        let mut cut_off = std::pin::pin!(connection.cut_off());
+        assert!(poll_fn(|cx| Poll::Ready(cut_off.as_mut().poll(cx))).await.is_pending());
+        host.server.close().within(s(3)).await;
+        cut_off.await;
+    }
+    drop(connection);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_of_other_listeners_have_places_of_their_address() {
+    let mut options = options();
+    options.max_connections_per_address = Some(2);
+    let host = Host::echo(options);
+    let mut first = host.server.connection(peer(1)).unwrap();
+    let second = host.server.connection(peer(1)).unwrap();
+    assert!(host.server.connection(peer(1)).is_none());
+    assert!(host.server.connection(peer(2)).is_some());
+    assert_eq!(host.stats().limits.get("max_connections_per_address"), 1);
+    // as for a WebSocket
+    first.carries_session();
+    let third = host.server.connection(peer(1)).unwrap();
+    drop((first, second, third));
+    host.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn paths_are_compared_as_those_of_requests() {
+    let host = Host::echo(options());
+    for (path, is_served) in [
+        ("/engine.io/", true),
+        ("/engine.io/more", true),
+        ("/engine.io", false),
+        ("/engine.iox/", false),
+        ("/", false),
+        ("", false),
+    ] {
+        assert_eq!(host.server.serves(path), is_served, "{path}");
+    }
+    host.end().await;
+}
+
+fn peer(last: u8) -> SocketAddr {
+    ([192, 0, 2, last], 4433).into()
 }
