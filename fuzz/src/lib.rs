@@ -7,16 +7,19 @@
 mod allocator;
 mod input;
 mod meter;
+pub mod seeds;
 mod targets;
 mod wire;
 
 pub use targets::deflate::deflate;
 pub use targets::handshake::handshake;
+pub use targets::http3::{http3, http3_control};
 pub use targets::json::json;
 pub use targets::jsonp::jsonp;
 pub use targets::msgpack::msgpack;
 pub use targets::packets::packets;
 pub use targets::payload::payload;
+pub use targets::qpack::qpack;
 pub use targets::recovery::recovery;
 pub use targets::rooms::rooms;
 pub use targets::server::server;
@@ -27,7 +30,7 @@ pub use targets::websocket::websocket;
 pub type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("packets", packets),
     ("payload", payload),
     ("jsonp", jsonp),
@@ -40,4 +43,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("recovery", recovery),
     ("rooms", rooms),
     ("server", server),
+    ("http3", http3),
+    ("http3_control", http3_control),
+    ("qpack", qpack),
 ];

@@ -2,11 +2,13 @@
 
 pub(crate) mod deflate;
 pub(crate) mod handshake;
+pub(crate) mod http3;
 pub(crate) mod json;
 pub(crate) mod jsonp;
 pub(crate) mod msgpack;
 pub(crate) mod packets;
 pub(crate) mod payload;
+pub(crate) mod qpack;
 pub(crate) mod recovery;
 pub(crate) mod rooms;
 pub(crate) mod server;

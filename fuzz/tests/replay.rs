@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use socketio_fuzz::seeds;
+
 /// Runs a target on the empty input and on all of its seeds.
 #[track_caller]
 fn replay(name: &str) {
@@ -17,6 +19,16 @@ fn replay(name: &str) {
         // shown if it fails
         println!("{}", seed.display());
         target(&fs::read(seed).unwrap());
+    }
+    let more = match name {
+        "http3" => seeds::http3(),
+        "http3_control" => seeds::http3_control(),
+        "qpack" => seeds::qpack(),
+        _ => Vec::new(),
+    };
+    for seed in more {
+        println!("{seed:?}");
+        target(&seed);
     }
 }
 
@@ -36,5 +48,6 @@ macro_rules! replay {
 }
 
 replay! {
-    packets payload jsonp handshake websocket deflate json msgpack session recovery rooms server
+    packets payload jsonp handshake websocket deflate json msgpack session recovery rooms server http3
+    http3_control qpack
 }

@@ -10,11 +10,14 @@
 //! - [`Session`]: the state machine of one session.
 //! - [`websocket`]: RFC 6455, the server's side.
 //! - [`webtransport`]: the packets of a WebTransport stream, each behind its length.
+//! - `http3` (a feature): as much of HTTP/3 as a WebTransport session needs.
 
 mod error;
 #[doc(hidden)]
 pub mod guard;
 pub mod handshake;
+#[cfg(feature = "http3")]
+pub mod http3;
 mod limits;
 mod outgoing;
 mod packet;

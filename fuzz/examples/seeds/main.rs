@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use engineio_proto::websocket::deflate::{Deflation, WindowBits};
 use engineio_proto::{HEADROOM, Outgoing, Protocol};
+use socketio_fuzz::seeds;
 use socketio_parser::{Binary, Encoded, Parser, Revision, Spread, Value};
 
 fn main() -> std::io::Result<()> {
@@ -28,6 +29,9 @@ fn main() -> std::io::Result<()> {
         ("recovery", rooms()),
         ("rooms", rooms()),
         ("server", server::seeds()),
+        ("http3", text(seeds::http3())),
+        ("http3_control", text(seeds::http3_control())),
+        ("qpack", text(seeds::qpack())),
     ] {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
@@ -46,6 +50,12 @@ fn remove_old(folder: &Path) -> std::io::Result<()> {
         file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-"))
     };
     files.iter().filter(|file| is_seed(file)).try_for_each(fs::remove_file)
+}
+
+/// Those that may be files as texts are: the replay has the others.
+fn text(mut seeds: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    seeds.retain(|seed| !seed.contains(&0));
+    seeds
 }
 
 /// A first byte and text.
