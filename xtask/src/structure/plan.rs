@@ -52,6 +52,20 @@ pub(super) const PLANS: &[Plan] = &[
         circles: &[],
     },
     Plan {
+        name: "engineio-webtransport",
+        storeys: &[
+            &["listener"],
+            &["connection"],
+            &["stream"],
+            &["ending"],
+            &["link"],
+            &["port"],
+            &["dev_certificate"],
+            &["options", "stats", "tls"],
+        ],
+        circles: &[],
+    },
+    Plan {
         name: "socketio-server",
         storeys: &[
             // Pages, which link to everything.

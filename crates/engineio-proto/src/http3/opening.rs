@@ -40,6 +40,12 @@ impl Opening {
         Self { max, state: State::Kind(Gather::EMPTY) }
     }
 
+    /// Whether nothing came yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        matches!(&self.state, State::Kind(gather) if gather.is_empty())
+    }
+
     /// How many bytes may be read: of a session's stream nothing is to be read too much.
     #[must_use]
     pub const fn wants(&self) -> usize {

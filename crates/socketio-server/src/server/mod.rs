@@ -248,6 +248,43 @@ impl Server {
         self.0.engine.attach_service(listener, service)
     }
 
+    /// Listens for HTTP/3 on a UDP port, for clients that come by WebTransport: directly, or by an
+    /// upgrade from polling. The address is that of the TCP listener, as clients take the same host
+    /// and port. [`Server::close`] and [`Server::drain`] are for what came by it, too.
+    ///
+    /// [`webtransport::listen`](crate::webtransport::listen) takes options besides, and the
+    /// [engine](Server::engine).
+    ///
+    /// ```no_run
+    /// use socketio::options::TransportKind;
+    /// use socketio::webtransport::Tls;
+    ///
+    /// # async fn run() -> Result<(), socketio::BoxError> {
+    /// let io = socketio::Server::builder().transports(TransportKind::ALL).build()?;
+    /// let tcp = io.listen(3000).await?;
+    /// let tls = Tls::from_pem(std::fs::read("chain.pem")?, std::fs::read("key.pem")?)?;
+    /// io.listen_webtransport(tcp.local_addr(), tls).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` if `TransportKind::WebTransport` is not one of the
+    /// [transports](crate::Builder::transports); what binding says.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    // Node 4.x: transports, webtransport
+    #[cfg(feature = "webtransport")]
+    pub async fn listen_webtransport(
+        &self,
+        addresses: impl tokio::net::ToSocketAddrs,
+        tls: crate::webtransport::Tls,
+    ) -> io::Result<crate::webtransport::Attached> {
+        let options = crate::webtransport::Options::default();
+        crate::webtransport::listen(&self.0.engine, addresses, tls, options).await
+    }
+
     /// A tower service that answers requests below the path, and all others with 404.
     #[must_use]
     pub fn service(&self) -> EngineService<NotFound> {
