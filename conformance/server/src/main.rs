@@ -17,6 +17,7 @@ mod profiles;
 mod receipts;
 mod recovery;
 mod suites;
+mod webtransport;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let mut port = None;
     let mut profile = String::from("default");
     let mut cluster = cluster::Options::default();
+    let mut certificate = webtransport::Certificate::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match (argument.as_str(), arguments.next()) {
@@ -43,7 +45,12 @@ fn main() -> ExitCode {
             ("--profile", Some(value)) => profile = value,
             ("--redis", value @ Some(_)) => cluster.redis = value,
             ("--adapter", value @ Some(_)) => cluster.adapter = value,
-            ("--key", value @ Some(_)) => cluster.key = value,
+            // two suites have an option of this name
+            ("--key", value @ Some(_)) => {
+                certificate.key.clone_from(&value);
+                cluster.key = value;
+            }
+            ("--cert", value @ Some(_)) => certificate.chain = value,
             ("--dialect", value @ Some(_)) => cluster.dialect = value,
             // One of the suites' options that this program does not offer: they skip then.
             (option, Some(_)) if option.starts_with("--") => return ExitCode::from(3),
@@ -72,7 +79,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match run(port, &profile, chosen) {
+    match run(port, &profile, chosen, &certificate) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -87,7 +94,12 @@ fn usage() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
+async fn run(
+    port: u16,
+    profile: &str,
+    chosen: Chosen,
+    certificate: &webtransport::Certificate,
+) -> Result<(), BoxError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let port = listener.local_addr()?.port();
@@ -150,6 +162,7 @@ async fn run(port: u16, profile: &str, chosen: Chosen) -> Result<(), BoxError> {
             }
             Box::new(move || io.close())
         }
+        Chosen::WebTransport => webtransport::serve(profile, listener, certificate).await?,
         Chosen::Unavailable | Chosen::Unknown => unreachable!("main ended for these"),
     };
     println!("listening {port}");

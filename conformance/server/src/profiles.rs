@@ -9,7 +9,7 @@ use socketio::parser::Parser;
 use socketio::serve::Request;
 use socketio::{BoxError, Builder, Server};
 
-use crate::recovery;
+use crate::{recovery, webtransport};
 
 /// What a profile stands for.
 pub(crate) enum Chosen {
@@ -25,6 +25,8 @@ pub(crate) enum Chosen {
     Suite(Builder),
     /// The server of an official suite of an Engine.IO protocol.
     Engine(Options),
+    /// The server of the WebTransport suite.
+    WebTransport,
     /// Known, but not offered.
     Unavailable,
     Unknown,
@@ -91,6 +93,7 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
             ));
         }
         name if name.starts_with("abuse") => return abuse(name),
+        name if webtransport::is_profile(name) => return Ok(Chosen::WebTransport),
         "msgpack" => base.parser(Parser::msgpack()),
         "deflate" => base.per_message_deflate(PerMessageDeflate::default()).http_compression(1024),
         name => match recovery::profile(name, base) {
