@@ -216,6 +216,7 @@ impl Connection {
             let mut context = EventContext::new(socket, event, Cause::Connection);
             self.call_all(namespace.listeners(event), &mut context, cx);
         }
+        socket.share_listeners();
         if namespace.name() == "/" {
             self.join_waiting(socket, cx);
         }

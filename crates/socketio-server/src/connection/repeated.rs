@@ -91,7 +91,7 @@ impl Connection {
                 }
                 let cause = Cause::Arguments(args);
                 let mut context = EventContext::new(socket, name, cause).with_ack(id);
-                context.with_ticket(ticket);
+                context.with_ticket(ticket.as_ref());
                 self.call_all(found, &mut context, cx);
             }
             Begun::Repeat(values) => {

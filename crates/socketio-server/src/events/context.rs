@@ -29,7 +29,7 @@ pub struct EventContext<'a> {
     /// What the client is told if no handler answers: what the first that failed makes it.
     failure: Option<Box<Value>>,
     /// Of an event that is handled once.
-    ticket: Option<Arc<Ticket>>,
+    ticket: Option<&'a Arc<Ticket>>,
 }
 
 /// What the event is about.
@@ -68,7 +68,7 @@ impl<'a> EventContext<'a> {
     }
 
     /// What becomes of it is told to who holds a ticket.
-    pub(crate) fn with_ticket(&mut self, ticket: Option<Arc<Ticket>>) {
+    pub(crate) fn with_ticket(&mut self, ticket: Option<&'a Arc<Ticket>>) {
         self.ticket = ticket;
     }
 
@@ -117,7 +117,7 @@ impl<'a> EventContext<'a> {
 
     /// It goes on: its end is told as well.
     pub(crate) fn follow(&self, future: Pending) -> Pending {
-        let Some(ticket) = self.ticket.clone() else { return future };
+        let Some(ticket) = self.ticket.cloned() else { return future };
         Box::pin(async move {
             let result = future.await;
             if result.is_ok() {
@@ -145,13 +145,13 @@ impl<'a> EventContext<'a> {
             return Ack(None);
         }
         let (socket, id, answered) = (self.socket, self.ack_id, self.answered);
-        let ticket = &self.ticket;
+        let ticket = self.ticket;
         let ack = self.ack.get_or_insert_with(|| {
             Ack(Some(Arc::new(AckState {
                 socket: socket.clone(),
                 id,
                 sent: AtomicBool::new(answered),
-                ticket: ticket.clone(),
+                ticket: ticket.cloned(),
             })))
         });
         ack.clone()

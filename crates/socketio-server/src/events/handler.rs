@@ -129,6 +129,15 @@ pub(crate) enum SharedHandler {
 }
 
 impl SharedHandler {
+    /// Whether both do the same, as far as can be told: neither has captured anything, and they have
+    /// their code in common. Types that are the same code may be one, and a type may be taken for two.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(one), Self::Plain(other)) => std::ptr::eq(*one, *other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn call(&self, event: &mut EventContext<'_>) -> Outcome {
         match self {
             Self::Plain(handler) => handler.call(event),

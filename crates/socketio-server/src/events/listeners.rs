@@ -1,6 +1,7 @@
 //! The listeners of a socket: which handlers an event has.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::events::handler::SharedHandler;
 
@@ -14,12 +15,23 @@ pub struct ListenerId(u32);
 /// smaller than a map.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    list: Vec<Listener>,
+    list: List,
     last_id: u32,
     /// Their emitter is over: nothing is added any more.
     closed: bool,
 }
 
+enum List {
+    Own(Vec<Listener>),
+    /// So many from the beginning.
+    Common(Arc<Common>, u32),
+}
+
+/// What the sockets of a namespace are given one after the other, as long as it is the same: then no
+/// socket needs memory for it. None of it captured anything, or is removed before it runs.
+pub(crate) struct Common(Vec<Listener>);
+
+#[derive(Clone)]
 struct Listener {
     event: Cow<'static, str>,
     id: ListenerId,
@@ -72,9 +84,68 @@ impl Handlers {
     }
 }
 
+impl Default for List {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl List {
+    fn as_slice(&self) -> &[Listener] {
+        match self {
+            Self::Own(list) => list,
+            Self::Common(common, count) => &common.0[..*count as usize],
+        }
+    }
+
+    /// To be changed otherwise than by the next of what is common.
+    fn own(&mut self) -> &mut Vec<Listener> {
+        if let Self::Common(..) = self {
+            *self = Self::Own(self.as_slice().to_vec());
+        }
+        match self {
+            Self::Own(list) => list,
+            Self::Common(..) => unreachable!("made its own above"),
+        }
+    }
+
+    /// Whether a listener is the next of what is common; then it is there.
+    fn follows(&mut self, at: usize, listener: &Listener) -> bool {
+        let Self::Common(common, count) = self else { return false };
+        let is_next =
+            at == *count as usize && common.0.get(at).is_some_and(|next| next.is_same(listener));
+        *count += u32::from(is_next);
+        is_next
+    }
+}
+
+impl Listener {
+    /// Whether it does the same for whoever has it, for ever.
+    fn is_same(&self, other: &Self) -> bool {
+        let is_one = self.handler.is_same(&other.handler) && !self.once && !other.once;
+        is_one && self.id == other.id && self.event == other.event
+    }
+}
+
 impl Listeners {
+    /// None yet, of a socket that may be given what is common.
+    pub(crate) fn of_socket(common: Option<Arc<Common>>) -> Self {
+        let list = common.map_or_else(List::default, |common| List::Common(common, 0));
+        Self { list, ..Self::default() }
+    }
+
+    /// Makes what is there common, if others may have it, too.
+    pub(crate) fn make_common(&mut self) -> Option<Arc<Common>> {
+        let List::Own(list) = &mut self.list else { return None };
+        let may_be = list.iter().zip(1..).all(|(one, id)| one.id.0 == id && one.is_same(one));
+        let count = u32::try_from(list.len()).ok().filter(|_| may_be)?;
+        let common = Arc::new(Common(std::mem::take(list)));
+        self.list = List::Common(Arc::clone(&common), count);
+        Some(common)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.as_slice().is_empty()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -88,7 +159,7 @@ impl Listeners {
         once: bool,
         handler: SharedHandler,
     ) -> Added {
-        self.add_at(self.list.len(), event, once, handler)
+        self.add_at(self.list.as_slice().len(), event, once, handler)
     }
 
     /// Adds a listener in front of all others.
@@ -112,8 +183,12 @@ impl Listeners {
         if self.closed {
             return Added { id, rejected: Some(handler) };
         }
-        self.make_room();
-        self.list.insert(at, Listener { event, id, once, handler });
+        let listener = Listener { event, id, once, handler };
+        if !self.list.follows(at, &listener) {
+            let list = self.list.own();
+            make_room(list);
+            list.insert(at, listener);
+        }
         Added { id, rejected: None }
     }
 
@@ -122,37 +197,34 @@ impl Listeners {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
             let id = ListenerId(self.last_id);
-            if !self.list.iter().any(|listener| listener.id == id) {
+            if !self.list.as_slice().iter().any(|listener| listener.id == id) {
                 return id;
             }
         }
     }
 
-    /// Grows by little: there is a list for each socket, and it seldom changes.
-    fn make_room(&mut self) {
-        if self.list.len() == self.list.capacity() {
-            self.list.reserve_exact((self.list.len() / 2).max(2));
-        }
-    }
-
     // Node 2.0: socket.removeListener
     pub(crate) fn remove(&mut self, event: &str, id: ListenerId) -> Option<SharedHandler> {
-        let at =
-            self.list.iter().position(|listener| listener.id == id && listener.event == event)?;
-        Some(self.list.remove(at).handler)
+        let is_it = |listener: &Listener| listener.id == id && listener.event == event;
+        let at = self.list.as_slice().iter().position(is_it)?;
+        Some(self.list.own().remove(at).handler)
     }
 
     /// Removes all listeners, or those of one event. They are returned: dropping them may run code
     /// of the user.
     // Node 2.0: socket.removeAllListeners
     pub(crate) fn remove_all(&mut self, event: Option<&str>) -> Vec<SharedHandler> {
-        let gone: Vec<Listener> = match event {
-            None => std::mem::take(&mut self.list),
-            Some(event) => {
-                let (gone, kept) = std::mem::take(&mut self.list)
-                    .into_iter()
-                    .partition(|listener| listener.event == event);
-                self.list = kept;
+        let gone: Vec<Listener> = match (event, &mut self.list) {
+            (None, List::Own(list)) => std::mem::take(list),
+            (None, List::Common(..)) => {
+                self.list = List::default();
+                Vec::new()
+            }
+            (Some(event), list) => {
+                let list = list.own();
+                let all = std::mem::take(list).into_iter();
+                let (gone, kept) = all.partition(|listener| listener.event == event);
+                *list = kept;
                 gone
             }
         };
@@ -169,7 +241,7 @@ impl Listeners {
     // Node 2.0: socket.eventNames
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for listener in &self.list {
+        for listener in self.list.as_slice() {
             if !names.iter().any(|name| *name == listener.event) {
                 names.push(listener.event.clone().into_owned());
             }
@@ -178,19 +250,26 @@ impl Listeners {
     }
 
     pub(crate) fn count(&self, event: &str) -> usize {
-        self.list.iter().filter(|listener| listener.event == event).count()
+        self.list.as_slice().iter().filter(|listener| listener.event == event).count()
     }
 
     /// Adds the handlers of an event that happens now; those for once are removed.
     pub(crate) fn find(&mut self, event: &str, found: &mut Handlers) {
         let mut once = false;
-        for listener in self.list.iter().filter(|listener| listener.event == event) {
+        for listener in self.list.as_slice().iter().filter(|listener| listener.event == event) {
             once |= listener.once;
             found.push(listener.handler.clone());
         }
         if once {
-            self.list.retain(|listener| !(listener.once && listener.event == event));
+            self.list.own().retain(|listener| !(listener.once && listener.event == event));
         }
+    }
+}
+
+/// Grows by little: there may be a list for each socket, and it seldom changes.
+fn make_room(list: &mut Vec<Listener>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 2).max(2));
     }
 }
 
@@ -198,6 +277,64 @@ impl Listeners {
 mod tests {
     use super::*;
     use crate::events::handler::erase;
+
+    fn is_common(listeners: &Listeners) -> bool {
+        matches!(listeners.list, List::Common(..))
+    }
+
+    /// What a socket is given as any other is no memory of its own, until it differs.
+    #[test]
+    fn what_all_are_given_is_common() {
+        fn ping() {}
+        fn pong() {}
+        let give = |listeners: &mut Listeners| {
+            listeners.add("ping".into(), false, erase(ping));
+            listeners.add(String::from("pong").into(), false, erase(pong)).id
+        };
+        let mut first = Listeners::default();
+        give(&mut first);
+        let common = first.make_common();
+        assert!(common.is_some() && is_common(&first) && first.make_common().is_none());
+
+        let next = || Listeners::of_socket(common.clone());
+        let (mut same, mut once, mut other, mut front, mut more) =
+            (next(), next(), next(), next(), next());
+        assert!(same.is_empty());
+        let pong_id = give(&mut same);
+        once.add("ping".into(), true, erase(ping));
+        let number = 7_u8;
+        other.add("ping".into(), false, erase(move || assert_eq!(number, 7)));
+        front.add("ping".into(), false, erase(ping));
+        front.prepend("pong".into(), false, erase(pong));
+        give(&mut more);
+        more.add("more".into(), false, erase(ping));
+        assert!(is_common(&same) && ![once, other].iter().any(is_common));
+        assert_eq!((same.names(), same.count("pong")), (first.names(), 1));
+        assert_eq!(front.names(), ["pong", "ping"]);
+        assert_eq!(more.names(), ["ping", "pong", "more"]);
+
+        assert!(same.remove("ping", pong_id).is_none() && is_common(&same));
+        assert!(same.remove("pong", pong_id).is_some() && !is_common(&same));
+        assert_eq!((same.names().len(), first.names().len()), (1, 2));
+        assert!(first.close().is_empty() && first.is_empty());
+        assert_eq!(more.remove_all(Some("ping")).len(), 1);
+    }
+
+    #[test]
+    fn what_captures_or_ends_is_not_common() {
+        let number = 7_u8;
+        let mut captured = Listeners::default();
+        captured.add("event".into(), false, erase(move || assert_eq!(number, 7)));
+        let mut once = Listeners::default();
+        once.add("event".into(), true, erase(|| {}));
+        let mut removed = Listeners::default();
+        let gone = removed.add("event".into(), false, erase(|| {})).id;
+        removed.add("event".into(), false, erase(|| {}));
+        removed.remove("event", gone);
+        for mut listeners in [captured, once, removed] {
+            assert!(listeners.make_common().is_none() && listeners.count("event") == 1);
+        }
+    }
 
     #[test]
     fn an_id_is_not_given_twice_when_they_come_around() {

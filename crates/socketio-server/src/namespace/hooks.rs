@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use engineio_proto::guard::lock;
 
 use crate::events::dedupe::{Dedupe, Rule};
 use crate::events::given::Given;
 use crate::events::handler::{Handler, registered};
-use crate::events::listeners::Listeners;
+use crate::events::listeners::{Common, Listeners};
 use crate::events::middleware::{AnyMiddleware, Chain, Middleware, append, connect_middleware};
 
 /// What is to be done with sockets and their events: of one namespace, or of a rule that makes
@@ -26,6 +26,8 @@ pub(crate) struct Hooks {
     /// Events that are handled once.
     pub(super) dedupes: Mutex<Vec<Arc<Rule>>>,
     pub(super) has_dedupes: AtomicBool,
+    /// What sockets are given, once the first was given something.
+    pub(super) common: OnceLock<Option<Arc<Common>>>,
 }
 
 impl Hooks {

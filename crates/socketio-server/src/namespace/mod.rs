@@ -32,7 +32,7 @@ use crate::emit::broadcast::BroadcastOperator;
 use crate::error::EmitError;
 use crate::events::dedupe::Rule;
 use crate::events::given::Given;
-use crate::events::listeners::Handlers;
+use crate::events::listeners::{Common, Handlers};
 use crate::events::middleware::{AnyMiddleware, Chain};
 use crate::events::observer::Observers;
 use crate::forward::forward;
@@ -281,6 +281,11 @@ impl Namespace {
         self.0.parent.get().map(|hooks| &**hooks).into_iter().chain([&self.0.hooks])
     }
 
+    /// What its sockets are given in common; those of all namespaces of a rule are given the same.
+    pub(crate) fn common_listeners(&self) -> &OnceLock<Option<Arc<Common>>> {
+        &self.0.parent.get().map_or(&self.0.hooks, |hooks| &**hooks).common
+    }
+
     /// The listeners of `connect` or `connection`.
     pub(crate) fn listeners(&self, event: &str) -> Handlers {
         let mut found = Handlers::default();
@@ -301,9 +306,19 @@ impl Namespace {
     }
 
     /// How an event is handled once, if it is to be.
+    #[inline]
     pub(crate) fn dedupe_of(&self, event: &str) -> Option<Arc<Rule>> {
-        let mut hooks = self.all_hooks().filter(|hooks| hooks.has_dedupes.load(Ordering::Acquire));
-        hooks.find_map(|hooks| lock(&hooks.dedupes).iter().find(|rule| rule.is_for(event)).cloned())
+        let has_some = |hooks: &Hooks| hooks.has_dedupes.load(Ordering::Acquire);
+        let is_there =
+            has_some(&self.0.hooks) || self.0.parent.get().is_some_and(|hooks| has_some(hooks));
+        if is_there { self.find_dedupe(event) } else { None }
+    }
+
+    #[cold]
+    fn find_dedupe(&self, event: &str) -> Option<Arc<Rule>> {
+        let rule_of =
+            |hooks: &Hooks| lock(&hooks.dedupes).iter().find(|rule| rule.is_for(event)).cloned();
+        self.all_hooks().find_map(rule_of)
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<AnyMiddleware>> {

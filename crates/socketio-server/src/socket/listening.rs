@@ -215,6 +215,20 @@ impl Socket {
         id_of(added)
     }
 
+    /// It has been told to the listeners of `connection`: if it is the first that they gave listeners,
+    /// those are common to all that are given the same.
+    pub(crate) fn share_listeners(&self) {
+        let common = self.namespace().common_listeners();
+        if common.get().is_some() {
+            return;
+        }
+        let mut listeners = lock(&self.0.listeners);
+        if !listeners.is_empty() {
+            // somebody else may have been quicker
+            let _ = common.set(listeners.make_common());
+        }
+    }
+
     /// The handlers of one of the library's own events.
     pub(crate) fn listeners(&self, event: &str) -> Handlers {
         let mut found = Handlers::default();
@@ -224,6 +238,8 @@ impl Socket {
 
     /// The handlers of an event that the client sent: those of all events, its own, and those that
     /// all sockets of the namespace have; without any of its own, those of such events.
+    // Part of what is done for each event.
+    #[inline(always)]
     pub(crate) fn event_listeners(&self, event: &str) -> Handlers {
         let mut found = Handlers::default();
         if let Some(extras) = self.extras() {

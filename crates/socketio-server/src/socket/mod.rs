@@ -77,6 +77,7 @@ impl Socket {
         client: Client,
         credentials: Option<Arc<Credentials>>,
     ) -> Self {
+        let common = namespace.common_listeners().get().cloned().flatten();
         Self(Arc::new(Inner {
             id,
             namespace: Some(namespace),
@@ -84,7 +85,7 @@ impl Socket {
             client,
             gate: Gate::new(),
             credentials,
-            listeners: Mutex::default(),
+            listeners: Mutex::new(Listeners::of_socket(common)),
             leaving: AtomicU8::new(0),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
