@@ -21,6 +21,7 @@
 //! the driver acts on it before it feeds the next input. The session sees packet types only:
 //! what a message holds is no matter of it, and stays where the transport read it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::CloseReason;
@@ -79,7 +80,8 @@ pub struct Session {
     /// Since when the peer's time stands still, as it is not read: the begin of the pause, or of
     /// the wait that began in it.
     paused_at: Option<Instant>,
-    times: Times,
+    /// Those of all sessions of a server are the same.
+    times: Arc<Times>,
 }
 
 /// What the heartbeat waits for.
@@ -152,7 +154,13 @@ pub enum Due {
 impl Session {
     /// A session whose open packet is sent now.
     #[must_use]
-    pub fn new(now: Instant, protocol: Protocol, transport: TransportKind, times: Times) -> Self {
+    pub fn new(
+        now: Instant,
+        protocol: Protocol,
+        transport: TransportKind,
+        times: impl Into<Arc<Times>>,
+    ) -> Self {
+        let times = times.into();
         let ping_at = now + times.ping_interval;
         let (heartbeat, heartbeat_at) = match protocol {
             Protocol::V3 => (Heartbeat::Listen, ping_at + times.ping_timeout),
@@ -384,7 +392,7 @@ impl Session {
 
     /// Something arrived.
     fn on_life(&mut self, now: Instant) {
-        let Times { ping_interval, ping_timeout, .. } = self.times;
+        let Times { ping_interval, ping_timeout, .. } = *self.times;
         match self.heartbeat {
             // Node: any packet counts, as 2.0.4
             Heartbeat::Listen => {

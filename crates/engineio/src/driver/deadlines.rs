@@ -92,8 +92,8 @@ impl Driver {
                 say_if(Deadline::LookAgain, Some(now + LOOK_AGAIN));
             }
         }
-        if let Some((since, _)) = self.stalled {
-            say_if(Deadline::Write, Some(since + options.write_timeout));
+        if let Some(stalled) = &self.stalled {
+            say_if(Deadline::Write, Some(stalled.0 + options.write_timeout));
         }
         if let Some(application) = &self.application {
             say_if(Deadline::Application, application.deadline());
@@ -141,7 +141,7 @@ impl Driver {
             Deadline::Write => {
                 let written = self.socket.shared().outbox.written();
                 match &mut self.stalled {
-                    Some(stalled) if stalled.1 != written => *stalled = (now, written),
+                    Some(stalled) if stalled.1 != written => **stalled = (now, written),
                     _ => {
                         self.engine.counters.limited(Limit::WriteTimeout);
                         let detail = Some(CloseDetail::SlowConsumer);

@@ -211,7 +211,7 @@ impl Driver {
             self.socket.shared().outbox.close(last_word);
         }
         // The client of a request that is still being read or taken gets its answer now.
-        if let Some(post) = self.post.take() {
+        if let Some(mut post) = self.post.take() {
             post.finish_all(&self.socket.shared().mailbox);
         }
         self.socket.shared().mailbox.post_answered();

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use engineio_proto::guard::{self, LogThrottle, lock};
-use engineio_proto::{Message, Protocol, TransportKind};
+use engineio_proto::{Message, Protocol, Times, TransportKind};
 
 use crate::application::{Application, Context, IntoApplication};
 use crate::engine::crossings::Crossings;
@@ -45,6 +45,7 @@ pub(crate) struct Engine {
     pub(crate) proxies: TrustedProxies,
     pub(crate) counters: Arc<Counters>,
     pub(crate) bounds: Arc<Bounds>,
+    pub(crate) times: Arc<Times>,
     pub(crate) inbound: Inbound,
     pub(crate) connections: Arc<Connections>,
     sessions: Mutex<Sessions>,
@@ -85,6 +86,7 @@ impl Engine {
         let proxies = options.proxies()?;
         Ok(Self {
             bounds: Arc::new(Bounds::new(&options)),
+            times: Arc::new(options.times()),
             inbound: Inbound::new(options.max_total_inbound_bytes),
             connections: Arc::new(Connections::new(options.max_connections)),
             addresses: AddressTable::new(&options),

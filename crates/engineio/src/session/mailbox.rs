@@ -25,7 +25,7 @@ pub(crate) enum Mail {
     /// A poll that waits for packets.
     Poll(Poll),
     /// The body of a POST.
-    Post(Post),
+    Post(Box<Post>),
     /// A connection of another transport with the session's id was opened.
     Probe(Box<Framed>),
     /// The session is to end.
@@ -49,9 +49,9 @@ pub(crate) struct Post {
 
 impl Post {
     /// A post, and who waits for its answer.
-    pub(crate) fn new(packets: payload::Decoder) -> (Self, oneshot::Receiver<()>) {
+    pub(crate) fn new(packets: payload::Decoder) -> (Box<Self>, oneshot::Receiver<()>) {
         let (done, taken) = oneshot::channel();
-        (Self { packets, done: Some(done), next: None }, taken)
+        (Box::new(Self { packets, done: Some(done), next: None }), taken)
     }
 
     /// Bytes that it keeps, and those that wait behind it.
@@ -60,9 +60,9 @@ impl Post {
     }
 
     /// Another one, behind this one. Only one can be, for it is answered when it has its turn.
-    pub(crate) fn follow(&mut self, post: Self) {
+    pub(crate) fn follow(&mut self, post: Box<Self>) {
         debug_assert!(self.done.is_none() && self.next.is_none(), "one POST at a time");
-        self.next = Some(Box::new(post));
+        self.next = Some(post);
     }
 
     /// Tells the request that its packets were taken, or that it need not wait for that.
@@ -75,16 +75,16 @@ impl Post {
     }
 
     /// All its packets were taken: the next one.
-    pub(crate) fn finish(mut self, mailbox: &Mailbox) -> Option<Self> {
+    pub(crate) fn finish(&mut self, mailbox: &Mailbox) -> Option<Box<Self>> {
         self.answer(mailbox);
-        self.next.map(|next| *next)
+        self.next.take()
     }
 
     /// The session is over.
-    pub(crate) fn finish_all(self, mailbox: &Mailbox) {
-        let mut post = Some(self);
-        while let Some(one) = post {
-            post = one.finish(mailbox);
+    pub(crate) fn finish_all(&mut self, mailbox: &Mailbox) {
+        let mut next = self.finish(mailbox);
+        while let Some(mut post) = next {
+            next = post.finish(mailbox);
         }
     }
 }
