@@ -25,7 +25,12 @@ impl<T> Slab<T> {
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         self.taken += 1;
         if self.free == END {
-            let index = u32::try_from(self.entries.len()).expect("memory holds fewer entries");
+            let len = self.entries.len();
+            if len == self.entries.capacity() {
+                // by a quarter, not by all: there may be very many, for long
+                self.entries.reserve_exact((len / 4).max(4));
+            }
+            let index = u32::try_from(len).expect("memory holds fewer entries");
             self.entries.push(Entry::Taken(value));
             return index;
         }
