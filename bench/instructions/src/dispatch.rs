@@ -40,6 +40,7 @@ fn events(n: u32, burst: usize, event: &str, answer: &str) {
 
 /// A server on this thread.
 pub(crate) struct Host {
+    pub(crate) server: Server,
     pub(crate) runtime: Runtime,
     pub(crate) address: SocketAddr,
     handled: Arc<Notify>,
@@ -62,7 +63,8 @@ impl Host {
         });
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listening = runtime.block_on(io.listen(address)).expect("a free port");
-        Self { runtime, address: listening.local_addr(), handled }
+        let address = listening.local_addr();
+        Self { server: io, runtime, address, handled }
     }
 
     /// Connects a client and joins it to `/`.

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 mod codecs;
 mod dispatch;
 mod fanout;
+mod http;
 mod parser;
 mod polling;
 
@@ -28,7 +29,8 @@ struct Case {
 
 fn main() -> ExitCode {
     let cases =
-        [codecs::CASES, parser::CASES, dispatch::CASES, polling::CASES, fanout::CASES].concat();
+        [codecs::CASES, parser::CASES, dispatch::CASES, polling::CASES, http::CASES, fanout::CASES]
+            .concat();
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--list"] => {
