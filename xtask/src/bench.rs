@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use self::behaviour::Checks;
 use self::options::Options;
 use self::processes::{Cores, Generator, Server};
-use self::rows::{Bar, ROWS, Row};
+use self::rows::{ROWS, Row};
 use self::servers::{Contender, Servers, bench_binary};
 use self::tables::{Measured, print_builds, print_peers, print_targets};
 use crate::command::Result;
@@ -43,7 +43,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     for round in 0..bench.options.rounds {
         for row in &rows {
             // Memory does not depend on what else the machine does.
-            if row.bar == Bar::Memory && round > 0 {
+            if row.is_memory() && round > 0 {
                 continue;
             }
             for contender in servers.contenders(row) {
@@ -115,11 +115,12 @@ impl Bench {
     fn measure(&mut self, row: &Row, contender: &Contender, round: usize) -> Result<Option<Value>> {
         let Contender { name, protocol, command } = contender;
         let mut arguments: Vec<String> = row.load.iter().map(|&text| text.to_owned()).collect();
-        let is_node = name.starts_with("node");
-        let warm = match (row.bar, self.options.warm_node) {
-            (Bar::Memory, _) => 1.0,
+        // code that is compiled while it runs
+        let is_node = name.starts_with("node") || name == "bun";
+        let warm = match (row.is_memory(), self.options.warm_node) {
+            (true, _) => 1.0,
             (_, Some(warm)) if is_node && row.is_handshake => warm,
-            // Code that is compiled while it runs settles later.
+            // It settles later.
             _ if is_node => self.options.warm.max(1.0),
             _ => self.options.warm,
         };
@@ -130,7 +131,7 @@ impl Bench {
         let label = format!("{} {name} {}", row.name, protocol.title());
         match result {
             Ok(line) => {
-                let value = &line[row.bar.key()];
+                let value = &line[row.key()];
                 eprintln!("round {}/{}: {label}: {value}", round + 1, self.options.rounds);
                 self.keep(row.name, round, &line)?;
                 Ok(Some(line))

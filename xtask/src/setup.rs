@@ -121,6 +121,21 @@ pub(crate) fn bench() -> Result<()> {
     Ok(())
 }
 
+/// The server on Bun that ours is compared with.
+pub(crate) fn bench_bun() -> Result<()> {
+    npm_install(&root().join("bench/bun"), "the server on Bun")?;
+    match bun().is_file() {
+        true => Ok(()),
+        false => Err("npm has brought no program for this machine".into()),
+    }
+}
+
+/// Bun, as npm brings it: a package for each machine has the program in it.
+pub(crate) fn bun() -> PathBuf {
+    let machine = if cfg!(target_arch = "aarch64") { "aarch64" } else { "x64" };
+    root().join(format!("bench/bun/node_modules/@oven/bun-linux-{machine}/bin/bun"))
+}
+
 /// The Node server that our cluster is compared with.
 pub(crate) fn bench_cluster() -> Result<()> {
     require_node()?;

@@ -37,6 +37,8 @@ pub(crate) enum Peer {
     Socketioxide,
     Node4,
     Node2,
+    /// On Bun.
+    Bun,
 }
 
 /// What the clients speak.
@@ -59,7 +61,7 @@ impl Options {
             warm: 0.5,
             warm_node: None,
             rows: None,
-            peers: vec![Peer::Socketioxide, Peer::Node4, Peer::Node2],
+            peers: vec![Peer::Socketioxide, Peer::Node4, Peer::Node2, Peer::Bun],
             protocols: vec![Protocol::Eio4, Protocol::Eio3],
             server: None,
             with: Vec::new(),
@@ -84,7 +86,7 @@ impl Options {
             match name.as_str() {
                 "--quick" | "--full" | "--cluster" => {}
                 "--anywhere" => options.anywhere = true,
-                "--no-node" => options.peers.retain(|peer| !peer.is_node()),
+                "--no-node" => options.peers.retain(|peer| !peer.is_compiled_late()),
                 "--rounds" => options.rounds = number(name, value()?)?,
                 "--secs" => options.measure = number(name, value()?)?,
                 "--rows" => options.rows = Some(rows(value()?)?),
@@ -141,14 +143,21 @@ impl Peer {
             "socketioxide" => Self::Socketioxide,
             "node4" => Self::Node4,
             "node2" => Self::Node2,
+            "bun" => Self::Bun,
             _ => {
-                return Err(format!("no peer {name}: epoll, socketioxide, node4, node2").into());
+                let known = "epoll, socketioxide, node4, node2, bun";
+                return Err(format!("no peer {name}: {known}").into());
             }
         })
     }
 
     pub(crate) fn is_node(self) -> bool {
         matches!(self, Self::Node4 | Self::Node2)
+    }
+
+    /// It is compiled while it runs.
+    fn is_compiled_late(self) -> bool {
+        self.is_node() || self == Self::Bun
     }
 }
 
@@ -209,8 +218,8 @@ fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T> {
 }
 
 /// What servers that are always there are called.
-const RESERVED: [&str; 8] =
-    ["ours", "epoll", "mini", "hyper-lean", "hyper-poll", "socketioxide", "node4", "node2"];
+const RESERVED: [&str; 9] =
+    ["ours", "epoll", "mini", "hyper-lean", "hyper-poll", "socketioxide", "node4", "node2", "bun"];
 
 pub(crate) const HELP: &str = "\
 cargo xtask bench [OPTIONS]
@@ -222,9 +231,9 @@ cargo xtask bench [OPTIONS]
   --rounds N         how often each server is measured in turn
   --secs S           how long each of these measurements is
   --protocols A,B    of eio4,eio3: what the clients of our server speak (both)
-  --peers A,B        of epoll,socketioxide,node4,node2 (all but epoll); what a row is judged by is
+  --peers A,B        of epoll,socketioxide,node4,node2,bun (all but epoll); what a row is judged by is
                      measured whatever is given here
-  --no-node          without Node
+  --no-node          without Node and Bun
   --cluster          two nodes over a Redis of its own, beside other servers with their adapters: what
                      a broadcast costs and how long it takes; 3 rounds of 3 s
   --anywhere         with --cluster: nothing is pinned, and nodes on tokio have two workers

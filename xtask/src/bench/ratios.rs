@@ -7,13 +7,21 @@ pub(crate) type InRound = (usize, f64);
 
 /// Ratios within the rounds that have both: what else the machine does differs between rounds.
 pub(crate) fn paired(values: &[InRound], references: &[InRound]) -> Vec<f64> {
-    let reference = |round| references.iter().find(|(other, _)| *other == round);
-    values
-        .iter()
-        .filter_map(|&(round, value)| Some((value, reference(round)?.1)))
+    in_rounds(values, references)
         .filter(|&(_, reference)| reference > 0.0)
         .map(|(value, reference)| value / reference)
         .collect()
+}
+
+/// What values have more than references of the same round.
+pub(crate) fn above(values: &[InRound], references: &[InRound]) -> Vec<f64> {
+    in_rounds(values, references).map(|(value, reference)| value - reference).collect()
+}
+
+/// Values of the rounds that have both.
+fn in_rounds(values: &[InRound], references: &[InRound]) -> impl Iterator<Item = (f64, f64)> {
+    let reference = |round| references.iter().find(move |(other, _)| *other == round);
+    values.iter().filter_map(move |&(round, value)| Some((value, reference(round)?.1)))
 }
 
 /// What several rounds found.

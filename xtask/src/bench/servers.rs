@@ -43,7 +43,7 @@ impl Servers {
             build("floors")?;
         }
         let mut peers = options.peers.clone();
-        let is_bar = |row: &&Row| row.bar == Bar::Socketioxide;
+        let is_bar = |row: &&Row| row.has(Bar::Socketioxide);
         if !rows.is_empty() && peers.contains(&Peer::Socketioxide) || rows.iter().any(is_bar) {
             build("peer-socketioxide")?;
         }
@@ -51,6 +51,12 @@ impl Servers {
             if let Err(problem) = setup::bench() {
                 println!("bench: no rows of Node: {problem}");
                 peers.retain(|peer| !peer.is_node());
+            }
+        }
+        if !rows.is_empty() && peers.contains(&Peer::Bun) {
+            if let Err(problem) = setup::bench_bun() {
+                println!("bench: no rows of Bun: {problem}");
+                peers.retain(|peer| *peer != Peer::Bun);
             }
         }
         Ok(Self {
@@ -91,7 +97,7 @@ impl Servers {
             }
         }
         let socketioxide = format!("'{}' {{port}}", bench_binary("peer-socketioxide").display());
-        if row.bar == Bar::Socketioxide {
+        if row.has(Bar::Socketioxide) {
             for &protocol in &self.protocols {
                 add("socketioxide", protocol, socketioxide.clone());
             }
@@ -111,6 +117,12 @@ impl Servers {
                     let script = root().join("bench").join(name).join("server.js");
                     add(name, protocol, format!("node '{}' {{port}}", script.display()));
                 }
+            }
+            if self.peers.contains(&Peer::Bun) {
+                let folder = root().join("bench/bun");
+                let (bun, script) = (setup::bun(), folder.join("server.js"));
+                let command = format!("'{}' '{}' {{port}}", bun.display(), script.display());
+                add("bun", Protocol::Eio4, command);
             }
         }
         contenders

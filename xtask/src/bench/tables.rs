@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::options::Protocol;
-use super::ratios::{InRound, Spread, figure, paired};
+use super::ratios::{InRound, Spread, above, figure, paired};
 use super::rows::{Bar, Row};
 use super::servers::{Contender, OURS};
 
@@ -99,40 +99,45 @@ pub(crate) fn print_targets(rows: &[&Row], measured: &Measured) -> Vec<String> {
         "verdict",
     ]);
     for row in rows {
-        for protocol in [Protocol::Eio4, Protocol::Eio3] {
-            let key = row.bar.key();
-            let ours = measured.of(row.name, OURS, protocol, key);
+        let each = row
+            .bars
+            .iter()
+            .flat_map(|bar| [Protocol::Eio4, Protocol::Eio3].map(|protocol| (*bar, protocol)));
+        for ((bar, target), protocol) in each {
+            let ours = measured.of(row.name, OURS, protocol, row.key());
             let Some(spread) = Spread::of(ours.iter().map(|&(_, value)| value)) else { continue };
-            let reference = reference(row, protocol);
+            let reference = reference(row, bar, protocol);
             let theirs =
-                reference.map(|(name, protocol)| measured.of(row.name, name, protocol, key));
+                reference.map(|(name, protocol)| measured.of(row.name, name, protocol, row.key()));
             let median = theirs.as_ref().and_then(|theirs| Spread::of(theirs.iter().map(|v| v.1)));
-            let (found, unit) = if row.bar == Bar::Memory {
-                (Some(spread), "KB")
-            } else {
-                (theirs.and_then(|theirs| Spread::of(paired(&ours, &theirs))), "us")
+            let found = match (bar, theirs) {
+                (Bar::Memory, _) => Some(spread),
+                (Bar::AboveFloor, Some(theirs)) => Spread::of(above(&ours, &theirs)),
+                (_, theirs) => theirs.and_then(|theirs| Spread::of(paired(&ours, &theirs))),
             };
             let (ratio, verdict) = match found {
                 Some(found) => {
-                    if row.target.fails(found) {
+                    if target.fails(found) {
                         failed.push(format!("{} ({})", row.name, protocol.title()));
                     }
-                    (found.to_string(), row.target.verdict(found).to_string())
+                    (found.to_string(), target.verdict(found).to_string())
                 }
                 None => ("-".to_owned(), "not measured".to_owned()),
             };
+            let with_unit = |spread: Spread| format!("{} {}", figure(spread.median), row.unit());
             table.row([
                 row.title.to_owned(),
                 protocol.title().to_owned(),
-                format!("{} {unit}", figure(spread.median)),
+                with_unit(spread),
                 reference.map_or("-", |(name, _)| name).to_owned(),
-                median.map_or_else(
-                    || "-".to_owned(),
-                    |spread| format!("{} {unit}", figure(spread.median)),
-                ),
-                if row.bar == Bar::Memory { "-".to_owned() } else { ratio },
-                figure(row.target.must),
-                figure(row.target.ambition),
+                median.map_or_else(|| "-".to_owned(), with_unit),
+                match bar {
+                    Bar::Memory => "-".to_owned(),
+                    Bar::AboveFloor => format!("{ratio} us more"),
+                    Bar::Floor | Bar::Socketioxide => ratio,
+                },
+                figure(target.must),
+                figure(target.ambition),
                 verdict,
             ]);
         }
@@ -142,8 +147,8 @@ pub(crate) fn print_targets(rows: &[&Row], measured: &Measured) -> Vec<String> {
 }
 
 /// Whose value stands beside ours.
-fn reference(row: &Row, protocol: Protocol) -> Option<(&'static str, Protocol)> {
-    match (row.bar, row.floor) {
+fn reference(row: &Row, bar: Bar, protocol: Protocol) -> Option<(&'static str, Protocol)> {
+    match (bar, row.floor) {
         (Bar::Socketioxide, _) => Some(("socketioxide", protocol)),
         (_, Some("hyper-poll")) => Some(("hyper-poll", Protocol::Eio4)),
         (_, Some(floor)) => Some((floor, Protocol::Raw)),
@@ -170,7 +175,7 @@ pub(crate) fn print_peers(rows: &[&Row], measured: &Measured) {
             let show = |key: &str, scale: f64| {
                 median(key).map_or_else(|| "-".to_owned(), |found| figure(found.median * scale))
             };
-            let key = row.bar.key();
+            let key = row.key();
             let ours = [contender.protocol, Protocol::Eio4, Protocol::Eio3]
                 .into_iter()
                 .map(|protocol| measured.of(row.name, OURS, protocol, key))
@@ -181,7 +186,7 @@ pub(crate) fn print_peers(rows: &[&Row], measured: &Measured) {
                 row.title.to_owned(),
                 contender.name.clone(),
                 contender.protocol.title().to_owned(),
-                format!("{} {}", show(key, 1.0), if row.bar == Bar::Memory { "KB" } else { "us" }),
+                format!("{} {}", show(key, 1.0), row.unit()),
                 match ratio {
                     Some(ratio) if !is_ours => ratio.to_string(),
                     _ => "-".to_owned(),
@@ -202,7 +207,7 @@ pub(crate) fn print_builds(rows: &[&Row], builds: &[(String, String)], measured:
     for (name, _) in builds.iter().skip(1) {
         for row in rows {
             for protocol in [Protocol::Eio4, Protocol::Eio3] {
-                let key = row.bar.key();
+                let key = row.key();
                 let ours = measured.of(row.name, OURS, protocol, key);
                 let its = measured.of(row.name, name, protocol, key);
                 let Some(ratio) = Spread::of(paired(&its, &ours)) else { continue };
