@@ -82,6 +82,7 @@ pub(super) const PLANS: &[Plan] = &[
             "client",
             "emit/broadcast",
             "emit/with_ack",
+            "events/check",
             "events/context",
             "events/dedupe",
             "events/extract",

@@ -31,8 +31,12 @@ use crate::socket::handshake::Credentials;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no argument of an event handler",
-    note = "arguments are `Socket`, `Data<T>` (typed), `Args` (raw), `Ack`, `EventName`, \
-            `Reason`, `Auth<T>`, `Query<T>`, `State<T>`, `ErrorEvent`, or types of your own that implement `FromEvent`"
+    note = "of the event: `Data<T>` (what the client sent, as an owned type that implements \
+            `Deserialize`: `Data<String>`, not `Data<&str>`), `Args` (the same, raw), `Ack`, `EventName`, \
+            `Reason`, `ErrorEvent`",
+    note = "of the socket: `Socket`, `Server`, `Auth<T>`, `Query<T>`, `State<T>`, `Extension<T>`, \
+            `HttpExtension<T>`, `TransportKind`",
+    note = "`Option` and `Result<_, ExtractError>` of these, and types of your own that implement `FromEvent`"
 )]
 pub trait FromEvent: Sized {
     /// Makes the argument.

@@ -35,6 +35,7 @@ use crate::socket::Socket;
             `Deserialize`: `Data<String>`, not `Data<&str>`), `Args` (the same, raw), `Ack`, \
             `EventName`, `State<T>`, ... (all that implement `FromEvent`), with their types \
             written out: `|socket: Socket, Data(text): Data<String>|`",
+    note = "`socketio::events::check_handler!(..)` around the handler says which it is",
     note = "results are `()`, `Reply(answer)`, or a `Result` of one of these with any error; a \
             closure that never returns, as of `todo!()`, needs one of these written out",
     note = "what is captured is `Send` and `Sync` and, by async closures, `Clone`; `Rc` and locks \

@@ -1,5 +1,6 @@
 //! Events on their way to handlers: who listens, what a handler is, and what its arguments are.
 
+pub(crate) mod check;
 pub(crate) mod context;
 pub(crate) mod dedupe;
 pub(crate) mod error;
@@ -13,6 +14,8 @@ pub(crate) mod observer;
 pub(crate) mod shared;
 pub(crate) mod ticket;
 
+#[doc(hidden)]
+pub use self::check::calls as __check;
 pub use self::context::{Acknowledge, EventContext};
 pub use self::dedupe::{Dedupe, DedupeError, Unavailable};
 pub use self::error::{ExtractError, InvalidEvent};
@@ -25,6 +28,8 @@ pub use self::middleware::{EventMiddleware, IncomingEvent, Middleware};
 pub use self::shared::{Extension, HttpExtension, OptionalFromEvent};
 pub use socketio_adapter::NotRecovered;
 
+#[doc(inline)]
+pub use crate::__check_handler as check_handler;
 pub use crate::reason::DisconnectReason;
 pub use crate::recovery::Recovery;
 pub use crate::socket::Extensions;
