@@ -17,7 +17,7 @@ use crate::{ArgsError, Value};
 
 pub(crate) mod count;
 mod deserializer;
-mod elements;
+pub(crate) mod elements;
 pub(crate) mod repr;
 pub(crate) mod spread;
 mod weight;

@@ -1,5 +1,7 @@
 //! The rule by which a type takes arguments, over trees: as `args/deserializer` over packets.
 
+use std::cell::Cell;
+
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::node::Node;
@@ -9,11 +11,22 @@ use crate::methods::{byte_methods, text_methods, value_methods};
 
 /// All arguments that were sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sent<'a>(&'a [Node]);
+pub(super) struct Sent<'a> {
+    nodes: &'a [Node],
+    first: &'a Cell<bool>,
+}
 
 impl<'a> Sent<'a> {
-    pub(super) const fn new(nodes: &'a [Node]) -> Self {
-        Self(nodes)
+    /// `first` is set when the type takes the first argument alone: an error that it finds later, as
+    /// an enum does whose variants are tried in turn, is about that.
+    pub(super) const fn new(nodes: &'a [Node], first: &'a Cell<bool>) -> Self {
+        Self { nodes, first }
+    }
+
+    /// Reads the first one, for a type that takes no other.
+    fn read_first<T>(self, read: impl FnOnce(Reader<'_>) -> Result<T, Wrong>) -> Result<T, Wrong> {
+        self.first.set(true);
+        self.read(0, read)
     }
 
     /// Reads one of them; missing ones are `null`.
@@ -23,7 +36,7 @@ impl<'a> Sent<'a> {
         read: impl FnOnce(Reader<'_>) -> Result<T, Wrong>,
     ) -> Result<T, Wrong> {
         let path = Path::root(index);
-        match self.0.get(index) {
+        match self.nodes.get(index) {
             Some(node) => read(Reader::new(node, &path)).map_err(|wrong| wrong.at(&path)),
             None => read(Reader::new(&Node::Null, &path)).map_err(|_| Wrong::missing().at(&path)),
         }
@@ -38,7 +51,7 @@ macro_rules! first {
             $($name: $type,)*
             visitor: V,
         ) -> Result<V::Value, Wrong> {
-            self.read(0, |reader| reader.$method($($name,)* visitor))
+            self.read_first(|reader| reader.$method($($name,)* visitor))
         }
     )+};
 }
@@ -65,8 +78,8 @@ impl<'de> Deserializer<'de> for Sent<'_> {
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         match name {
-            ONE => self.read(0, |reader| visitor.visit_newtype_struct(reader)),
-            SPREAD => visitor.visit_seq(Spreading { sent: self, at: 0, end: self.0.len() }),
+            ONE => self.read_first(|reader| visitor.visit_newtype_struct(reader)),
+            SPREAD => visitor.visit_seq(Spreading { sent: self, at: 0, end: self.nodes.len() }),
             _ => visitor.visit_newtype_struct(self),
         }
     }

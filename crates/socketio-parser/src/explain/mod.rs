@@ -8,16 +8,25 @@ mod arguments;
 mod node;
 mod reader;
 
+use std::cell::Cell;
+
 use serde::de::DeserializeOwned;
 
 pub use self::node::Node;
 pub use self::reader::{Mismatch, Path, Reader, Wrong};
-use crate::{RawArgs, Spread};
+use crate::RawArgs;
+use crate::args::elements::Elements;
+use crate::args::repr::Repr;
 
-/// The arguments as trees; none if they cannot be read at all.
+/// The arguments as trees.
 #[must_use]
 pub fn nodes(args: &RawArgs<'_>) -> Vec<Node> {
-    args.deserialize::<Spread<Node>>().map_or_else(|_| Vec::new(), |all| all.0)
+    match &args.0 {
+        Repr::Json { text, attachments, .. } => {
+            Elements::new(text).map(|json| Node::of_json(json, attachments)).collect()
+        }
+        _ => args.to_values().into_iter().map(Node::from).collect(),
+    }
 }
 
 /// Why arguments are not read as `T` by [`RawArgs::deserialize`]; the pointer is one into their list.
@@ -25,7 +34,10 @@ pub fn nodes(args: &RawArgs<'_>) -> Vec<Node> {
 #[must_use]
 pub fn arguments<T: DeserializeOwned>(args: &RawArgs<'_>) -> Option<Mismatch> {
     let nodes = nodes(args);
-    T::deserialize(arguments::Sent::new(&nodes)).err().map(Wrong::into_mismatch)
+    let first = Cell::new(false);
+    let wrong = T::deserialize(arguments::Sent::new(&nodes, &first)).err()?;
+    let wrong = if first.get() { wrong.at(&Path::root(0)) } else { wrong };
+    Some(wrong.into_mismatch())
 }
 
 /// Why a tree that stands alone is not read as `T`. None if it is.

@@ -1,8 +1,11 @@
 //! What a client sent, as a plain tree.
 
-use std::fmt;
+use bytes::Bytes;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use crate::Value;
+use crate::json::placeholder::{NUM, PLACEHOLDER};
+use crate::json::tokens::{Token, Tokens};
+use crate::value::build::number;
 
 /// What a client sent, without types.
 #[derive(Clone, Debug)]
@@ -20,74 +23,71 @@ pub enum Node {
     Map(Vec<(String, Self)>),
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+impl Node {
+    /// One value of validated text. By the tokens themselves: serde would make a deserialiser of JSON
+    /// for it, floats and all, in programs that have none.
+    pub(super) fn of_json(json: &str, attachments: &[Bytes]) -> Self {
+        Self::read(&mut Tokens::of_valid(json), attachments).unwrap_or(Self::Null)
+    }
+
+    /// The next value; none where a bracket closes. It recurses as deep as the validating pass allows.
+    fn read(tokens: &mut Tokens<'_>, attachments: &[Bytes]) -> Option<Self> {
+        Some(match next(tokens)? {
+            Token::Null => Self::Null,
+            Token::Bool(bool) => Self::Bool(bool),
+            Token::Number(digits) => Self::from(number(digits)),
+            Token::String(text) => Self::Text(text.unescape().into_owned()),
+            Token::BeginArray => {
+                Self::List(std::iter::from_fn(|| Self::read(tokens, attachments)).collect())
+            }
+            Token::BeginObject => {
+                let mut entries = Vec::new();
+                while let Some(Token::Key(key)) = next(tokens) {
+                    let key = key.unescape().into_owned();
+                    entries.push((key, Self::read(tokens, attachments)?));
+                }
+                Self::attachment(&entries, attachments).unwrap_or(Self::Map(entries))
+            }
+            Token::EndArray | Token::EndObject | Token::Key(_) => return None,
+        })
+    }
+
+    /// What an object stands for, if it is a placeholder.
+    fn attachment(entries: &[(String, Self)], attachments: &[Bytes]) -> Option<Self> {
+        if attachments.is_empty() {
+            return None;
+        }
+        let of = |name: &str| entries.iter().rev().find(|(key, _)| key == name);
+        match (of(PLACEHOLDER)?, of(NUM)?) {
+            ((_, Self::Bool(true)), (_, Self::Unsigned(num))) => {
+                let bytes = attachments.get(usize::try_from(*num).ok()?)?;
+                Some(Self::Bytes(bytes.to_vec()))
+            }
+            _ => None,
+        }
     }
 }
 
-struct NodeVisitor;
+/// A token at a time: reading them is a lot of code, and is here once.
+#[inline(never)]
+fn next<'a>(tokens: &mut Tokens<'a>) -> Option<Token<'a>> {
+    tokens.next().ok().flatten()
+}
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        Node::deserialize(deserializer)
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Node, D::Error> {
-        Node::deserialize(inner)
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Bool(value))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Unsigned(value))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Node, E> {
-        Ok(u64::try_from(value).map_or(Node::Signed(value), Node::Unsigned))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Float(value))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
-    }
-
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Node, E> {
-        Ok(Node::Bytes(bytes.to_vec()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some(node) = list.next_element()? {
-            nodes.push(node);
+impl From<Value> for Node {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(bool) => Self::Bool(bool),
+            Value::Int(int) => u64::try_from(int).map_or(Self::Signed(int), Self::Unsigned),
+            Value::UInt(int) => Self::Unsigned(int),
+            Value::Float(float) => Self::Float(float),
+            Value::String(text) => Self::Text(*text),
+            Value::Binary(bytes) => Self::Bytes(bytes.to_vec()),
+            Value::Array(values) => Self::List(values.into_iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                Self::Map(members.into_iter().map(|(key, value)| (key, value.into())).collect())
+            }
         }
-        Ok(Node::List(nodes))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            nodes.push(entry);
-        }
-        Ok(Node::Map(nodes))
     }
 }

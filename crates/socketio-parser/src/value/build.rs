@@ -99,7 +99,7 @@ fn object(members: IndexMap<String, Value>, attachments: &[Bytes]) -> Value {
 /// A valid JSON number: an integer if it is written as one and fits, else the nearest double.
 ///
 /// So is `-0`, as in JavaScript and serde_json: no integer has its sign.
-fn number(digits: &str) -> Value {
+pub(crate) fn number(digits: &str) -> Value {
     if digits == "-0" {
         return Value::Float(-0.0);
     }

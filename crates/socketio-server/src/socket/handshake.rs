@@ -9,7 +9,7 @@ use engineio::Request;
 use engineio_proto::handshake::pairs;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
-use socketio_parser::explain::Node;
+use socketio_parser::explain::{self, Node};
 use socketio_parser::{ArgsError, IndexMap, One, RawArgs, Value};
 
 use crate::client::Client;
@@ -89,7 +89,10 @@ impl Credentials {
 
     /// The same as a tree, for who wants to say what is wrong with it.
     pub(crate) fn node(&self) -> Node {
-        self.read().unwrap_or(Node::Null)
+        match &self.sent {
+            Sent::Auth(auth) => explain::nodes(auth).pop().unwrap_or(Node::Null),
+            Sent::Query(_) => Node::from(self.auth()),
+        }
     }
 
     /// What it takes as a value, see [`RawArgs::value_bytes`].
