@@ -143,6 +143,15 @@ impl Driver {
         }
     }
 
+    #[cold]
+    fn log_too_large(&self, now: Instant) {
+        if let Some(suppressed) = self.engine.too_large.pass(now) {
+            let (address, limit) =
+                (self.socket.remote_addr(), self.engine.options.max_http_buffer_size);
+            log!(info: ?address, limit, suppressed, "a message is larger than `max_http_buffer_size`");
+        }
+    }
+
     pub(super) fn end_with(
         &mut self,
         now: Instant,
@@ -160,6 +169,9 @@ impl Driver {
             return;
         }
         log!(debug: sid = self.socket.id(), %reason, ?detail, "closed");
+        if detail == Some(CloseDetail::TooLarge) {
+            self.log_too_large(now);
+        }
         // Only an orderly end is worth waiting for, also one that the layer above gave to a client
         // which broke its protocol; not one for what this level cannot read. Nor one of the whole
         // server, unless something is owed to the client, or there is time.

@@ -65,6 +65,8 @@ pub(crate) struct Engine {
     pub(crate) shutdown: Arc<Shutdown>,
     /// Lines about origins that were refused.
     pub(crate) refused_origins: LogThrottle,
+    /// Lines about messages that were too large.
+    pub(crate) too_large: LogThrottle,
 }
 
 /// Why a session was not put into the table.
@@ -103,6 +105,7 @@ impl Engine {
             listeners: Mutex::default(),
             shutdown: Arc::new(Shutdown::new()),
             refused_origins: LogThrottle::default(),
+            too_large: LogThrottle::default(),
         })
     }
 

@@ -243,14 +243,70 @@ async fn calls_that_fail() {
     leave_nothing(&io, [peer]).await;
 }
 
+/// The connection ends, and the log says which option to raise.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_large() {
     let io = Server::builder().max_http_buffer_size(100).build().unwrap();
-    let mut peer = Peer::join(&connector(&io), Eio::V4).await;
     let log = logged();
+    let line = ["a message is larger than `max_http_buffer_size`", "limit=100", "suppressed=0"];
+    let mut peer = Peer::join(&connector(&io), Eio::V4).await;
     peer.send(&format!(r#"42["{}"]"#, "e".repeat(100))).await;
     peer.closed().await;
-    log.silence();
+    log.expect("INFO", &line);
+    leave_nothing(&io, [peer]).await;
+    // the same by polling, where the answer says it, too
+    let server = connector(&io);
+    let told = request(&server, Request::get(&server.target(Eio::V4, "polling", ""))).await;
+    let sid = told.text().split('"').nth(3).expect("an open packet").to_owned();
+    let target = format!("{}&sid={sid}", server.target(Eio::V4, "polling", ""));
+    let told = request(&server, Request::post(&target, "4".repeat(101))).await;
+    assert_eq!(told.status, 413);
+    assert!(told.text().contains("Payload larger than 100 bytes"), "{}", told.text());
+    log.expect("INFO", &line);
+    assert_eq!(io.stats().engine.too_large, 2);
+}
+
+/// The place is that of the argument, also where the type itself says no.
+#[tokio::test(start_paused = true)]
+async fn types_that_refuse_what_they_read() {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only read")]
+    enum Either {
+        Number(u32),
+        Pair(u32, u32),
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(try_from = "u8")]
+    struct Digit;
+    impl TryFrom<u8> for Digit {
+        type Error = &'static str;
+        fn try_from(number: u8) -> Result<Self, &'static str> {
+            if number < 10 { Ok(Self) } else { Err("no digit") }
+        }
+    }
+    let io = Server::new();
+    io.on_connection(|socket: Socket| {
+        socket.on("either", |_: Data<Either>| ());
+        socket.on("second", |_: Data<(u8, Either)>| ());
+        socket.on("digit", |_: Data<Digit>| ());
+        socket.on("one", |_: Data<One<Digit>>| ());
+        socket.on("list", |_: Data<Vec<Digit>>| ());
+    });
+    let mut peer = Peer::join(&connector(&io), Eio::V4).await;
+    for (event, at) in [
+        (r#"["either","x"]"#, "/0"),
+        (r#"["either"]"#, "/0"),
+        (r#"["second",1,"x"]"#, "/1"),
+        (r#"["digit",10]"#, "/0"),
+        (r#"["one",10]"#, "/0"),
+        (r#"["list",[1,10]]"#, "/0/1"),
+    ] {
+        peer.send(&format!("427{event}")).await;
+        let told =
+            format!(r#"437[{{"error":{{"code":"invalid","at":"{at}","message":"not valid"}}}}]"#);
+        peer.expect(&told).await;
+    }
     leave_nothing(&io, [peer]).await;
 }
 
