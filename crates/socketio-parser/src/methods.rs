@@ -99,6 +99,10 @@ macro_rules! alias_methods {
             _name: &'static str,
             visitor: V,
         ) -> Result<V::Value, ArgsError> {
+            #[cfg(feature = "serde_json")]
+            if $crate::value::serde_json::is_raw_value(_name) {
+                return $crate::value::serde_json::raw_value(self, visitor);
+            }
             visitor.visit_newtype_struct(self)
         }
 

@@ -103,11 +103,12 @@ pub mod options {
     pub use crate::server::client_files::ClientFiles;
 }
 
-/// The forms of packets on the wire, those of one's own included: `socketio-parser`.
+/// The forms of packets on the wire, those of one's own included, and values from and to types:
+/// `socketio-parser`.
 pub mod parser {
     pub use socketio_parser::{
-        ArgsError, CustomDecoder, CustomParser, DecodeError, IndexMap, Messages, Packet,
-        PacketType, Parser, Revision,
+        ArgsError, CustomDecoder, CustomParser, DecodeError, EncodeError, IndexMap, Messages,
+        Packet, PacketType, Parser, Revision, from_value, to_value,
     };
 }
 

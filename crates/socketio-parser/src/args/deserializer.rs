@@ -140,6 +140,10 @@ impl<'de> Deserializer<'de> for ArgsDeserializer<'de> {
                 let end = self.len;
                 visitor.visit_seq(Spreading { args: self, end })
             }
+            #[cfg(feature = "serde_json")]
+            _ if crate::value::serde_json::is_raw_value(name) => {
+                self.next().deserialize_newtype_struct(name, visitor)
+            }
             _ => visitor.visit_newtype_struct(self),
         }
     }

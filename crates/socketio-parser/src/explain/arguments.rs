@@ -80,6 +80,10 @@ impl<'de> Deserializer<'de> for Sent<'_> {
         match name {
             ONE => self.read_first(|reader| visitor.visit_newtype_struct(reader)),
             SPREAD => visitor.visit_seq(Spreading { sent: self, at: 0, end: self.nodes.len() }),
+            #[cfg(feature = "serde_json")]
+            _ if crate::value::serde_json::is_raw_value(name) => {
+                self.read_first(|reader| reader.deserialize_newtype_struct(name, visitor))
+            }
             _ => visitor.visit_newtype_struct(self),
         }
     }

@@ -291,9 +291,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        _name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Wrong> {
+        #[cfg(feature = "serde_json")]
+        if crate::value::serde_json::is_raw_value(_name) {
+            return crate::value::serde_json::raw_value(self, visitor);
+        }
         visitor.visit_newtype_struct(self).map_err(|wrong| wrong.at(self.path))
     }
 

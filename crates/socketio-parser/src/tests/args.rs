@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Arguments as a client sends them: `json` is what follows the event's name.
-fn received(json: &str, attachments: &[&'static [u8]]) -> RawArgs<'static> {
+pub(super) fn received(json: &str, attachments: &[&'static [u8]]) -> RawArgs<'static> {
     let comma = if json.is_empty() { "" } else { "," };
     let mut decoder = decoder(Revision::V5);
     let text = match attachments.len() {

@@ -6,6 +6,8 @@ mod decode;
 mod encode;
 mod forms;
 mod hostile;
+#[cfg(feature = "serde_json")]
+mod json_values;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 

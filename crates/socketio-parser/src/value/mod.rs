@@ -13,6 +13,8 @@ use crate::binary::{attachment, serialize_shared};
 
 pub(crate) mod build;
 pub(crate) mod deserializer;
+#[cfg(feature = "serde_json")]
+pub(crate) mod serde_json;
 
 /// Any value that an argument can have.
 ///

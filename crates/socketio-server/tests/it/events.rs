@@ -575,3 +575,43 @@ async fn namespace_on_event() {
         leave_nothing(&io, [peer, other]).await;
     }
 }
+
+/// Values of serde_json take JSON, and who sends bytes in their place is told where; ours take both.
+#[cfg(feature = "serde_json")]
+#[tokio::test(start_paused = true)]
+async fn values_of_serde_json() {
+    use serde_json::value::RawValue;
+
+    let io = Server::new();
+    io.on_connection(|socket: Socket| {
+        socket.on("json", |Data(value): Data<serde_json::Value>| Reply(value));
+        socket.on("value", |Data(value): Data<Value>| Reply(serde_json::Value::from(value)));
+        socket.on("raw", |Data(raw): Data<Box<RawValue>>| Reply(raw.get().to_owned()));
+        socket.on("back", |Data(raw): Data<Box<RawValue>>| Reply(raw));
+    });
+    let mut peer = Peer::join(&connector(&io), Eio::V4).await;
+    for (event, answer) in [
+        (r#"["json",{"a":[1,2.5]}]"#, r#"{"a":[1,2.5]}"#),
+        (r#"["value",{"a":[1,2.5]}]"#, r#"{"a":[1,2.5]}"#),
+        (r#"["raw",{ "a": 1.0 }]"#, r#""{ \"a\": 1.0 }""#),
+        (r#"["back",{ "a": 1.0 }]"#, r#"{ "a": 1.0 }"#),
+    ] {
+        peer.send(&format!("421{event}")).await;
+        peer.expect(&format!("431[{answer}]")).await;
+    }
+    let placeholder = r#"{"_placeholder":true,"num":0}"#;
+    // in the order that serde_json's own feature makes of it
+    let buffer = json!({ "type": "Buffer", "data": [1, 2] }).to_string();
+    let text = r#"{\"file\":{\"type\":\"Buffer\",\"data\":[1,2]}}"#;
+    let refused = r#"{"error":{"code":"invalid","at":"/0/file","message":"expected any valid JSON value, got bytes"}}"#;
+    for (name, answer) in [
+        ("json", refused.to_owned()),
+        ("value", format!(r#"{{"file":{buffer}}}"#)),
+        ("raw", format!(r#""{text}""#)),
+    ] {
+        peer.send(&format!(r#"451-1["{name}",{{"file":{placeholder}}}]"#)).await;
+        peer.send_binary(&[1, 2]).await;
+        peer.expect(&format!("431[{answer}]")).await;
+    }
+    leave_nothing(&io, [peer]).await;
+}
