@@ -179,6 +179,7 @@ fn wake_each(wakers: Vec<Waker>) {
 impl Panicked {
     /// Code of others panicked with this, which is dropped.
     #[cold]
+    #[inline(never)]
     pub fn with(payload: Box<dyn Any + Send>) -> Self {
         if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             // it may be another of the same kind, and so on for ever
@@ -229,6 +230,14 @@ impl<T> fmt::Debug for Guarded<T> {
 
 // ---- the log ----------------------------------------------------------------------------------
 
+/// Writes a line of the log. Of a subscriber that panics nothing is said: there is no log.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub fn say(line: &dyn Fn()) {
+    let _ = call(line);
+}
+
 /// Logs as the macro of `tracing` whose name comes first (`log!(debug: "text")`), but a subscriber
 /// that panics, as one does that cannot write, does so here and nowhere else. It costs what that
 /// macro costs while nobody looks at its level.
@@ -243,8 +252,7 @@ macro_rules! log {
         if ::tracing::Level::$level <= ::tracing::level_filters::STATIC_MAX_LEVEL
             && ::tracing::Level::$level <= ::tracing::level_filters::LevelFilter::current()
         {
-            // said nowhere: there is no log
-            let _ = $crate::guard::call(|| ::tracing::$name!($($event)+));
+            $crate::guard::say(&|| ::tracing::$name!($($event)+));
         }
     };
 }

@@ -75,7 +75,7 @@ pub use http::body::Body;
 pub use http::content_coding::ContentCoding;
 pub use http::layer::EngineLayer;
 pub use http::service::{EngineService, Intercept};
-pub use limits::fair::whom_to_cut;
+pub use limits::fair::{Holder, whom_to_cut};
 #[doc(hidden)]
 pub use limits::named::{LimitCounters, NamedLimit};
 pub use limits::{Limit, LimitCounts};

@@ -26,7 +26,7 @@ use crate::options::BroadcastOptions;
 use crate::recovery::log::OFFSET_LEN;
 use crate::recovery::sessions::{Known, Presented};
 use crate::recovery::{Leftovers, RecoveryOptions, State};
-use crate::rooms::{Change, NO_TAG, Rooms, Slot};
+use crate::rooms::{Change, NO_TAG, Rooms, Slot, sort_by_sequence};
 use crate::{AdapterFuture, Completion, EnterError, JoinError, Node, NotRecovered, Room, SocketId};
 
 /// The adapter of a server that is a single process.
@@ -197,13 +197,14 @@ impl Adapter for LocalAdapter {
     }
 
     fn local_sockets(&self, rooms: &[Room], except: &[Room]) -> Vec<SocketId> {
-        let mut found = Vec::new();
+        let (mut order, mut ids) = (Vec::new(), Vec::new());
         self.table().rooms.for_each_target(rooms, except, None, |target| {
-            found.push((target.added(), target.id().clone()));
+            order.push((target.added(), ids.len() as u32));
+            ids.push(target.id().clone());
         });
         // sorted after the lock was released
-        found.sort_unstable_by_key(|&(added, _)| added);
-        found.into_iter().map(|(_, id)| id).collect()
+        sort_by_sequence(&mut order);
+        order.into_iter().map(|(_, at)| ids[at as usize].clone()).collect()
     }
 
     fn local_rooms(&self) -> Vec<Room> {

@@ -75,6 +75,13 @@ struct Joined {
     sequence: u64,
 }
 
+/// Sorts by the first numbers, each of which is there once. One for all that is sorted, as a sort is
+/// much code for each type.
+#[inline(never)]
+pub(crate) fn sort_by_sequence(numbered: &mut [(u64, u32)]) {
+    numbered.sort_unstable();
+}
+
 /// A room with at least one member other than the owner of its name.
 struct RoomEntry {
     name: Room,
@@ -260,11 +267,12 @@ impl<M> Rooms<M> {
     pub(crate) fn rooms_of(&self, id: &SocketId) -> Vec<Room> {
         let Some(&slot) = self.ids.get(id) else { return Vec::new() };
         let Slot { id, joined, own, .. } = &self.slots[slot];
-        let mut joined: Vec<&Joined> = joined.iter().collect();
-        joined.sort_unstable_by_key(|joined| joined.sequence);
+        let mut joined: Vec<_> =
+            joined.iter().map(|joined| (joined.sequence, joined.room)).collect();
+        sort_by_sequence(&mut joined);
         let own = own.then(|| Room::from(id));
         own.into_iter()
-            .chain(joined.iter().map(|joined| self.rooms[joined.room].name.clone()))
+            .chain(joined.iter().map(|(_, room)| self.rooms[*room].name.clone()))
             .collect()
     }
 

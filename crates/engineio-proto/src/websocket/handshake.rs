@@ -4,6 +4,7 @@
 //! the checks are the service's. Which of the [`subprotocols`] that a client offers is selected is
 //! for the caller to say. Extensions are in [`super::extensions`].
 
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -82,12 +83,8 @@ pub fn subprotocols(list: &str) -> impl Iterator<Item = &str> {
 /// Tokens, each of them once.
 // RFC 6455 4.1, 10
 fn are_subprotocols(list: &str) -> bool {
-    if !elements(list).all(is_token) {
-        return false;
-    }
-    let mut all: Vec<_> = elements(list).collect();
-    all.sort_unstable();
-    all.windows(2).all(|two| two[0] != two[1])
+    let mut seen = HashSet::new();
+    elements(list).all(|element| is_token(element) && seen.insert(element))
 }
 
 /// The answer to a key; `None` unless the key is 16 bytes in base64.

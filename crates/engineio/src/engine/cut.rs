@@ -1,7 +1,7 @@
 //! Whom the server ends when more waits to be sent, or more is kept of what came, than it may hold
 //! together: the bounds of [`crate::outbound::backlog`] and [`crate::engine::inbound`].
 
-use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::atomic::AtomicUsize;
 
 use engineio_proto::{CloseReason, log};
@@ -9,7 +9,7 @@ use engineio_proto::{CloseReason, log};
 use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::limits::addresses;
-use crate::limits::fair::whom_to_cut;
+use crate::limits::fair::{Holder, whom_to_cut};
 use crate::reason::CloseDetail;
 use crate::session::socket::Socket;
 
@@ -20,13 +20,14 @@ impl Engine {
         if !backlog.claim() {
             return;
         }
-        let sessions = self.all_sessions().into_iter();
-        let mut queues: Vec<_> = sessions.map(|socket| (socket.queued_bytes(), socket)).collect();
-        queues.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        let sessions = self.all_sessions();
+        let mut queues: BinaryHeap<(usize, u64)> =
+            sessions.iter().map(Socket::queued_bytes).zip(0..).collect();
         // What others are writing just now, and packets that other queues share, are not freed at
         // once: so no more is cut than would have been enough.
         let mut excess = backlog.excess();
-        for (bytes, socket) in queues {
+        while let Some((bytes, at)) = queues.pop() {
+            let socket = &sessions[at as usize];
             if bytes == 0 || excess == 0 || backlog.excess() == 0 {
                 break;
             }
@@ -61,13 +62,15 @@ impl Engine {
         let going = ending.iter().map(|socket| {
             socket.shared().kept.bytes().saturating_sub(socket.request().kept_bytes())
         });
-        let holders = open.into_iter().map(|socket| {
+        let holder = |(socket, at): (&Socket, u64)| {
             let address = socket
                 .remote_addr()
                 .map(|address| addresses::network_of(address.ip(), self.options.ipv6_prefix));
-            (address, socket.shared().kept.bytes(), socket)
-        });
-        for socket in whom_to_cut(holders, self.inbound.excess(going.sum())) {
+            (address, socket.shared().kept.bytes(), at)
+        };
+        let holders: Vec<Holder> = open.iter().zip(0..).map(holder).collect();
+        for at in whom_to_cut(&holders, self.inbound.excess(going.sum())) {
+            let socket = &open[at as usize];
             let bytes = socket.shared().kept.bytes();
             log!(warn:
                 sid = socket.id(),

@@ -153,7 +153,7 @@ pub(crate) fn close_connection(mut answer: Response<Bytes>) -> Response<Bytes> {
 }
 
 fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
-    let message = serde_json::Value::from(message);
+    let message = serde_json::to_string(message).expect("every string has a JSON form");
     let body = format!("{{\"code\":{code},\"message\":{message}}}");
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

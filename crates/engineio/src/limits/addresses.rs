@@ -111,7 +111,7 @@ impl Table {
         self.sweep_at = max.max(in_use + max.div_ceil(2));
         if self.by_key.len() + max / 4 > self.sweep_at && !unused.is_empty() {
             let half = unused.len() / 2;
-            unused.select_nth_unstable(half);
+            unused.select_nth_unstable_by_key(half, |(seen, _)| *seen);
             let oldest = unused[..=half].iter();
             forgotten.extend(oldest.filter_map(|(_, key)| self.by_key.remove(key)));
         }

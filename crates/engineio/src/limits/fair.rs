@@ -4,33 +4,33 @@
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
 
-/// Chooses among holders, each with its address, if that is known, and with what it holds, until
-/// they hold `excess` together. Of equal ones the later goes first.
+/// One who holds something: its address, if that is known, how much it holds, and its number.
+#[doc(hidden)]
+pub type Holder = (Option<IpAddr>, usize, u64);
+
+/// Chooses among holders until they hold `excess` together; their numbers. Of equal ones that with the
+/// larger number goes first.
 ///
 /// For the layer above, which has holders of its own.
 #[doc(hidden)]
-pub fn whom_to_cut<T>(
-    holders: impl IntoIterator<Item = (Option<IpAddr>, usize, T)>,
-    mut excess: usize,
-) -> Vec<T> {
-    let mut by_address: HashMap<Option<IpAddr>, Vec<(usize, T)>> = HashMap::new();
-    for (address, held, holder) in holders {
+pub fn whom_to_cut(holders: &[Holder], mut excess: usize) -> Vec<u64> {
+    let mut by_address: HashMap<Option<IpAddr>, BinaryHeap<(usize, u64)>> = HashMap::new();
+    for &(address, held, number) in holders {
         if held > 0 {
-            by_address.entry(address).or_default().push((held, holder));
+            by_address.entry(address).or_default().push((held, number));
         }
     }
     let mut by_address: Vec<_> = by_address.into_values().collect();
-    let mut sums: BinaryHeap<(usize, usize)> = BinaryHeap::new();
-    for (at, holders) in by_address.iter_mut().enumerate() {
-        holders.sort_by_key(|(held, _)| *held);
-        sums.push((holders.iter().map(|(held, _)| held).sum(), at));
+    let mut sums: BinaryHeap<(usize, u64)> = BinaryHeap::new();
+    for (at, holders) in by_address.iter().enumerate() {
+        sums.push((holders.iter().map(|(held, _)| held).sum(), at as u64));
     }
     let mut chosen = Vec::new();
     while excess > 0 {
         let Some((sum, at)) = sums.pop() else { break };
-        let Some((held, holder)) = by_address.get_mut(at).and_then(Vec::pop) else { continue };
+        let Some((held, number)) = by_address[at as usize].pop() else { continue };
         excess = excess.saturating_sub(held);
-        chosen.push(holder);
+        chosen.push(number);
         sums.push((sum - held, at));
     }
     chosen
@@ -41,12 +41,12 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(holders: &[(&str, usize)], excess: usize, expected: &[usize]) {
-        let holders = holders
-            .iter()
-            .enumerate()
-            .map(|(at, (address, held))| (Some(address.parse().unwrap()), *held, at));
-        assert_eq!(whom_to_cut(holders, excess), expected);
+    fn check(holders: &[(&str, usize)], excess: usize, expected: &[u64]) {
+        let holders: Vec<Holder> = (0..)
+            .zip(holders)
+            .map(|(at, (address, held))| (Some(address.parse().unwrap()), *held, at))
+            .collect();
+        assert_eq!(whom_to_cut(&holders, excess), expected);
     }
 
     #[test]

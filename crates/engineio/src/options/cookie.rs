@@ -1,5 +1,6 @@
 //! The cookie that load balancers keep a client on one node by.
 
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::options::error::OptionsError;
@@ -107,24 +108,30 @@ impl Cookie {
     pub(crate) fn header(&self, sid: &str) -> String {
         // encoded here, as encodeURIComponent does
         let value = engineio_proto::handshake::encode_cookie_value(sid);
-        let mut cookie = cookie::Cookie::new(&*self.name, value);
+        let mut header = format!("{}={value}", self.name);
+        let mut add = |part: fmt::Arguments<'_>| header.write_fmt(part).is_ok();
+        if self.http_only {
+            add(format_args!("; HttpOnly"));
+        }
+        if let Some(same_site) = self.same_site {
+            // the names are the attribute's values
+            add(format_args!("; SameSite={same_site:?}"));
+        }
+        if self.partitioned {
+            add(format_args!("; Partitioned"));
+        }
+        if self.secure {
+            add(format_args!("; Secure"));
+        }
         if let Some(path) = &self.path {
-            cookie.set_path(path);
+            add(format_args!("; Path={path}"));
         }
         if let Some(domain) = &self.domain {
-            cookie.set_domain(domain);
+            add(format_args!("; Domain={domain}"));
         }
         if let Some(age) = self.max_age {
-            cookie.set_max_age(age.try_into().unwrap_or(cookie::time::Duration::MAX));
+            add(format_args!("; Max-Age={}", age.as_secs()));
         }
-        cookie.set_http_only(self.http_only);
-        cookie.set_same_site(self.same_site.map(|same_site| match same_site {
-            SameSite::Strict => cookie::SameSite::Strict,
-            SameSite::Lax => cookie::SameSite::Lax,
-            SameSite::None => cookie::SameSite::None,
-        }));
-        cookie.set_secure(self.secure);
-        cookie.set_partitioned(self.partitioned);
-        cookie.to_string()
+        header
     }
 }

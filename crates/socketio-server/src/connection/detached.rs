@@ -5,7 +5,7 @@
 //! bound, groups are dropped: of the address that has most, the largest first. So nobody who comes
 //! and goes uses up what there is for the handlers of others.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ pub(crate) struct Detached {
 
 #[derive(Debug, Default)]
 struct Inner {
-    groups: BTreeMap<u64, Group>,
+    groups: HashMap<u64, Group>,
     /// The number of the next group.
     next: u64,
     handlers: usize,
@@ -132,8 +132,9 @@ impl Inner {
         if excess == 0 {
             return;
         }
-        let holders = self.groups.iter().map(|(at, group)| (group.network, size(group), *at));
-        for number in whom_to_cut(holders, excess) {
+        let holder = |(number, group): (&u64, &Group)| (group.network, size(group), *number);
+        let holders: Vec<_> = self.groups.iter().map(holder).collect();
+        for number in whom_to_cut(&holders, excess) {
             dropped.extend(self.remove(number).map(|group| (limit, group)));
         }
     }

@@ -241,6 +241,6 @@ pub(crate) fn details(socket: &Socket) -> SocketDetails {
     let mut details = SocketDetails::new(socket.id().clone());
     details.rooms = socket.rooms();
     details.handshake = socket.handshake().to_value();
-    details.data = socket.data::<Value>().unwrap_or_else(|| Value::Object(Box::default()));
+    details.data = socket.data_value().unwrap_or_else(|| Value::Object(Box::default()));
     details
 }

@@ -382,8 +382,7 @@ impl Socket {
     /// The socket's data as a type; `None` if none was set or it is of another type.
     #[must_use]
     pub fn data<T: DeserializeOwned>(&self) -> Option<T> {
-        let data = lock(self.extras()?).data.clone()?;
-        socketio_parser::from_value(*data).ok()
+        socketio_parser::from_value(self.data_value()?).ok()
     }
 
     /// Values of any types that belong to the socket until its disconnection.
@@ -393,6 +392,11 @@ impl Socket {
     }
 
     // ---- for the crate ----------------------------------------------------------------------
+
+    /// The socket's data.
+    pub(crate) fn data_value(&self) -> Option<Value> {
+        lock(self.extras()?).data.as_deref().cloned()
+    }
 
     /// Remembers rooms until the socket is let in.
     fn join_early(&self, mut rooms: Vec<Room>) -> Completion {
