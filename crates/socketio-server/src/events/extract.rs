@@ -112,7 +112,19 @@ impl FromEvent for Ack {
 #[expect(clippy::exhaustive_structs, reason = "an extractor, taken apart by pattern")]
 pub struct Data<T>(pub T);
 
-impl<T: DeserializeOwned> FromEvent for Data<T> {
+/// What [`Data`] can be of: all that is `DeserializeOwned`, whose own words name no cause.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from what a client sends: it does not implement `Deserialize`",
+    note = "`Data<T>` is of an owned type that implements `Deserialize`: one of yours by \
+            `#[derive(serde::Deserialize)]`, one of another crate perhaps by its feature `serde`"
+)]
+pub trait Readable: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Readable for T {}
+
+impl<T: Readable> FromEvent for Data<T> {
     fn from_event(event: &mut EventContext<'_>) -> Result<Self, ExtractError> {
         static NONE: RawArgs<'static> = RawArgs::from_values(Vec::new());
         let args = event.args().unwrap_or(&NONE);
