@@ -57,6 +57,7 @@ mod session;
 #[cfg(feature = "signal")]
 mod signals;
 mod span;
+mod spawn;
 mod stats;
 mod transport;
 
@@ -109,6 +110,8 @@ pub use session::socket::{Closed, Socket};
 pub use signals::Signals;
 #[doc(hidden)]
 pub use span::in_current_span;
+#[doc(hidden)]
+pub use spawn::spawn;
 pub use stats::Stats;
 #[cfg(feature = "metrics")]
 pub use stats::metrics::describe_metrics;

@@ -29,7 +29,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["limits"],
             &["options"],
             &["request"],
-            &["patience", "reason", "scratch", "span"],
+            &["patience", "reason", "scratch", "span", "spawn"],
         ],
         circles: &[&["driver", "driver/end", "driver/throttle"]],
     },

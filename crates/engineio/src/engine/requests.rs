@@ -131,8 +131,11 @@ pub(crate) struct Upload<'a> {
 
 impl Upload<'_> {
     /// The session is over.
-    pub(crate) fn ended(&self) -> impl Future + use<> {
-        self.socket.shared().mailbox.ended()
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let ended = self.socket.shared().mailbox.ended();
+        async move {
+            let _ = ended.await;
+        }
     }
 
     /// The body cannot be had: the session ends.

@@ -30,6 +30,7 @@ use crate::http::upgrade::{self, Upgrade};
 use crate::request;
 use crate::session::socket::Socket;
 use crate::span::{self, Span};
+use crate::spawn::spawn;
 use crate::stats::Counters;
 use crate::transport::polling::Poll;
 
@@ -257,13 +258,13 @@ async fn open(
         return Ok(answer);
     };
     let (engine, agreement, base64) = (Arc::clone(engine), accepted.agreement, context.query.b64);
-    tokio::spawn(async move {
+    spawn(Box::pin(async move {
         match upgrade::upgraded(&engine, upgrade, agreement, base64).await {
             // a task of its own, as small as can be: this one is as large as all that was above
             Some(websocket) => Driver::framed(engine, socket, permit, websocket).spawn(),
             None => engine.session_gone(&socket),
         }
-    });
+    }));
     Ok(accepted.response())
 }
 
@@ -285,7 +286,7 @@ async fn probe(
         socket.transport() == TransportKind::Polling && socket.shared().mailbox.admit_probe();
     let (engine, socket, agreement) = (Arc::clone(engine), socket.clone(), accepted.agreement);
     let base64 = context.query.b64;
-    tokio::spawn(async move {
+    spawn(Box::pin(async move {
         let websocket = upgrade::upgraded(&engine, upgrade, agreement, base64).await;
         if admitted {
             socket.probed(websocket);
@@ -297,6 +298,6 @@ async fn probe(
             })
             .await;
         }
-    });
+    }));
     Ok(accepted.response())
 }

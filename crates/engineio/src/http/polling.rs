@@ -2,6 +2,7 @@
 //! [`crate::engine::requests`]; of a session of another node, in [`crate::engine::elsewhere`].
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::task;
@@ -80,10 +81,11 @@ where
             let counted = cut::Body::new(engine, &held);
             // a client that goes away in the middle ends its session
             let unfinished = relayed.unfinished();
-            let body = match read(engine, body, &counted, std::future::pending::<()>).await {
-                Ok(body) => body,
-                Err((answer, _)) => return Ok(answer),
-            };
+            let body =
+                match read(engine, body, &counted, &|| Box::pin(std::future::pending())).await {
+                    Ok(body) => body,
+                    Err((answer, _)) => return Ok(answer),
+                };
             unfinished.finish();
             let Some((form, body)) = unwrapped(context, form, body) else {
                 return Ok(responses::ok(HeaderMap::new()));
@@ -150,7 +152,7 @@ where
         Err(error) => return refused(error),
     };
     let counted = cut::Body::new(engine, &socket.shared().kept.body);
-    let body = match read(engine, body, &counted, || upload.ended()).await {
+    let body = match read(engine, body, &counted, &|| Box::pin(upload.ended())).await {
         Ok(body) => body,
         Err((answer, detail)) => {
             upload.fail(detail);
@@ -195,17 +197,19 @@ fn unwrapped(context: &RequestContext, form: Form, body: Bytes) -> Option<(Form,
     Some((form, text.into()))
 }
 
+/// The end of a session.
+type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Reads the body of a POST, until the session has ended. If it cannot be had, an answer to its
 /// client, and what its session ends for.
-async fn read<B, F>(
+async fn read<B>(
     engine: &Engine,
     body: &mut RequestBody<B>,
     counted: &cut::Body<'_>,
-    ended: impl FnOnce() -> F,
+    ended: &(dyn Fn() -> Ended + Sync),
 ) -> Result<Bytes, (Response<Bytes>, Option<CloseDetail>)>
 where
     B: http_body::Body,
-    F: Future,
 {
     let limit = engine.options.max_http_buffer_size;
     // most bodies come with their heads: no timer, and nobody to tell of the session's end
@@ -215,7 +219,7 @@ where
             task::Poll::Ready(read) => Some(read),
             task::Poll::Pending => tokio::select! {
                 read = patience::timeout(engine.options.body_timeout, reading) => read.ok(),
-                _ = ended() => {
+                () = ended() => {
                     // the session is over, and the rest of the body of no use
                     let answer = responses::refused(&HandshakeError::UnknownSession);
                     return Err((responses::close_connection(answer), None));

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::engine::Engine;
 use crate::limits::Limit;
 use crate::options::Options;
+use crate::spawn::spawn;
 
 /// The body of a request, as long as there is something to be read.
 pub(crate) struct RequestBody<B> {
@@ -108,7 +109,7 @@ where
         let mut left = most(options);
         let time = if self.late { PAUSE } else { options.body_timeout };
         let engine = Arc::clone(engine);
-        tokio::spawn(async move {
+        spawn(Box::pin(async move {
             let reading = async {
                 while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
                     left = left.saturating_sub(frame.data_ref().map_or(0, Buf::remaining));
@@ -121,6 +122,6 @@ where
             if timeout(time, reading).await.is_err() && !self.late {
                 engine.counters.limited(Limit::BodyTimeout);
             }
-        });
+        }));
     }
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::engine::Engine;
@@ -111,14 +111,38 @@ impl<S> EngineService<S> {
         B: http_body::Body + Send + 'static,
         B::Data: Send,
     {
-        let answered = |answer: Response<Bytes>| Ok(answer.map(Body::own));
+        let own = |answer: Response<Bytes>| Ok(answer.map(Body::own));
         match OfSession::take(&self.engine, request) {
-            Ok(request) => Box::pin(request.answer().map(answered)),
+            Ok(request) => Box::pin(Own { answer: request.answer(), own }),
             Err(mut request) => {
                 self.tell(&mut request);
-                Box::pin(open::answer(Arc::clone(&self.engine), request).map(answered))
+                let answer = open::answer(Arc::clone(&self.engine), request);
+                Box::pin(Own { answer, own })
             }
         }
+    }
+}
+
+pin_project! {
+    /// An answer of the engine as one of this service. In place of futures-util's `Map`, which drops
+    /// its future in two places: this one is large, and so is what drops it.
+    struct Own<F, G> {
+        #[pin]
+        answer: F,
+        own: G,
+    }
+}
+
+impl<F, G, T> Future for Own<F, G>
+where
+    F: Future<Output = Response<Bytes>>,
+    G: Fn(Response<Bytes>) -> T,
+{
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.project();
+        this.answer.poll(cx).map(this.own)
     }
 }
 

@@ -109,14 +109,35 @@ impl Table {
         });
         let in_use = self.by_key.len() - unused.len();
         self.sweep_at = max.max(in_use + max.div_ceil(2));
-        if self.by_key.len() + max / 4 > self.sweep_at && !unused.is_empty() {
-            let half = unused.len() / 2;
-            unused.select_nth_unstable_by_key(half, |(seen, _)| *seen);
-            let oldest = unused[..=half].iter();
+        if self.by_key.len() + max / 4 > self.sweep_at {
+            let until = older_half(&unused);
+            let oldest = unused.iter().filter(|(seen, _)| Some(*seen) <= until);
             forgotten.extend(oldest.filter_map(|(_, key)| self.by_key.remove(key)));
         }
         forgotten
     }
+}
+
+/// Until when those were seen that are the older half, and an eighth more at most unless they were
+/// seen at the same time. Found by halving the time: to sort them is more code than it is worth.
+fn older_half(seen: &[(Instant, IpAddr)]) -> Option<Instant> {
+    let times = || seen.iter().map(|(seen, _)| *seen);
+    let (mut from, mut until) = (times().min()?, times().max()?);
+    let half = seen.len() / 2 + 1;
+    while until > from {
+        let middle = from + (until - from) / 2;
+        let count = times().filter(|time| *time <= middle).count();
+        if count < half {
+            // times have no half nanoseconds
+            from = middle + Duration::from_nanos(1);
+        } else {
+            until = middle;
+            if count <= half + seen.len() / 8 {
+                break;
+            }
+        }
+    }
+    Some(until)
 }
 
 impl Address {

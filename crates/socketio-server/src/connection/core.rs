@@ -3,7 +3,6 @@
 //! Services and listeners keep the server; a connection keeps this, so that it ends in good order
 //! even when nobody has the server any more.
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -13,7 +12,7 @@ use engineio_proto::guard::lock;
 use engineio_proto::log;
 use socketio_parser::{Decoder, Encoder, Parser, Revision};
 
-use super::detached::Detached;
+use super::detached::{Detached, Running};
 use crate::client::Client;
 use crate::events::failures::Failures;
 use crate::limits::{Limit, Limits};
@@ -99,11 +98,8 @@ impl Core {
         address: Option<IpAddr>,
         handlers: usize,
         bytes: usize,
-        running: impl Future<Output = ()> + Send + 'static,
+        running: Running,
     ) {
-        if handlers == 0 {
-            return;
-        }
         let network = address.map(|address| self.network_of(address));
         for (limit, count) in self.detached.add(network, handlers, bytes, running) {
             self.counters.dropped_handlers.fetch_add(count as u64, Ordering::Relaxed);

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use engineio::whom_to_cut;
@@ -42,6 +43,9 @@ struct Group {
     task: Option<AbortHandle>,
 }
 
+/// Handlers that go on.
+pub(crate) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Handlers that were dropped, by the limit that did it.
 pub(crate) type Dropped = (Limit, usize);
 
@@ -66,7 +70,7 @@ impl Detached {
         network: Option<IpAddr>,
         handlers: usize,
         bytes: usize,
-        running: impl Future<Output = ()> + Send + 'static,
+        running: Running,
     ) -> Vec<Dropped> {
         let (number, dropped) = self.insert(Group { network, handlers, bytes, task: None });
         let left = Left { detached: Arc::clone(self), number };
@@ -77,7 +81,8 @@ impl Detached {
                 drop(left);
             };
             // still in the span of their session
-            let task = tokio::spawn(engineio::in_current_span(Box::pin(running))).abort_handle();
+            let task = engineio::spawn(Box::pin(engineio::in_current_span(Box::pin(running))))
+                .abort_handle();
             self.started(number, task);
         } else {
             let_go(running);

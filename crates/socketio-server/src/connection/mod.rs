@@ -532,6 +532,9 @@ impl Application for Connection {
             log!(error: "an async handler of a connection that has ended panicked");
         };
         // their errors have nobody to be told to
-        self.core.detach(address, running.len(), self.pending_bytes, running.finish(on_panic));
+        let (handlers, bytes) = (running.len(), self.pending_bytes);
+        if handlers > 0 {
+            self.core.detach(address, handlers, bytes, Box::pin(running.finish(on_panic)));
+        }
     }
 }

@@ -16,11 +16,11 @@ pub(crate) mod ticket;
 
 #[doc(hidden)]
 pub use self::check::calls as __check;
-#[doc(hidden)]
-pub use self::extract::Readable;
 pub use self::context::{Acknowledge, EventContext};
 pub use self::dedupe::{Dedupe, DedupeError, Unavailable};
 pub use self::error::{ExtractError, InvalidEvent};
+#[doc(hidden)]
+pub use self::extract::Readable;
 pub use self::extract::{ErrorEvent, EventName, FromEvent, Query};
 pub use self::failures::HandlerError;
 pub use self::given::Given;

@@ -71,10 +71,10 @@ impl Inner {
         let mut future = Guarded::new(Box::pin(async move { future().await }));
         match Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(ended) => on_end(ended),
-            Poll::Pending => drop(tokio::spawn(async move {
+            Poll::Pending => drop(engineio::spawn(Box::pin(async move {
                 on_end(future.await);
                 drop(place);
-            })),
+            }))),
         }
     }
 }
