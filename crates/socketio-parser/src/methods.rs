@@ -100,8 +100,8 @@ macro_rules! alias_methods {
             visitor: V,
         ) -> Result<V::Value, ArgsError> {
             #[cfg(feature = "serde_json")]
-            if $crate::value::serde_json::is_raw_value(_name) {
-                return $crate::value::serde_json::raw_value(self, visitor);
+            if is_raw_value(_name) {
+                return raw_value(self, visitor);
             }
             visitor.visit_newtype_struct(self)
         }

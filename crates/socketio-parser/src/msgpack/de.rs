@@ -15,6 +15,8 @@ use crate::date::to_iso;
 use crate::methods::alias_methods;
 use crate::msgpack::tokens::{Token, Tokens};
 use crate::value::deserializer::Key;
+#[cfg(feature = "serde_json")]
+use crate::value::serde_json::{is_raw_value, raw_value};
 use crate::{ArgsError, DecodeError, Value};
 
 /// Reads values from the front of a message.

@@ -74,8 +74,8 @@ fn raw_text() {
     check(&RawArgs::from_values(values), r#"{"b":1.5,"a":2.0}"#);
     // beside an attachment, and with one
     check(&received(r#"{"a": 1},{"_placeholder":true,"num":0}"#, &[b"x"]), r#"{"a":1}"#);
-    let bytes = r#"{"type":"Buffer","data":[1,2]}"#;
-    check(&received(r#"{"_placeholder":true,"num":0}"#, &[b"\x01\x02"]), bytes);
+    let bytes = json!({ "type": "Buffer", "data": [1, 2] }).to_string();
+    check(&received(r#"{"_placeholder":true,"num":0}"#, &[b"\x01\x02"]), &bytes);
     check(&received(r#"[{"_placeholder":true,"num":0}]"#, &[b"\x01\x02"]), &format!("[{bytes}]"));
 }
 

@@ -18,6 +18,8 @@ use bytes::Bytes;
 
 use crate::binary::visit_shared;
 use crate::methods::alias_methods;
+#[cfg(feature = "serde_json")]
+use crate::value::serde_json::{is_raw_value, raw_value};
 use crate::{ArgsError, Value};
 
 impl<'de> Deserializer<'de> for Value {

@@ -2,10 +2,10 @@
 
 use serde::de::value::MapDeserializer;
 use serde::de::{Deserialize as _, Deserializer, Error as _, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Map, Number};
 
 use crate::Value;
-use crate::exchange::value_to_json;
 
 /// Nothing is lost: an integer stays one, a number that fits no 64 bits is the nearest double.
 impl From<serde_json::Value> for Value {
@@ -33,11 +33,7 @@ impl From<Value> for serde_json::Value {
             Value::UInt(int) => int.into(),
             Value::Float(float) => float.into(),
             Value::String(text) => Self::String(*text),
-            Value::Binary(bytes) => {
-                let data = bytes.iter().map(|byte| Self::from(*byte)).collect();
-                let members = [("type", Self::from("Buffer")), ("data", Self::Array(data))];
-                members.into_iter().collect()
-            }
+            Value::Binary(bytes) => buffer(&bytes),
             Value::Array(values) => values.into_iter().map(Self::from).collect(),
             Value::Object(members) => {
                 let members = members.into_iter().map(|(key, value)| (key, value.into()));
@@ -69,10 +65,30 @@ pub(crate) fn raw_value<'de, D: Deserializer<'de>, V: Visitor<'de>>(
     deserializer: D,
     visitor: V,
 ) -> Result<V::Value, D::Error> {
-    let mut json = Vec::new();
-    value_to_json(&Value::deserialize(deserializer)?, &mut json).map_err(D::Error::custom)?;
-    let json = String::from_utf8(json).map_err(D::Error::custom)?;
+    let value = Value::deserialize(deserializer)?;
+    let json = serde_json::to_string(&AsJson(&value)).map_err(D::Error::custom)?;
     visitor.visit_map(MapDeserializer::new(std::iter::once((RAW_VALUE, json))))
+}
+
+/// A value that is written as [`serde_json::Value::from`] says, its members in their order.
+struct AsJson<'a>(&'a Value);
+
+impl Serialize for AsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Binary(bytes) => buffer(bytes).serialize(serializer),
+            Value::Array(values) => serializer.collect_seq(values.iter().map(AsJson)),
+            Value::Object(members) => {
+                serializer.collect_map(members.iter().map(|(key, value)| (key, AsJson(value))))
+            }
+            plain => plain.serialize(serializer),
+        }
+    }
+}
+
+/// What `JSON.stringify` makes of a `Buffer`.
+fn buffer(bytes: &[u8]) -> serde_json::Value {
+    serde_json::json!({ "type": "Buffer", "data": bytes })
 }
 
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
