@@ -37,6 +37,7 @@ mod structure;
 mod test;
 mod tools;
 mod typed;
+mod webtransport;
 
 fn main() -> ExitCode {
     // cargo starts us in front of the compiler then
@@ -63,6 +64,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "contract" => contract::command(rest),
         "clients" => clients::command(rest),
         "proxies" => proxies::command(rest),
+        "webtransport" => webtransport::command(rest),
         "abuse" => abuse::command(rest),
         "instructions" => instructions::command(rest),
         "mutants" => mutants::command(rest),
@@ -93,7 +95,8 @@ cargo xtask COMMAND [ARGUMENTS]
 
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
   typed [ARGUMENTS]        run the whiteboard example, its page in TypeScript included
-  test [--skip-browser]    every test: Rust, conformance, contract, clients, proxies, cluster, browser; ends with the totals
+  test [--skip-browser]    every test: Rust, conformance, contract, clients, proxies, cluster, WebTransport, browser; ends
+                           with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
@@ -103,6 +106,8 @@ cargo xtask COMMAND [ARGUMENTS]
   clients                  clients of Python (python-socketio 4 and 5) and Rust (rust_socketio)
   proxies [ARGUMENTS]      our server behind nginx; the arguments go to conformance/proxies/run.js
                            (--only TEXT, --verbose)
+  webtransport [ARGUMENTS] sessions over HTTP/3: raw bytes, the official client on Node and in Chromium;
+                           the arguments go to conformance/webtransport/run.js (--only REGEX, --group NAME, ...)
   abuse [ARGUMENTS]        bad input and limits against our server, some minutes; the arguments go
                            to conformance/abuse/run.js (--only REGEX, --slow, ...)
   instructions [ARGUMENTS] instructions of the hot paths, under valgrind, against the baseline
@@ -133,7 +138,7 @@ cargo xtask COMMAND [ARGUMENTS]
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later
-with npm; the cluster run needs `redis-server` 7 as well; the proxies run nginx; the clients run Python
-3.11 or later, with OpenSSL's headers for Rust's; the browser run Chromium; fuzzing needs a C++
+with npm; the cluster run needs `redis-server` 7 as well; the proxies run nginx; the clients run and the
+WebTransport run Python 3.11 or later, with OpenSSL's headers for Rust's; the browser run Chromium; fuzzing needs a C++
 compiler, the Autobahn test suite Python 2.7 with pip.
 ";

@@ -39,7 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn everything(browser: Browser) -> Result<()> {
     let mut parts =
         vec![client_files()?, conformance()?, python()?, nginx()?, cluster()?, redis()?];
-    parts.extend([contract()?, whiteboard()?]);
+    parts.extend([contract()?, whiteboard()?, webtransport()?]);
     if browser == Browser::Use {
         parts.push(driver()?);
         parts.push(chromium()?);
@@ -204,25 +204,50 @@ fn python_folder(version: &str) -> PathBuf {
 pub(crate) fn python() -> Result<Option<String>> {
     let mut installed = None;
     for version in PYTHON_CLIENTS {
-        let folder = python_folder(version);
         let list = format!("conformance/clients/python/requirements-{version}.txt");
-        let lock = fs::read(root().join(&list))?;
-        let stamp = folder.join("installed-requirements.txt");
-        if fs::read(&stamp).is_ok_and(|stamp| stamp == lock) {
-            continue;
+        if python_environment(&python_folder(version), &list)? {
+            installed = Some("python-socketio 4 and 5, for the clients run".into());
         }
-        if find("python3").is_none() {
-            return Err("Python is missing: install version 3.11 or later, with venv".into());
-        }
-        // Nothing of other versions stays behind.
-        run(program("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        run(program(python_of(version))
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(["--require-hashes", "--requirement", &list]))?;
-        fs::write(stamp, lock)?;
-        installed = Some("python-socketio 4 and 5, for the clients run".into());
     }
     Ok(installed)
+}
+
+/// The Python that has aioquic.
+pub(crate) fn webtransport_python() -> PathBuf {
+    aioquic_folder().join("bin/python")
+}
+
+fn aioquic_folder() -> PathBuf {
+    root().join("target/webtransport/aioquic")
+}
+
+/// What the WebTransport run has: the official client, the driver of the browser, and QUIC by aioquic,
+/// which shares no code with ours.
+pub(crate) fn webtransport() -> Result<Option<String>> {
+    let folder = root().join("conformance/webtransport");
+    let clients = npm_install(&folder, "the clients of the WebTransport run")?;
+    let list = "conformance/webtransport/requirements.txt";
+    let python = python_environment(&aioquic_folder(), list)?;
+    Ok(clients.or_else(|| python.then(|| "aioquic, for the WebTransport run".into())))
+}
+
+/// An environment of Python with what a list says; false if it was there already.
+fn python_environment(folder: &Path, list: &str) -> Result<bool> {
+    let lock = fs::read(root().join(list))?;
+    let stamp = folder.join("installed-requirements.txt");
+    if fs::read(&stamp).is_ok_and(|stamp| stamp == lock) {
+        return Ok(false);
+    }
+    if find("python3").is_none() {
+        return Err("Python is missing: install version 3.11 or later, with venv".into());
+    }
+    // Nothing of other versions stays behind.
+    run(program("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    run(program(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--require-hashes", "--requirement", list]))?;
+    fs::write(stamp, lock)?;
+    Ok(true)
 }
 
 /// The library that drives the browser.

@@ -12,6 +12,7 @@ use crate::fuzz;
 use crate::proxies::proxies;
 use crate::report::Report;
 use crate::setup::{self, Browser};
+use crate::webtransport::webtransport;
 
 pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     let browser = Browser::from_arguments(arguments)?;
@@ -30,6 +31,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.tests("clients", clients);
     report.tests("proxies", || proxies(&[]));
     report.tests("cluster", || cluster(&[]));
+    report.tests("webtransport", || webtransport(with, &[]));
     if with == Browser::Use {
         report.tests("browser", browser);
     }

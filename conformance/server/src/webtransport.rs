@@ -33,7 +33,7 @@ fn path(profile: &str) -> Option<&'static str> {
     match profile {
         "wt-engine" | "wt-engine-fast" | "wt-engine-small" | "wt-engine-off" | "wt-engine-only"
         | "wt-engine-noup" => Some("/engine.io"),
-        "wt" | "wt-fast" | "wt-cors" | "wt-guard" => Some("/socket.io"),
+        "wt" | "wt-fast" | "wt-large" | "wt-cors" | "wt-guard" => Some("/socket.io"),
         _ => None,
     }
 }
@@ -115,6 +115,7 @@ fn options(profile: &str, path: &str) -> Options {
             options.ping_interval = ms(300);
             options.ping_timeout = ms(1500);
         }
+        "wt-large" => options.max_http_buffer_size = 2_000_000,
         "wt-engine-small" => options.max_http_buffer_size = 1000,
         "wt-engine-off" => options.transports.retain(|kind| *kind != TransportKind::WebTransport),
         "wt-engine-only" => options.transports.retain(|kind| *kind == TransportKind::WebTransport),
