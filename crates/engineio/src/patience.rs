@@ -59,16 +59,19 @@ impl Future for Wait {
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
-/// Runs a future for so long, and for the [`grace`] after that.
+/// Runs a future for so long, and for the [`grace`] after that. One that need not wait has no timer.
 pub(crate) async fn timeout<F: Future>(
     duration: Duration,
     future: F,
 ) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let mut wait = Wait::new(duration);
+    let mut wait = None;
     std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => Pin::new(&mut wait).poll(cx).map(|()| Err(Elapsed)),
+        Poll::Pending => {
+            let wait = wait.get_or_insert_with(|| Wait::new(duration));
+            Pin::new(wait).poll(cx).map(|()| Err(Elapsed))
+        }
     })
     .await
 }

@@ -65,6 +65,8 @@ pub(crate) struct Driver {
     stage: Stage,
     /// The one timer; it is left alone when the deadline moves later.
     timer: Pin<Box<Sleep>>,
+    /// The first packet went out with the answer to the request.
+    greeted: bool,
     /// The timer wakes this task when it fires.
     ticking: bool,
     /// The process stood still: what came meanwhile is read, and nobody is given up before the timer
@@ -117,6 +119,12 @@ impl Driver {
         Self::new(engine, socket, permit, Transport::Framed(framed))
     }
 
+    /// Says that the first packet went out with the answer to the request.
+    pub(crate) fn greeted(mut self, greeted: bool) -> Self {
+        self.greeted = greeted;
+        self
+    }
+
     fn new(
         engine: Arc<Engine>,
         socket: Socket,
@@ -136,6 +144,7 @@ impl Driver {
             application: None,
             stage: Stage::New,
             timer: Box::pin(tokio::time::sleep_until(deadline.into())),
+            greeted: false,
             ticking: false,
             patient: false,
             delivered: 0,
@@ -224,19 +233,11 @@ impl Driver {
 
     fn open(&mut self, now: Instant, cx: &mut Context<'_>) {
         self.stage = Stage::Open;
-        let options = &self.engine.options;
-        let upgrades = match self.session.transport() {
-            TransportKind::Polling => self.engine.upgrades(self.session.protocol()),
-            _ => Vec::new(),
-        };
-        let open = handshake::open_packet(
-            self.socket.id(),
-            &upgrades,
-            options.ping_interval,
-            options.ping_timeout,
-            options.max_http_buffer_size,
-        );
-        let _ = self.socket.push(Outgoing::packet(PacketType::Open, &open));
+        if self.greeted {
+            self.engine.counters.sent(1);
+        } else {
+            let _ = self.socket.push(open_packet(&self.engine, &self.socket));
+        }
         if let Transport::Framed(framed) = &mut self.transport {
             let outbox = &self.socket.shared().outbox;
             outbox.set_wire(framed.wire(&self.engine.options));
@@ -408,6 +409,23 @@ impl Drop for Driver {
         guard::let_go(self.application.take());
         self.engine.session_gone(&self.socket);
     }
+}
+
+/// The first packet of a session.
+pub(crate) fn open_packet(engine: &Engine, socket: &Socket) -> Outgoing {
+    let options = &engine.options;
+    let upgrades = match socket.transport() {
+        TransportKind::Polling => engine.upgrades(socket.protocol()),
+        _ => Vec::new(),
+    };
+    let open = handshake::open_packet(
+        socket.id(),
+        &upgrades,
+        options.ping_interval,
+        options.ping_timeout,
+        options.max_http_buffer_size,
+    );
+    Outgoing::packet(PacketType::Open, &open)
 }
 
 /// The clock, read in the driver only; tests move it by hand.

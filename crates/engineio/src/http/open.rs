@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio_proto::log;
-use engineio_proto::{HandshakeError, Protocol, TransportKind};
+use engineio_proto::{HandshakeError, Outgoing, Protocol, TransportKind};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -17,7 +17,7 @@ use tracing::field::Empty;
 
 use crate::TARGET;
 use crate::admission;
-use crate::driver::Driver;
+use crate::driver::{self, Driver};
 use crate::engine::Engine;
 use crate::engine::elsewhere::Found;
 use crate::http::content_coding::ContentCoding;
@@ -258,10 +258,16 @@ async fn open(
         return Ok(answer);
     };
     let (engine, agreement, base64) = (Arc::clone(engine), accepted.agreement, context.query.b64);
+    // what may be compressed is left to the session
+    let open = agreement.is_none().then(|| driver::open_packet(&engine, &socket));
+    let frame = open.as_ref().and_then(Outgoing::ready_frame);
+    let greeted = frame.is_some_and(|frame| upgrade.write_behind(frame));
     spawn(Box::pin(async move {
         match upgrade::upgraded(&engine, upgrade, agreement, base64).await {
             // a task of its own, as small as can be: this one is as large as all that was above
-            Some(websocket) => Driver::framed(engine, socket, permit, websocket).spawn(),
+            Some(websocket) => {
+                Driver::framed(engine, socket, permit, websocket).greeted(greeted).spawn();
+            }
             None => engine.session_gone(&socket),
         }
     }));

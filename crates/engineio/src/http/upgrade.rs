@@ -19,12 +19,12 @@ use crate::patience;
 use crate::request;
 use crate::stats::Counters;
 use crate::transport::framed::Framed;
-use crate::transport::upgraded::{self, TakeApart};
+use crate::transport::upgraded::{self, OwnServer};
 
 /// What a request for an upgrade leads to.
 pub(crate) struct Upgrade {
     stream: OnUpgrade,
-    take_apart: Option<TakeApart>,
+    own: Option<OwnServer>,
 }
 
 impl Upgrade {
@@ -33,8 +33,15 @@ impl Upgrade {
         if !is_upgrade(request.headers()) {
             return None;
         }
-        let take_apart = request.extensions_mut().remove();
-        Some(Self { stream: hyper::upgrade::on(request), take_apart })
+        let own = request.extensions_mut().remove();
+        Some(Self { stream: hyper::upgrade::on(request), own })
+    }
+
+    /// Has a frame follow the answer in one write, if the HTTP server is our own.
+    pub(crate) fn write_behind(&self, frame: &[u8]) -> bool {
+        let Some(own) = &self.own else { return false };
+        own.connection.write_behind(frame);
+        true
     }
 }
 
@@ -56,7 +63,7 @@ pub(crate) async fn upgraded(
     let upgraded = patience::timeout(options.upgrade_timeout, upgrade.stream).await;
     let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
     let upgraded = upgraded.ok()?.ok()?;
-    let stream = upgraded::take_apart(upgraded, upgrade.take_apart);
+    let stream = upgraded::take_apart(upgraded, upgrade.own);
     Some(Box::new(Framed::websocket(stream, options, agreement, base64)))
 }
 

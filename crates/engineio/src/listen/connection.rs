@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::limits::addresses::PeerPermit;
 use crate::listen::armed::Armed;
 use crate::options::Options;
+use crate::transport::upgraded::Switching;
 
 /// One connection, as long as the HTTP server has it.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     idle_too_long: AtomicBool,
     /// The head that is written next is that of the answer which switches protocols.
     switching: AtomicBool,
+    /// What is written behind that head.
+    behind: Mutex<Vec<u8>>,
     address: Mutex<Option<PeerPermit>>,
 }
 
@@ -47,6 +50,7 @@ impl Connection {
             head_begun: AtomicBool::new(false),
             idle_too_long: AtomicBool::new(false),
             switching: AtomicBool::new(false),
+            behind: Mutex::default(),
             address: Mutex::new(address),
         }
     }
@@ -85,8 +89,19 @@ impl Connection {
         self.switching.load(Relaxed)
     }
 
+    /// What is to follow that head, once.
+    pub(crate) fn take_behind(&self) -> Vec<u8> {
+        std::mem::take(&mut lock(&self.behind))
+    }
+
     /// That head was written.
     pub(crate) fn switched(&self) {
         self.switching.store(false, Relaxed);
+    }
+}
+
+impl Switching for Connection {
+    fn write_behind(&self, bytes: &[u8]) {
+        lock(&self.behind).extend_from_slice(bytes);
     }
 }

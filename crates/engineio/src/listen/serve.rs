@@ -35,7 +35,7 @@ use crate::listen::{HttpService, NotFound};
 use crate::patience;
 use crate::request::ToldPeer;
 use crate::scratch;
-use crate::transport::upgraded::TakeApart;
+use crate::transport::upgraded::{OwnServer, Switching};
 
 /// What hyper's read buffer has at least.
 const MIN_BUFFER: usize = 8 * 1024;
@@ -281,7 +281,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for PerConnectio
         }
         let is_upgrade = request.headers().contains_key(header::UPGRADE);
         if is_upgrade {
-            request.extensions_mut().insert(TakeApart(stream::take_apart));
+            let connection = Arc::clone(&self.connection) as Arc<dyn Switching>;
+            let own = OwnServer { take_apart: stream::take_apart, connection };
+            request.extensions_mut().insert(own);
         }
         let mut service = self.service.clone();
         let is_last = is_upgrade || heads::is_last(request.method(), request.headers());

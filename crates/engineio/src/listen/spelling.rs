@@ -4,15 +4,20 @@
 //! the names as they are printed, and have not seen another spelling from the server in Node. With
 //! one capital a word, as HTTP libraries offer it, `Sec-WebSocket-Accept` is still another text.
 //!
-//! The length stays the same, so the stream may write this head instead of the one that it is given.
+//! The length stays the same, so the stream may write this head instead of the one that it is given. What
+//! the session says first is written with it; the last byte of the head counts as written when all is.
 
 use memchr::memrchr_iter;
 
-/// The head while it is being written.
+/// The head while it is being written, with what follows it.
 #[derive(Debug)]
 pub(crate) struct Respelled {
-    head: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Of these, what is the head.
+    head: usize,
     written: usize,
+    /// Of the head, what the HTTP server knows to be written.
+    told: usize,
 }
 
 /// How the HTTP server begins it.
@@ -26,9 +31,12 @@ impl Respelled {
         memrchr_iter(STATUS_LINE[0], bytes).find(|at| bytes[*at..].starts_with(STATUS_LINE))
     }
 
-    /// The head in another spelling.
-    pub(crate) fn new(head: &[u8]) -> Self {
-        let mut head = head.to_vec();
+    /// The head in another spelling, and what is to follow it.
+    pub(crate) fn new(head: &[u8], behind: &[u8]) -> Self {
+        let len = head.len();
+        let mut bytes = Vec::with_capacity(len + behind.len());
+        bytes.extend_from_slice(head);
+        let head = &mut bytes[..];
         let mut at = STATUS_LINE.len().min(head.len());
         while let Some(length) = memchr::memchr(b'\n', &head[at..]) {
             let line = &mut head[at..at + length];
@@ -36,18 +44,27 @@ impl Respelled {
             spell(&mut line[..name]);
             at += length + 1;
         }
-        Self { head, written: 0 }
+        bytes.extend_from_slice(behind);
+        Self { bytes, head: len, written: 0, told: 0 }
     }
 
     /// What is still to be written.
     pub(crate) fn rest(&self) -> &[u8] {
-        &self.head[self.written..]
+        &self.bytes[self.written..]
     }
 
-    /// Notes what was written; whether that was all.
-    pub(crate) fn advance(&mut self, count: usize) -> bool {
+    /// Notes what was written; how much of the head the HTTP server may now know to be.
+    pub(crate) fn advance(&mut self, count: usize) -> usize {
         self.written += count;
-        self.written == self.head.len()
+        let known = match self.is_written() {
+            true => self.head,
+            false => self.written.min(self.head.saturating_sub(1)),
+        };
+        known - std::mem::replace(&mut self.told, known)
+    }
+
+    pub(crate) fn is_written(&self) -> bool {
+        self.written == self.bytes.len()
     }
 }
 
@@ -68,7 +85,7 @@ mod tests {
 
     #[track_caller]
     fn check(before: &str, after: &str) {
-        let respelled = Respelled::new(before.as_bytes());
+        let respelled = Respelled::new(before.as_bytes(), b"");
         assert_eq!(String::from_utf8_lossy(respelled.rest()), after);
     }
 
@@ -87,6 +104,29 @@ mod tests {
             "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         );
         check("", "");
+    }
+
+    /// However it is written, the head is done with the last byte of what follows it.
+    #[test]
+    fn what_follows_is_a_part_of_it() {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n";
+        for behind in ["", "a", "\u{1}\r\nname: b"] {
+            for size in 1..head.len() + behind.len() + 1 {
+                let mut respelled = Respelled::new(head.as_bytes(), behind.as_bytes());
+                let (mut written, mut told) = (Vec::new(), 0);
+                while !respelled.is_written() {
+                    assert!(told < head.len(), "not before all is written");
+                    let some = respelled.rest().iter().copied().take(size);
+                    let count = {
+                        some.clone().for_each(|byte| written.push(byte));
+                        some.count()
+                    };
+                    told += respelled.advance(count);
+                }
+                assert_eq!(told, head.len());
+                assert_eq!(written, [&head.replace("upg", "Upg"), behind].concat().as_bytes());
+            }
+        }
     }
 
     /// The last one counts: an earlier answer may have such a text in its body.

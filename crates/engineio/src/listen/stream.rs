@@ -42,7 +42,7 @@ pub(crate) struct HttpStream<Io> {
     heads: Heads,
     max_head: (usize, usize),
     refused: Option<HeadError>,
-    /// What is written instead of the head that switches protocols.
+    /// What is written instead of the head that switches protocols, and behind it.
     respelled: Option<Respelled>,
     /// Held as long as the stream is open.
     permit: ConnectionPermit,
@@ -156,7 +156,10 @@ impl<Io: AsyncWrite + Unpin> HttpStream<Io> {
     fn poll_respelled(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.respelled.is_none() {
             match Respelled::find(bytes) {
-                Some(0) => self.respelled = Some(Respelled::new(bytes)),
+                Some(0) => {
+                    let behind = self.connection.take_behind();
+                    self.respelled = Some(Respelled::new(bytes, &behind));
+                }
                 // the end of an earlier answer goes first
                 at => {
                     let before = &bytes[..at.unwrap_or(bytes.len())];
@@ -165,13 +168,23 @@ impl<Io: AsyncWrite + Unpin> HttpStream<Io> {
                 }
             }
         }
-        let Self { io, respelled: Some(respelled), .. } = self else { unreachable!("it was set") };
-        let written = Pin::new(io).poll_write(cx, respelled.rest());
-        if matches!(written, Poll::Ready(Ok(count)) if respelled.advance(count)) {
-            self.respelled = None;
-            self.connection.switched();
+        loop {
+            let Self { io, respelled: Some(respelled), .. } = self else {
+                unreachable!("it was set")
+            };
+            let written = match Pin::new(io).poll_write(cx, respelled.rest()) {
+                Poll::Ready(Ok(count)) if count > 0 => count,
+                other => return self.check(cx, other),
+            };
+            let of_head = respelled.advance(written);
+            if respelled.is_written() {
+                self.respelled = None;
+                self.connection.switched();
+            }
+            if of_head > 0 {
+                return self.check(cx, Poll::Ready(Ok(of_head)));
+            }
         }
-        self.check(cx, written)
     }
 }
 

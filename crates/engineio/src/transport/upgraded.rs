@@ -1,5 +1,7 @@
 //! The stream behind an upgrade, taken back from the HTTP server.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -9,10 +11,19 @@ use tokio::net::TcpStream;
 use crate::limits::connections::ConnectionPermit;
 use crate::transport::stream::Stream;
 
-/// How a stream is taken out of what an HTTP server wrapped it in: put by that server into the
-/// extensions of a request that asks for an upgrade. It gives back what it does not know.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TakeApart(pub(crate) fn(Upgraded) -> Result<Taken, Upgraded>);
+/// What our own HTTP server puts into the extensions of a request that asks for an upgrade.
+#[derive(Clone)]
+pub(crate) struct OwnServer {
+    /// How a stream is taken out of what it was wrapped in. It gives back what it does not know.
+    pub(crate) take_apart: fn(Upgraded) -> Result<Taken, Upgraded>,
+    pub(crate) connection: Arc<dyn Switching>,
+}
+
+/// A connection that is to change to WebSocket.
+pub(crate) trait Switching: Send + Sync {
+    /// Has these bytes follow the head of the answer, in the same write.
+    fn write_behind(&self, bytes: &[u8]);
+}
 
 /// What was in a wrapper.
 #[derive(Debug)]
@@ -26,9 +37,9 @@ pub(crate) struct Taken {
 
 /// Takes the stream back: as who wrapped it says, from another hyper, from axum (which wraps it once
 /// more), or as it is. The server's buffers are freed with it.
-pub(crate) fn take_apart(upgraded: Upgraded, take_apart: Option<TakeApart>) -> Stream {
-    let taken = match take_apart {
-        Some(TakeApart(take_apart)) => take_apart(upgraded),
+pub(crate) fn take_apart(upgraded: Upgraded, own: Option<OwnServer>) -> Stream {
+    let taken = match own {
+        Some(own) => (own.take_apart)(upgraded),
         None => Err(upgraded),
     };
     let upgraded = match taken {

@@ -1,7 +1,12 @@
 //! WebSocket sessions: frames, their violations, the close.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use engineio::{CloseDetail, Limit, Options};
 use testkit::{Eio, Frame, HttpConnection, WebSocket, frame, open_websocket};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::host::{Host, Road, ms, s};
 
@@ -430,4 +435,84 @@ async fn the_spelling_under_axum() {
     }
     server.close().await;
     serving.abort();
+}
+
+/// A stream on which a request has come; each write is noted.
+struct Noted {
+    request: Vec<u8>,
+    writes: tokio::sync::mpsc::UnboundedSender<Vec<u8>>,
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.request.is_empty() {
+            return Poll::Pending;
+        }
+        buffer.put_slice(&std::mem::take(&mut self.request));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let _ = self.writes.send(bytes.to_vec());
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// In one write; unless compression was agreed, which is the session's.
+#[tokio::test(start_paused = true)]
+async fn the_open_packet_goes_out_with_the_answer() {
+    for (extensions, is_one) in [("", true), ("permessage-deflate", false)] {
+        let mut options = Options::default();
+        options.per_message_deflate = Some(engineio::PerMessageDeflate::default());
+        let server = engineio::Server::new(options).unwrap();
+        let request = format!(
+            "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Extensions: {extensions}\r\n\r\n",
+        );
+        let (writes, mut written) = tokio::sync::mpsc::unbounded_channel();
+        let stream = Noted { request: request.into(), writes };
+        let (service, peer) = (server.fallback(engineio::NotFound), ([127, 0, 0, 1], 1).into());
+        let serving = async { server.serve_connection(stream, peer, service).await };
+        let reading = async {
+            let first = written.recv().await.unwrap();
+            let head = first.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+            assert!(first.starts_with(b"HTTP/1.1 101 "));
+            let open = match is_one {
+                true => first[head..].to_vec(),
+                false => {
+                    assert_eq!(first.len(), head);
+                    written.recv().await.unwrap()
+                }
+            };
+            // a text frame with a length of a byte
+            assert_eq!((open[0], usize::from(open[1])), (0x81, open.len() - 2));
+            assert!(open[2..].starts_with(b"0{\"sid\":\""));
+        };
+        tokio::join!(serving, reading);
+        // the session's task counts it
+        tokio::time::sleep(ms(1)).await;
+        let stats = server.stats();
+        assert_eq!((stats.sessions, stats.packets_out), (1, 1));
+        server.close().await;
+    }
 }
