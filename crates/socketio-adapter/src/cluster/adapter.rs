@@ -22,7 +22,7 @@ use super::formats::message::MessageFormat;
 use super::log::Log;
 use super::message::Sign;
 use super::node::{Core, Counters, Listening, now};
-use super::peers::{EMITTER, Heartbeats, Peers};
+use super::peers::{EMITTER, Heartbeats, Peers, Shown};
 use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, EnterError,
@@ -172,6 +172,7 @@ impl ClusterNode {
             follower: Arc::new(Listening(this.clone())),
             peers,
             peers_task: Mutex::default(),
+            shown: Shown::default(),
             pending: Arc::new(Pending::new(self.max_client_answers)),
             request_timeout: self.request_timeout,
             max_message_bytes: self.max_message_bytes,

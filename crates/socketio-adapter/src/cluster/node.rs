@@ -23,7 +23,7 @@ use super::log::{Entry, Follower, Offset};
 use super::message::{
     Answer, Change, Event, Incoming, Malformed, Message, Received, Requester, Sender, Sign,
 };
-use super::peers::{Peers, Reaction};
+use super::peers::{Peers, Reaction, Shown};
 use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
@@ -54,6 +54,7 @@ pub(crate) struct Core {
     pub(crate) peers: Option<Mutex<Peers>>,
     /// Keeps them known.
     pub(crate) peers_task: Mutex<Option<AbortHandle>>,
+    pub(crate) shown: Shown,
     pub(crate) pending: Arc<Pending>,
     pub(crate) request_timeout: Duration,
     pub(crate) max_message_bytes: usize,
@@ -132,7 +133,7 @@ impl Core {
         let reaction = lock(peers).on_sign(now(), &sender.node, sender.sign);
         match reaction {
             Reaction::Nothing => {}
-            Reaction::Show => self.show(Sign::Alive),
+            Reaction::Show => self.show_alive(Sign::Alive),
             Reaction::Gone => self.pending.gone(&sender.node),
         }
     }
@@ -150,12 +151,25 @@ impl Core {
     pub(super) fn leave(&self) {
         let task = lock(&self.peers_task).take();
         if let Some(task) = task {
+            // it may be sending a heartbeat in this moment
             task.abort();
-            self.show(Sign::Farewell);
+            if self.shown.leave() {
+                self.show(Sign::Farewell);
+            }
         }
     }
 
-    /// Shows this node to the others.
+    /// Shows this node to the others, unless it has taken its leave.
+    fn show_alive(&self, sign: Sign) {
+        if self.shown.begin() {
+            self.show(sign);
+            if self.shown.end() {
+                self.show(Sign::Farewell);
+            }
+        }
+    }
+
+    /// Sends a sign to the others.
     fn show(&self, sign: Sign) {
         if let Some(message) = self.codec.sign(sign) {
             self.publish(message);
@@ -334,7 +348,7 @@ async fn keep_known(this: Weak<Core>, listening: Vec<AdapterFuture<()>>) {
         let _ = listening.await;
     }
     if let Some(core) = this.upgrade() {
-        core.show(Sign::Hello);
+        core.show_alive(Sign::Hello);
     }
     loop {
         let deadline = {
@@ -350,7 +364,7 @@ async fn keep_known(this: Weak<Core>, listening: Vec<AdapterFuture<()>>) {
             core.pending.gone(node);
         }
         if due.beat {
-            core.show(Sign::Alive);
+            core.show_alive(Sign::Alive);
         }
     }
 }

@@ -2,14 +2,18 @@
 //!
 //! A table without a clock and without I/O, fed by what the others send. Every message is a sign of
 //! its sender; a node that has nothing to say sends heartbeats. One that was not heard of for too
-//! long is gone, and so is one that took its leave.
+//! long is gone, and so is one that took its leave: what it had sent before may still come behind that.
 //!
 //! ```text
-//!            a message of it                   farewell, or silent for `timeout`
-//!   unknown -----------------> known (renewed by each message) -----------------> unknown
+//!            a message of it                      silent for `timeout`
+//!   unknown -----------------> known (renewed by each message) ------> unknown
+//!      ^  `timeout` later        | farewell           ^
+//!      +-------------------- departed ----------------+ hello
 //! ```
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::time::{Duration, Instant};
 
 use super::message::Sign;
@@ -20,8 +24,35 @@ pub(crate) struct Peers {
     times: Heartbeats,
     /// When each was heard of last.
     heard: HashMap<String, Instant>,
+    /// When those took their leave of whom something may still come.
+    departed: HashMap<String, Instant>,
     next_beat: Instant,
 }
+
+/// Whether this node may still show itself: its farewell comes behind all heartbeats, whoever sends
+/// them.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(AtomicUsize);
+
+impl Shown {
+    /// This node is about to show itself. False: it took its leave.
+    pub(crate) fn begin(&self) -> bool {
+        let begun = |state: usize| (state & LEAVING == 0).then_some(state + 1);
+        self.0.fetch_update(AcqRel, Acquire, begun).is_ok()
+    }
+
+    /// It has. True: it takes its leave now.
+    pub(crate) fn end(&self) -> bool {
+        self.0.fetch_sub(1, AcqRel) == LEAVING + 1
+    }
+
+    /// It is to take its leave. True: now, else whoever shows it at this moment does it.
+    pub(crate) fn leave(&self) -> bool {
+        self.0.fetch_or(LEAVING, AcqRel) == 0
+    }
+}
+
+const LEAVING: usize = 1 << (usize::BITS - 1);
 
 /// How often nodes show themselves, and when one that does not is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +94,7 @@ impl Peers {
         let times = Heartbeats { interval: within(interval), timeout: within(timeout) };
         // Who came at the same time may have missed the first message.
         let next_beat = now + times.interval.min(FIRST_BEAT);
-        Self { times, heard: HashMap::new(), next_beat }
+        Self { times, heard: HashMap::new(), departed: HashMap::new(), next_beat }
     }
 
     /// A node has sent something.
@@ -73,17 +104,35 @@ impl Peers {
             return Reaction::Nothing;
         }
         if sign == Sign::Farewell {
+            self.forget_departed(now);
+            if self.departed.len() < MAX_PEERS {
+                self.departed.insert(node.to_owned(), now);
+            }
             return match self.heard.remove(node) {
                 Some(_) => Reaction::Gone,
                 None => Reaction::Nothing,
             };
         }
+        // a hello is that of one who came back
+        if !self.departed.is_empty() && sign != Sign::Hello {
+            self.forget_departed(now);
+            if self.departed.contains_key(node) {
+                return Reaction::Nothing;
+            }
+        }
+        self.departed.remove(node);
         if let Some(heard) = self.heard.get_mut(node) {
             *heard = now;
         } else if self.heard.len() < MAX_PEERS {
             self.heard.insert(node.to_owned(), now);
         }
         if sign == Sign::Hello { Reaction::Show } else { Reaction::Nothing }
+    }
+
+    /// Whatever they had sent has come.
+    fn forget_departed(&mut self, now: Instant) {
+        let timeout = self.times.timeout;
+        self.departed.retain(|_, then| now < *then + timeout);
     }
 
     /// When something is due next.
@@ -203,8 +252,48 @@ mod tests {
         assert_eq!(clock.sign(40, "a", Sign::Farewell), Reaction::Nothing);
         assert_eq!(clock.names(), ["b"]);
         // it may come back
-        clock.sign(50, "a", Sign::Alive);
+        clock.sign(50, "a", Sign::Hello);
+        clock.sign(60, "a", Sign::Alive);
         assert_eq!(clock.names(), ["a", "b"]);
+    }
+
+    /// A heartbeat, or an answer, that was on its way when its node took its leave.
+    #[test]
+    fn what_comes_behind_a_farewell_is_no_sign() {
+        let mut clock = Clock::new();
+        clock.sign(0, "a", Sign::Alive);
+        clock.sign(10, "a", Sign::Farewell);
+        // of one that was not known, too
+        clock.sign(10, "b", Sign::Farewell);
+        for ms in [10, 20, 10_009] {
+            assert_eq!(clock.sign(ms, "a", Sign::Alive), Reaction::Nothing);
+            clock.sign(ms, "b", Sign::Alive);
+            assert!(clock.names().is_empty(), "at {ms}");
+        }
+        clock.sign(10_010, "a", Sign::Alive);
+        assert_eq!(clock.names(), ["a"]);
+        // not more of them than of others
+        for node in 0..MAX_PEERS + 10 {
+            clock.sign(20_000, &format!("{node}"), Sign::Farewell);
+        }
+        assert_eq!(clock.peers.departed.len(), MAX_PEERS);
+    }
+
+    #[test]
+    fn nobody_shows_itself_behind_its_farewell() {
+        let shown = Shown::default();
+        assert!(shown.begin());
+        assert!(!shown.end(), "nobody leaves");
+        // the farewell comes behind what is being sent
+        assert!(shown.begin() && shown.begin());
+        assert!(!shown.leave());
+        assert!(!shown.begin());
+        assert!(!shown.end());
+        assert!(shown.end());
+        assert!(!shown.leave(), "once");
+        let idle = Shown::default();
+        assert!(idle.leave());
+        assert!(!idle.begin() && !idle.leave());
     }
 
     #[test]
