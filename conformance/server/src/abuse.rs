@@ -63,7 +63,7 @@ impl Notes {
             id: socket.id().to_string(),
             conn: socket.conn().id().to_owned(),
             reason,
-            recovered: reason.is_none().then_some(false),
+            recovered: reason.is_none().then(|| socket.recovered()),
         };
         events.list.push_back(noted);
         if events.list.len() > REMEMBERED {

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engineio::Options;
-use socketio::options::{Cookie, Cors, Origins, PerMessageDeflate, Refused, TransportKind};
+use socketio::options::{
+    ConnectionStateRecovery, Cookie, Cors, Origins, PerMessageDeflate, Refused, TransportKind,
+};
 use socketio::parser::Parser;
 use socketio::serve::Request;
 use socketio::{BoxError, Builder, Server};
@@ -163,7 +165,12 @@ fn abuse(profile: &str) -> Result<Chosen, BoxError> {
             deflate.threshold = 0;
             Chosen::Abuse(base.per_message_deflate(deflate), false)
         }
-        "abuse-rec" | "abuse-redis" => Chosen::Unavailable,
+        "abuse-rec" => {
+            let mut recovery = ConnectionStateRecovery::default();
+            recovery.max_disconnection_duration = ms(2000);
+            Chosen::Abuse(base.connection_state_recovery(recovery), false)
+        }
+        "abuse-redis" => Chosen::Unavailable,
         _ => Chosen::Unknown,
     })
 }
