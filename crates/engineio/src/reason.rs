@@ -18,6 +18,8 @@ pub enum CloseDetail {
     /// The server kept more of what clients sent than `max_total_inbound_bytes`, and most of it for
     /// this client.
     KeptTooMuch,
+    /// Its client came again over another connection, which has what this one had.
+    TakenOver,
     /// The layer above panicked.
     Panic,
     /// The peer broke the WebSocket protocol; the close code that it was told.

@@ -187,8 +187,8 @@ impl Driver {
         self.stage = Stage::Linger(Linger {
             until: now + self.engine.options.close_timeout,
             // Node: a noop if the client closed, else a close packet
-            last: match reason {
-                CloseReason::TransportClose => PacketType::Noop,
+            last: match (reason, detail) {
+                (CloseReason::TransportClose, None) => PacketType::Noop,
                 _ => PacketType::Close,
             },
             wait,

@@ -208,6 +208,12 @@ impl Socket {
         self.close_for(reason, None);
     }
 
+    /// Ends the session as its client came again over another connection, and had not said that this one
+    /// broke: `transport close`, with [`CloseDetail::TakenOver`]. A poll that waits is told.
+    pub fn close_taken_over(&self) {
+        self.close_for(CloseReason::TransportClose, Some(CloseDetail::TakenOver));
+    }
+
     /// Ends the session for what the peer did: as [`Socket::close_with`], but a WebSocket is told
     /// in its close frame, which is empty for other ends.
     pub fn close_for_violation(&self, reason: CloseReason, violation: Violation) {

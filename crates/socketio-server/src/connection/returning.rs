@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engineio::CloseReason;
 use engineio_proto::log;
 use socketio_adapter::{Claim, Claimed, NotRecovered, SocketId};
 use socketio_parser::Value;
@@ -88,7 +87,7 @@ async fn wait_for_end(old: &Socket, is_attached: bool) -> Result<(), NotRecovere
     let Some(session) = old.session() else { return Err(NotRecovered::Unsupported) };
     if is_attached {
         log!(debug: id = %old.id(), "its client came again: the connection of before is closed");
-        old.conn().close_with(CloseReason::TransportError);
+        old.conn().close_taken_over();
     }
     let ended = tokio::time::timeout(PATIENCE, session.ended()).await;
     ended.map_err(|_| NotRecovered::Busy)

@@ -112,7 +112,7 @@ async fn a_half_open_connection_is_taken_over() {
     let mut phone = Phone::connect(&server, &old.auth(None)).await;
     assert_eq!(
         log.take().await,
-        ["/ disconnecting: transport error, 1 rooms", "/ disconnect: transport error, 0 rooms"]
+        ["/ disconnecting: transport close, 1 rooms", "/ disconnect: transport close, 0 rooms"]
     );
     assert_eq!((phone.event().await.0, &phone.sid), (r#"42["a",1"#.to_owned(), &old.sid));
     assert_eq!(io.sockets().connected().len(), 1);
