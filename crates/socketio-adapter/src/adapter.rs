@@ -140,6 +140,18 @@ pub trait Recovery: Send + Sync {
     /// receivers that are away or turn out not to have got it.
     fn emit(&self, event: Outgoing, to: Target<'_>, track: Track<'_>) -> Delivered;
 
+    /// What stands for all that was handed to sockets until now, see [`taken`](Recovery::taken). Asked for
+    /// before each heartbeat; 0, the default, stands for nothing.
+    fn mark(&self) -> u64 {
+        0
+    }
+
+    /// The client of a socket has taken what was handed to it before the mark: that is not sent to it
+    /// again, and need not be kept for it. An unknown id is ignored.
+    fn taken(&self, id: &SocketId, mark: u64) {
+        let _ = (id, mark);
+    }
+
     /// How many sessions of this node are without a socket.
     fn away_count(&self) -> usize;
 }

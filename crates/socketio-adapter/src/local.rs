@@ -157,7 +157,8 @@ impl Adapter for LocalAdapter {
         let member = self.change(|table| {
             let tag = table.rooms.slot(id).map_or(NO_TAG, Slot::tag);
             if let Some(state) = table.recovery.as_mut().filter(|_| tag != NO_TAG) {
-                state.sessions.end(tag, &mut leftovers.data);
+                let Leftovers { packets, data, .. } = &mut leftovers;
+                state.sessions.end(tag, &mut state.log, (data, packets));
             }
             table.rooms.remove(id)
         });
@@ -287,7 +288,8 @@ impl Recovery for LocalAdapter {
             let entered = entered.map(|slot| table.set_tag(id, slot));
             if entered.is_ok() && resumed {
                 let State { log, sessions } = &mut **state;
-                sessions.resume(&claim.pid, presented, (log, now), &mut leftovers.data);
+                let Leftovers { packets, data, .. } = leftovers;
+                sessions.resume(&claim.pid, presented, (log, now), (data, packets));
             }
             state.expire(now, leftovers);
             entered
@@ -331,7 +333,7 @@ impl Recovery for LocalAdapter {
                 event.fill_in(2, &log.offset(position)); // before the quote and the bracket
             }
             let volatile = text.is_some();
-            let mut is_needed = false;
+            let mut needed = 0;
             let mut deliver = |slot: &Slot<Arc<dyn Member>>| {
                 let has_session = slot.tag() != NO_TAG;
                 let packet = match has_session || volatile {
@@ -348,7 +350,7 @@ impl Recovery for LocalAdapter {
                 match text {
                     _ if !has_session => {}
                     None => {
-                        is_needed = true;
+                        needed += 1;
                         sessions.sent(slot.tag(), position, start);
                     }
                     Some(text) if became == Delivery::Queued => {
@@ -363,19 +365,34 @@ impl Recovery for LocalAdapter {
                     let BroadcastOptions { rooms: to, except, sender, .. } = options;
                     rooms.for_each_target(to, except, sender.as_ref(), &mut deliver);
                     if text.is_none() {
-                        is_needed |= sessions.missed(options, position, start);
+                        needed += sessions.missed(options, position, start);
                     }
                 }
             }
             // what was meant for nobody is missed by nobody
-            if is_needed {
-                let size = event.size();
-                log.push(event.clone(), size, now, &mut leftovers.packets);
+            if needed > 0 {
+                let kept = (event.size(), needed);
+                log.push(event.clone(), kept, now, &mut leftovers.packets);
             }
         }
         drop((plain, event));
         leftovers.settle(&recovering.options.counters);
         delivered
+    }
+
+    fn mark(&self) -> u64 {
+        self.table().recovery.as_ref().map_or(0, |state| state.log.head())
+    }
+
+    fn taken(&self, id: &SocketId, mark: u64) {
+        self.recovering(|table, _, leftovers| {
+            let tag = table.rooms.slot(id).map_or(NO_TAG, Slot::tag);
+            if let Some(State { log, sessions }) = table.recovery.as_deref_mut()
+                && tag != NO_TAG
+            {
+                sessions.taken(tag, mark, log, &mut leftovers.packets);
+            }
+        });
     }
 
     fn away_count(&self) -> usize {

@@ -5,9 +5,10 @@
 //!   bounds | operation, client, [..] | operation, ..
 //!
 //!   operation  0: an event to many       1: one to a client      2: a volatile one, with a text
-//!   (mod 12)   3, 4: the client reads some of its queue           5: its connection breaks
+//!   (mod 13)   3, 4: the client reads some of its queue           5: its connection breaks
 //!              6, 7: it comes back, perhaps before that was noticed
 //!              8: it leaves for good     9, 10: a room is joined or left     11: time goes by
+//!              12: a ping, whose pong says that all before it was read
 //! ```
 //!
 //! A client that came back has each event that was meant for it once and in order. It may not come
@@ -117,7 +118,7 @@ impl World {
     }
 
     fn step(&mut self, operation: u8, at: usize, more: u8) {
-        match operation % 12 {
+        match operation % 13 {
             0 => self.broadcast(at, more),
             1 => {
                 let event = self.event();
@@ -158,7 +159,13 @@ impl World {
                     assert!(joined.is_ok());
                 }
             }
-            _ => self.wait(u64::from(more) / 2),
+            11 => self.wait(u64::from(more) / 2),
+            _ => {
+                let mark = self.adapter.mark();
+                if let Some(queue) = &self.clients[at].queue {
+                    lock(&queue.0).push_back(message(&format!("2[\"p\",{mark},0]")));
+                }
+            }
         }
         self.clients.iter().for_each(Client::check);
     }
@@ -213,6 +220,11 @@ impl World {
             let Some(Part::Text(text)) = packet.parts().next() else { panic!("a text") };
             let text = String::from_utf8(text.to_vec()).expect("UTF-8");
             let parts: Vec<&str> = text.split(['[', ',', ']']).collect();
+            if parts[1] == "\"p\"" {
+                let id = SocketId::from(client.id.as_str());
+                self.adapter.taken(&id, parts[2].parse().expect("a number"));
+                continue;
+            }
             if parts[1] == "\"e\"" {
                 client.got.push(parts[2].parse().expect("a number"));
             }

@@ -1,5 +1,7 @@
 //! The packets that may have to be sent again: pointers, in the order in which they were sent.
 //!
+//! A packet is let go of when all for whom it was meant have taken it, or when it is too old or too much.
+//!
 //! A packet's position is its number in this order, from 1; positions of packets that are gone are
 //! not used again. An offset is a position as a client sees it: a text of fixed length, so that it
 //! can be filled in when the position is known, which begins with a mark of this log.
@@ -13,6 +15,8 @@ pub(crate) struct Log<P> {
     packets: VecDeque<Entry<P>>,
     /// The position of the first packet that is kept, or of the next one.
     start: u64,
+    /// Those of the packets that are kept.
+    count: usize,
     bytes: usize,
     bounds: Bounds,
     mark: [u8; MARK],
@@ -20,9 +24,12 @@ pub(crate) struct Log<P> {
 
 #[derive(Debug)]
 struct Entry<P> {
-    packet: P,
+    /// `None`: nobody needs it.
+    packet: Option<P>,
     size: usize,
     sent: Instant,
+    /// Sessions that may need it.
+    needed: u32,
 }
 
 /// How much is kept.
@@ -49,7 +56,7 @@ impl<P> Log<P> {
     pub(crate) fn new(bounds: Bounds, mark: u64) -> Self {
         let mut digits = [0; MARK];
         write_number(mark, &mut digits);
-        Self { packets: VecDeque::new(), start: 1, bytes: 0, bounds, mark: digits }
+        Self { packets: VecDeque::new(), start: 1, count: 0, bytes: 0, bounds, mark: digits }
     }
 
     /// The position of the first packet that is kept; that of the next one, if none is.
@@ -64,14 +71,23 @@ impl<P> Log<P> {
 
     pub(crate) fn get(&self, position: u64) -> Option<&P> {
         let at = position.checked_sub(self.start)?;
-        self.packets.get(usize::try_from(at).ok()?).map(|entry| &entry.packet)
+        self.packets.get(usize::try_from(at).ok()?)?.packet.as_ref()
     }
 
-    /// Keeps the packet that was sent at the position behind [`Log::head`].
-    pub(crate) fn push(&mut self, packet: P, size: usize, now: Instant, removed: &mut Removed<P>) {
-        self.packets.push_back(Entry { packet, size, sent: now });
+    /// Keeps the packet that was sent at the position behind [`Log::head`], for so many sessions.
+    pub(crate) fn push(
+        &mut self,
+        packet: P,
+        (size, needed): (usize, u32),
+        now: Instant,
+        removed: &mut Removed<P>,
+    ) {
+        self.packets.push_back(Entry { packet: Some(packet), size, sent: now, needed });
+        self.count += 1;
         self.bytes += size;
-        while self.packets.len() > self.bounds.packets {
+        // one that waits for long in front keeps the places of others behind it
+        let places = self.bounds.packets.saturating_mul(PLACES);
+        while self.count > self.bounds.packets || self.packets.len() > places {
             removed.for_packets += 1;
             self.pop(removed);
         }
@@ -80,6 +96,30 @@ impl<P> Log<P> {
             self.pop(removed);
         }
         self.expire(now, removed);
+    }
+
+    /// A session needs the packet at a position no more.
+    pub(crate) fn release(&mut self, position: u64, removed: &mut Removed<P>) {
+        let Some(at) = position.checked_sub(self.start) else { return };
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let Some(entry) = self.packets.get_mut(at) else { return };
+        entry.needed = entry.needed.saturating_sub(1);
+        if entry.needed > 0 {
+            return;
+        }
+        if let Some(packet) = entry.packet.take() {
+            self.count -= 1;
+            self.bytes -= entry.size;
+            removed.add(packet);
+        }
+        while self.packets.front().is_some_and(|entry| entry.packet.is_none()) {
+            self.packets.pop_front();
+            self.start += 1;
+        }
+        // a burst leaves a large table behind
+        if self.packets.len() * 8 < self.packets.capacity() {
+            self.packets.shrink_to(self.packets.len() * 2);
+        }
     }
 
     /// Lets go of what is too old.
@@ -101,8 +141,10 @@ impl<P> Log<P> {
     }
 
     fn pop(&mut self, removed: &mut Removed<P>) {
-        if let Some(Entry { packet, size, .. }) = self.packets.pop_front() {
-            self.start += 1;
+        let Some(Entry { packet, size, .. }) = self.packets.pop_front() else { return };
+        self.start += 1;
+        if let Some(packet) = packet {
+            self.count -= 1;
             self.bytes -= size;
             removed.add(packet);
         }
@@ -158,6 +200,9 @@ fn read_number(digits: &[u8]) -> Option<u64> {
 pub const OFFSET_LEN: usize = 12;
 const MARK: usize = 4;
 
+/// Places for each packet that is kept, those included of which the packets are not needed.
+const PLACES: usize = 8;
+
 /// In the order of ASCII, so that offsets sort as their positions do.
 const DIGITS: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
 
@@ -187,7 +232,7 @@ mod tests {
         for (bounds, sizes, kept, counts) in table {
             let (mut log, mut removed, now) = (Log::new(bounds, 0), Removed::default(), now());
             for (n, size) in (1..).zip(sizes) {
-                log.push(n, size, now + SECOND * n, &mut removed);
+                log.push(n, (size, 1), now + SECOND * n, &mut removed);
             }
             assert_eq!((log.start(), log.head()), kept, "{bounds:?}");
             for position in 0..20 {
@@ -196,6 +241,40 @@ mod tests {
             }
             assert_eq!([removed.for_packets, removed.for_bytes, removed.for_age], counts);
         }
+    }
+
+    #[test]
+    fn what_nobody_needs_is_let_go_of() {
+        let (mut log, now) = (Log::new(bounds(2, 100, SECOND), 0), now());
+        let push = |log: &mut Log<u64>, needed| {
+            let mut removed = Removed::default();
+            log.push(log.head() + 1, (10, needed), now, &mut removed);
+            removed.for_packets
+        };
+        assert_eq!([2, 1].map(|needed| push(&mut log, needed)), [0, 0]);
+        let release = |log: &mut Log<u64>, position| {
+            let mut removed = Removed::default();
+            log.release(position, &mut removed);
+            (removed.first, log.start(), log.head(), log.bytes)
+        };
+        // one of two sessions; then the packet behind it; what is gone or was never there
+        assert_eq!(release(&mut log, 1), (None, 1, 2, 20));
+        assert_eq!(release(&mut log, 2), (Some(2), 1, 2, 10));
+        assert_eq!((log.get(1), log.get(2)), (Some(&1), None));
+        assert_eq!([2, 3, 0].map(|position| release(&mut log, position)), [(None, 1, 2, 10); 3]);
+        // what is let go of takes the place of none
+        assert_eq!(push(&mut log, 1), 0);
+        assert_eq!(release(&mut log, 1), (Some(1), 3, 3, 10));
+        assert_eq!(release(&mut log, 3), (Some(3), 4, 3, 0));
+        // but there are not many more places than packets
+        push(&mut log, 1);
+        for n in 1..16 {
+            assert_eq!(push(&mut log, 1), 0, "{n}");
+            let newest = log.head();
+            release(&mut log, newest);
+        }
+        assert_eq!((log.start(), push(&mut log, 1)), (4, 1));
+        assert_eq!((log.count, log.bytes), (1, 10));
     }
 
     #[test]
@@ -211,7 +290,7 @@ mod tests {
             assert_eq!(Log::<u32>::new(bounds(2, 10, SECOND), 78).position(text), None);
         }
         for _ in 0..5 {
-            log.push(0u32, 1, now(), &mut Removed::default());
+            log.push(0u32, (1, 1), now(), &mut Removed::default());
         }
         let text = |position| String::from_utf8(log.offset(position).to_vec()).unwrap();
         assert_eq!(log.position(&text(1)), Some(1), "gone, but it was sent");

@@ -128,7 +128,8 @@ impl State {
 
     /// Lets go of what is too old or too much.
     pub(crate) fn expire(&mut self, now: Instant, leftovers: &mut Leftovers) {
-        leftovers.sessions += self.sessions.expire(now, &mut leftovers.data);
+        let Leftovers { packets, data, sessions } = leftovers;
+        *sessions += self.sessions.expire(now, &mut self.log, (data, packets));
         self.log.expire(now, &mut leftovers.packets);
         if self.sessions.is_empty() {
             self.log.clear(&mut leftovers.packets);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use socketio_parser::Value;
 
 use crate::error::NotRecovered;
-use crate::recovery::log::Log;
+use crate::recovery::log::{Log, Removed};
 use crate::recovery::trail::{Texts, Trail};
 use crate::rooms::Rooms;
 use crate::slab::Slab;
@@ -44,8 +44,9 @@ struct Session {
     pid: Arc<str>,
     id: SocketId,
     identity: Box<str>,
-    /// The head of the log when the client came in afresh.
-    begin: u64,
+    /// The client has all up to this position: what came before it did, afresh, and what it has taken
+    /// since.
+    complete: u64,
     trail: Trail,
     texts: Option<Box<Texts>>,
     away: Option<Away>,
@@ -110,15 +111,15 @@ impl Sessions {
         pid: Arc<str>,
         id: SocketId,
         identity: Box<str>,
-        begin: u64,
+        complete: u64,
         presented: Option<u64>,
         now: Instant,
     ) -> u32 {
         // what it took for its offset before stands for where it came in
-        let texts = presented.map(|hash| Box::new(Texts::of(hash, begin, now)));
+        let texts = presented.map(|hash| Box::new(Texts::of(hash, complete, now)));
         let trail = Trail::default();
         let session =
-            Session { pid: Arc::clone(&pid), id, identity, begin, trail, texts, away: None };
+            Session { pid: Arc::clone(&pid), id, identity, complete, trail, texts, away: None };
         let slot = self.slots.insert(session);
         self.by_pid.insert(pid, slot);
         slot
@@ -137,21 +138,34 @@ impl Sessions {
     pub(crate) fn sent_text(&mut self, slot: u32, text: u64, now: Instant) {
         let received = now.checked_sub(self.max_silence).unwrap_or(now);
         let session = &mut self.slots[slot];
-        let position = session.trail.last().max(session.begin);
+        let position = session.trail.last().max(session.complete);
         session.texts.get_or_insert_default().push(text, position, now, received);
     }
 
-    /// Notes a packet for those that are away. True: it is meant for one.
-    pub(crate) fn missed(&mut self, to: &BroadcastOptions, position: u64, start: u64) -> bool {
+    /// Notes a packet for those that are away; how many these are.
+    pub(crate) fn missed(&mut self, to: &BroadcastOptions, position: u64, start: u64) -> u32 {
         if self.away.is_empty() {
-            return false;
+            return 0;
         }
-        let (slots, mut any) = (&mut self.slots, false);
+        let (slots, mut count) = (&mut self.slots, 0);
         self.rooms.for_each_target(&to.rooms, &to.except, to.sender.as_ref(), |slot| {
             slots[slot.tag()].trail.push(position, start);
-            any = true;
+            count += 1;
         });
-        any
+        count
+    }
+
+    /// The client of a session has taken what was meant for it up to a position.
+    pub(crate) fn taken<P>(
+        &mut self,
+        slot: u32,
+        position: u64,
+        log: &mut Log<P>,
+        removed: &mut Removed<P>,
+    ) {
+        let session = &mut self.slots[slot];
+        session.complete = session.complete.max(position);
+        session.trail.take(position, |position| log.release(position, removed));
     }
 
     /// The client of an attached session went, and may come back.
@@ -179,8 +193,14 @@ impl Sessions {
     }
 
     /// Ends the session of a client that does not come back.
-    pub(crate) fn end(&mut self, slot: u32, gone: &mut Gone) {
-        let Session { pid, id, away, .. } = self.slots.remove(slot);
+    pub(crate) fn end<P>(
+        &mut self,
+        slot: u32,
+        log: &mut Log<P>,
+        (gone, removed): (&mut Gone, &mut Removed<P>),
+    ) {
+        let Session { pid, id, away, mut trail, .. } = self.slots.remove(slot);
+        trail.take(u64::MAX - 1, |position| log.release(position, removed));
         self.by_pid.remove(&pid);
         if self.by_pid.is_empty() {
             self.by_pid = HashMap::new();
@@ -193,7 +213,12 @@ impl Sessions {
     }
 
     /// Ends those that have been away for too long, and the oldest of too many; how many of these.
-    pub(crate) fn expire(&mut self, now: Instant, gone: &mut Gone) -> u64 {
+    pub(crate) fn expire<P>(
+        &mut self,
+        now: Instant,
+        log: &mut Log<P>,
+        (gone, removed): (&mut Gone, &mut Removed<P>),
+    ) -> u64 {
         let mut too_many = 0;
         while let Some((_, &slot)) = self.away.first_key_value() {
             let is_full = self.away.len() > self.max_away;
@@ -201,7 +226,7 @@ impl Sessions {
                 break;
             }
             too_many += u64::from(is_full);
-            self.end(slot, gone);
+            self.end(slot, log, (&mut *gone, &mut *removed));
         }
         too_many
     }
@@ -252,8 +277,8 @@ impl Sessions {
         &mut self,
         pid: &str,
         presented: Option<Presented<'_>>,
-        (log, now): (&Log<P>, Instant),
-        gone: &mut Gone,
+        (log, now): (&mut Log<P>, Instant),
+        (gone, removed): (&mut Gone, &mut Removed<P>),
     ) {
         let Some(&slot) = self.by_pid.get(pid) else { return };
         let session = &mut self.slots[slot];
@@ -266,6 +291,9 @@ impl Sessions {
         self.rooms.remove(&session.id);
         self.away.remove(&away.order);
         gone.push(away.data);
+        if let Some(position) = position {
+            self.taken(slot, position, log, removed);
+        }
     }
 }
 
@@ -275,12 +303,12 @@ impl Session {
         let start = log.start();
         let is_complete = |position: &u64| self.trail.after(*position, start).is_some();
         let Some(Presented { text, hash }) = presented else {
-            return Some(self.begin).filter(is_complete);
+            return Some(self.complete).filter(is_complete);
         };
-        if let Some(position) = log.position(text) {
-            // what the client had before it came in is no part of this session
-            return Some(position.max(self.begin)).filter(is_complete);
-        }
-        self.texts.as_ref().and_then(|texts| texts.position(hash)).filter(is_complete)
+        let of_text = || self.texts.as_ref().and_then(|texts| texts.position(hash));
+        // what the client had before it came in is no part of this session, and what it has taken it
+        // has: it may know of that only later than of the break
+        let position = log.position(text).or_else(of_text)?.max(self.complete);
+        Some(position).filter(is_complete)
     }
 }

@@ -34,6 +34,20 @@ impl Trail {
         }
     }
 
+    /// Forgets what the session has taken up to a position, and says what that was.
+    pub(crate) fn take(&mut self, position: u64, mut taken: impl FnMut(u64)) {
+        while let Some((from, last)) = self.ranges.front_mut().filter(|(from, _)| *from <= position)
+        {
+            let until = (*last).min(position);
+            (*from..=until).for_each(&mut taken);
+            self.forgotten = until;
+            *from = until + 1;
+            if until == *last {
+                self.ranges.pop_front();
+            }
+        }
+    }
+
     /// The newest position that was meant for the session; 0: none was.
     pub(crate) fn last(&self) -> u64 {
         self.ranges.back().map_or(self.forgotten, |(_, last)| *last)
@@ -148,6 +162,27 @@ mod tests {
             assert_eq!(missed.as_deref(), *expected, "after {from}, log from {start}");
         }
         assert_eq!((trail(meant).last(), trail(&[]).last()), (21, 0));
+    }
+
+    #[test]
+    fn what_was_taken_is_forgotten() {
+        // (up to, taken, left after that)
+        let table: &[(u64, &[u64], &[u64])] = &[
+            (2, &[], &[3, 4, 5, 9, 20, 21]),
+            (3, &[3], &[4, 5, 9, 20, 21]),
+            (8, &[3, 4, 5], &[9, 20, 21]),
+            (20, &[3, 4, 5, 9, 20], &[21]),
+            (500, &[3, 4, 5, 9, 20, 21], &[]),
+        ];
+        for (position, expected, left) in table {
+            let (mut trail, mut taken) = (trail(&[3, 4, 5, 9, 20, 21]), Vec::new());
+            trail.take(*position, |position| taken.push(position));
+            assert_eq!(taken, *expected, "up to {position}");
+            let missed = trail.after(*position, 1).map(Iterator::collect::<Vec<_>>);
+            assert_eq!(missed.as_deref(), Some(*left), "after {position}");
+            assert_eq!(trail.last(), 21);
+            assert_eq!(trail.after(0, 1).is_none(), !taken.is_empty(), "it is not told again");
+        }
     }
 
     #[test]
