@@ -51,6 +51,15 @@ pub trait Application: Send + 'static {
         let _ = (limit, cx);
     }
 
+    /// A ping is about to be sent, behind all that was sent until now; it is the last of so many that are
+    /// unanswered. When as many [`Application::on_pong`] have come, the peer has taken all of that.
+    fn on_ping(&mut self, unanswered: u16) {
+        let _ = unanswered;
+    }
+
+    /// The peer answered a ping, the oldest of those that were unanswered.
+    fn on_pong(&mut self) {}
+
     /// When [`Application::on_deadline`] wants to be called; asked after each other call.
     fn deadline(&self) -> Option<Instant> {
         None

@@ -196,7 +196,16 @@ pub(crate) struct SocketSession {
     /// It was there before the socket was.
     pub(crate) resumed: bool,
     outcome: Mutex<Recovery>,
+    /// The ping that is to say what the client has taken, while it is unanswered.
+    marked: Mutex<Option<Marked>>,
     ended: watch::Sender<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct Marked {
+    /// Pongs until that of the ping.
+    pongs: u16,
+    mark: u64,
 }
 
 impl SocketSession {
@@ -212,7 +221,8 @@ impl SocketSession {
 
     fn new(claim: Claim, resumed: bool, outcome: Recovery) -> Self {
         let (ended, _) = watch::channel(false);
-        Self { claim, resumed, outcome: Mutex::new(outcome), ended }
+        let (outcome, marked) = (Mutex::new(outcome), Mutex::default());
+        Self { claim, resumed, outcome, marked, ended }
     }
 
     pub(crate) fn outcome(&self) -> Recovery {
@@ -224,6 +234,23 @@ impl SocketSession {
         if self.resumed {
             *lock(&self.outcome) = Recovery::Recovered { missed };
         }
+    }
+
+    pub(crate) fn is_marked(&self) -> bool {
+        lock(&self.marked).is_some()
+    }
+
+    /// The last of so many pings that are unanswered is sent behind the mark.
+    pub(crate) fn mark(&self, pongs: u16, mark: u64) {
+        lock(&self.marked).get_or_insert(Marked { pongs, mark });
+    }
+
+    /// A ping was answered; the mark, if it was the one behind it.
+    pub(crate) fn answered(&self) -> Option<u64> {
+        let mut marked = lock(&self.marked);
+        let Marked { pongs, mark } = (*marked)?;
+        *marked = (pongs > 1).then_some(Marked { pongs: pongs - 1, mark });
+        (pongs <= 1).then_some(mark)
     }
 
     /// The socket is over, and its handlers were told.

@@ -71,6 +71,12 @@ impl<T> Receipts<T> {
         }
     }
 
+    /// How long the last ping that was out for receipts has been, or was, if it was answered now.
+    #[must_use]
+    pub fn round_trip(&self, now: Instant) -> Duration {
+        self.ping_at.map_or(Duration::ZERO, |next| (now + GAP).saturating_duration_since(next))
+    }
+
     /// The peer [answered](super::Step::Answered) a ping; those who have their receipt by that.
     #[must_use]
     pub fn on_answered(&mut self) -> Vec<T> {

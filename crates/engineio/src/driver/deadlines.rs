@@ -128,7 +128,7 @@ impl Driver {
     fn on_due(&mut self, deadline: Deadline, now: Instant, cx: &mut Context<'_>) {
         match deadline {
             Deadline::Protocol => self.on_protocol_due(now, cx),
-            Deadline::Receipt => self.on_receipt_due(now),
+            Deadline::Receipt => self.on_receipt_due(now, cx),
             // the rest of the turn sees to these
             Deadline::Linger | Deadline::LookAgain | Deadline::Throttle => {}
             _ if self.patient => {}
@@ -159,7 +159,7 @@ impl Driver {
         while !(self.patient && self.session.would_give_up(now)) {
             match self.session.on_deadline(now) {
                 Due::Nothing => break,
-                Due::SendPing => self.send_ping(now),
+                Due::SendPing => self.send_ping(now, cx),
                 Due::ReleasePoll => self.release_poll(),
                 Due::RefuseProbe => {
                     self.engine.counters.limited(Limit::UpgradeTimeout);
@@ -171,17 +171,19 @@ impl Driver {
     }
 
     /// A ping for those who wait for a receipt, unless the heartbeat was due as well.
-    fn on_receipt_due(&mut self, now: Instant) {
+    fn on_receipt_due(&mut self, now: Instant, cx: &mut Context<'_>) {
         if self.receipts.as_mut().is_some_and(|receipts| receipts.is_due(now, Pending::is_wanted)) {
             self.session.on_ping_sent(now);
-            self.send_ping(now);
+            self.send_ping(now, cx);
         }
     }
 
-    fn send_ping(&mut self, now: Instant) {
+    fn send_ping(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let unanswered = self.session.unanswered();
+        self.with_application(now, cx, |application, _| application.on_ping(unanswered));
         let _ = self.socket.push(Outgoing::packet(PacketType::Ping, ""));
         if let Some(receipts) = &mut self.receipts {
-            receipts.on_ping_sent(now, self.session.unanswered());
+            receipts.on_ping_sent(now, unanswered);
         }
     }
 

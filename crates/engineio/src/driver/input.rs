@@ -241,7 +241,7 @@ impl Driver {
                 });
             }
             Step::Nothing => {}
-            Step::Answered => self.on_answered(),
+            Step::Answered => self.on_answered(now, cx),
             Step::SendPong => {
                 let _ = self.socket.push(Outgoing::packet(PacketType::Pong, ""));
             }
@@ -254,12 +254,14 @@ impl Driver {
     }
 
     /// The client answered a ping: those who waited for that have their receipt.
-    fn on_answered(&mut self) {
+    fn on_answered(&mut self, now: Instant, cx: &mut Context<'_>) {
+        self.with_application(now, cx, |application, _| application.on_pong());
         let Some(receipts) = &mut self.receipts else { return };
         let answered = receipts.on_answered();
         if answered.is_empty() {
             return;
         }
+        self.engine.counters.receipt(receipts.round_trip(now));
         // Looked at now, not with the ping: what was sent before that may have been dropped after it.
         let received = Received { dropped: self.socket.shared().outbox.take_dropped() };
         for pending in answered {

@@ -1,8 +1,14 @@
 //! What [`Stats`] says, for the facade `metrics`.
 //!
-//! Published when somebody asks, from a snapshot: nothing is done for it while messages pass.
+//! Published when somebody asks, from a snapshot: nothing is done for it while messages pass. But for the
+//! times of receipts, which are told as they come.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use std::time::Duration;
+
+use engineio_proto::{guard, log};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::stats::Stats;
 
@@ -46,6 +52,9 @@ impl Stats {
         counter!("engineio_handshakes_unavailable_total").absolute(self.unavailable);
         counter!("engineio_too_large_total").absolute(self.too_large);
         counter!("engineio_panics_total").absolute(self.panics);
+        counter!("engineio_receipts_total").absolute(self.receipts);
+        // it is there before the first
+        let _ = histogram!(RECEIPT_SECONDS);
         counter!("engineio_accept_errors_total").absolute(self.accept_errors);
         for (limit, count) in self.limits.iter() {
             counter!("engineio_limit_hits_total", "limit" => limit).absolute(count);
@@ -62,7 +71,18 @@ pub fn describe_metrics() {
     for (name, help) in COUNTERS {
         describe_counter!(*name, Unit::Count, *help);
     }
+    describe_histogram!(RECEIPT_SECONDS, Unit::Seconds, "From a ping for receipts to its pong");
 }
+
+/// A receipt came, so long after it was asked for on the wire.
+pub(super) fn receipt(round_trip: Duration) {
+    // a recorder is code of the user
+    if guard::call(|| histogram!(RECEIPT_SECONDS).record(round_trip)).is_err() {
+        log!(error: "a recorder of metrics panicked");
+    }
+}
+
+const RECEIPT_SECONDS: &str = "engineio_receipt_seconds";
 
 const GAUGES: &[(&str, Unit, &str)] = &[
     ("engineio_sessions", Unit::Count, "Sessions that are open, by transport and protocol"),
@@ -90,6 +110,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("engineio_handshakes_unavailable_total", "Handshakes refused with 503"),
     ("engineio_too_large_total", "Bodies and messages refused for their size"),
     ("engineio_panics_total", "Panics of the application"),
+    ("engineio_receipts_total", "Pings for receipts that were answered"),
     ("engineio_accept_errors_total", "Failures to accept a connection"),
     ("engineio_limit_hits_total", "Times that a limit of the engine acted, by its option"),
 ];

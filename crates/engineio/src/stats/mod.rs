@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 
@@ -149,6 +150,8 @@ stats! {
         /// Panics of the layer above, each of which ended its session, and of functions among the
         /// options.
         panics: AtomicU64 as u64,
+        /// Pings for [receipts](crate::Socket::receipt) that were answered; one may serve many.
+        receipts: AtomicU64 as u64,
         /// Times that a listener of ours failed to accept a connection, as without file
         /// descriptors.
         accept_errors: AtomicU64 as u64,
@@ -172,6 +175,15 @@ const CODES: usize = 6;
 const STRIPES: usize = 16;
 
 impl Counters {
+    /// A ping for receipts was answered, so long after it was sent.
+    pub(crate) fn receipt(&self, round_trip: Duration) {
+        self.receipts.fetch_add(1, Relaxed);
+        #[cfg(feature = "metrics")]
+        metrics::receipt(round_trip);
+        #[cfg(not(feature = "metrics"))]
+        let _ = round_trip;
+    }
+
     pub(crate) fn add(counter: &AtomicU64) {
         Self::add_many(counter, 1);
     }

@@ -474,6 +474,18 @@ impl Application for Connection {
         }
     }
 
+    fn on_ping(&mut self, unanswered: u16) {
+        if self.core.shared.recovery.is_some() {
+            self.client.sockets().iter().for_each(|socket| socket.on_ping(unanswered));
+        }
+    }
+
+    fn on_pong(&mut self) {
+        if self.core.shared.recovery.is_some() {
+            self.client.sockets().iter().for_each(Socket::on_pong);
+        }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         match (self.connect_by, self.client.next_ack_deadline()) {
             (Some(connect), Some(ack)) => Some(connect.min(ack)),

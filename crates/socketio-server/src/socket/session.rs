@@ -60,6 +60,24 @@ impl Socket {
         Some(Arc::new(*data))
     }
 
+    /// A ping is about to be sent: its pong will say that all before it was taken.
+    pub(crate) fn on_ping(&self, unanswered: u16) {
+        let Some(session) = self.session().filter(|session| !session.is_marked()) else { return };
+        if let Some(recovery) = self.namespace().recovery() {
+            guard::assert_no_lock();
+            session.mark(unanswered, recovery.mark());
+        }
+    }
+
+    /// The client answered a ping: what it has taken is not kept for it any more.
+    pub(crate) fn on_pong(&self) {
+        let Some(mark) = self.session().and_then(|session| session.answered()) else { return };
+        if let Some(recovery) = self.namespace().recovery() {
+            guard::assert_no_lock();
+            recovery.taken(self.id(), mark);
+        }
+    }
+
     /// [`Socket::emit`] on a server with recovery: through the adapter, which keeps the event.
     #[cold]
     pub(crate) fn emit_recoverable<T: Serialize>(

@@ -265,3 +265,52 @@ fn options_that_make_no_sense() {
     check(|r| r.max_kept_bytes = 0, "max_kept_bytes");
     check(|r| r.max_away_sessions = 0, "max_away_sessions");
 }
+
+/// A pong says that all before its ping was taken: it is not sent again, and not kept.
+#[tokio::test(start_paused = true)]
+async fn what_a_receipt_confirms_is_not_kept() {
+    for receipts in [true, false] {
+        let (io, server, mut arrivals) = server(|recovery| recovery.max_kept_packets = 4);
+        let mut phones = Vec::new();
+        for _ in 0..2 {
+            phones.push((Phone::connect(&server, "").await, arrivals.next().await));
+        }
+        let emit = |n: std::ops::Range<u32>| n.for_each(|n| io.emit("e", n).unwrap());
+        emit(0..4);
+        for (phone, socket) in &mut phones {
+            let receipt = receipts.then(|| socket.receipt());
+            for n in 0..4 {
+                assert_eq!(phone.event().await.0, format!(r#"42["e",{n}"#));
+            }
+            if let Some(receipt) = receipt {
+                phone.peer.expect("2").await;
+                phone.peer.send("3").await;
+                receipt.await.unwrap();
+            }
+        }
+        let (phone, _) = phones.remove(0);
+        let auth = phone.auth(None); // it had not noticed what it has
+        drop(phone);
+        settle().await;
+        emit(4..8);
+        let mut phone = Phone::connect(&server, &auth).await;
+        let outcome = arrivals.next().await.recovery();
+        assert_eq!(io.stats().limits.get(Limit::KeptPackets), if receipts { 0 } else { 4 });
+        if receipts {
+            assert_eq!(outcome, Recovery::Recovered { missed: 4 });
+            for n in 4..8 {
+                assert_eq!(phone.event().await.0, format!(r#"42["e",{n}"#));
+            }
+        } else {
+            assert_eq!(outcome, Recovery::NotRecovered(NotRecovered::Evicted));
+        }
+        phone.peer.silence().await;
+        let recoveries = io.stats().recoveries;
+        let count = |name| recoveries.iter().find(|(known, _)| *known == name).unwrap().1;
+        let names = ["recovered", "evicted", "no pid", "expired"];
+        let expected = if receipts { [1, 0, 2, 0] } else { [0, 1, 2, 0] };
+        assert_eq!(names.map(count), expected);
+        assert_eq!(io.stats().recovered_events, if receipts { 4 } else { 0 });
+        assert_eq!(io.stats().engine.receipts, if receipts { 2 } else { 0 });
+    }
+}
