@@ -1,14 +1,12 @@
 //! What [`Stats`] says, for the facade `metrics`.
 //!
-//! Published when somebody asks, from a snapshot: nothing is done for it while messages pass. But for the
-//! times of receipts, which are told as they come.
+//! Published when somebody asks, from a snapshot: nothing is done for it while messages pass.
 
-use std::time::Duration;
-
-use engineio_proto::{guard, log};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+
+use super::receipts::RECEIPT_SECONDS;
 
 use crate::stats::Stats;
 
@@ -73,16 +71,6 @@ pub fn describe_metrics() {
     }
     describe_histogram!(RECEIPT_SECONDS, Unit::Seconds, "From a ping for receipts to its pong");
 }
-
-/// A receipt came, so long after it was asked for on the wire.
-pub(super) fn receipt(round_trip: Duration) {
-    // a recorder is code of the user
-    if guard::call(|| histogram!(RECEIPT_SECONDS).record(round_trip)).is_err() {
-        log!(error: "a recorder of metrics panicked");
-    }
-}
-
-const RECEIPT_SECONDS: &str = "engineio_receipt_seconds";
 
 const GAUGES: &[(&str, Unit, &str)] = &[
     ("engineio_sessions", Unit::Count, "Sessions that are open, by transport and protocol"),

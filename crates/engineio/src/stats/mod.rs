@@ -16,6 +16,8 @@ use crate::reason::CloseDetail;
 
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
+#[cfg(feature = "metrics")]
+mod receipts;
 
 macro_rules! stats {
     (
@@ -179,7 +181,7 @@ impl Counters {
     pub(crate) fn receipt(&self, round_trip: Duration) {
         self.receipts.fetch_add(1, Relaxed);
         #[cfg(feature = "metrics")]
-        metrics::receipt(round_trip);
+        receipts::tell(round_trip);
         #[cfg(not(feature = "metrics"))]
         let _ = round_trip;
     }
