@@ -211,6 +211,7 @@ async function run() {
     await grace.page.locator('#banner').waitFor({ state: 'hidden' });
     await grace.sees('ada', 'grace is away');
     equal(await grace.count('grace is away'), 1, 'copies of a message of the history');
+    await grace.recovered(1);
     equal(await grace.page.inputValue('#text'), 'written while away', 'the input afterwards');
     await grace.page.press('#text', 'Enter');
     await ada.sees('grace', 'written while away');
@@ -218,16 +219,24 @@ async function run() {
     await ada.seesMembers(['ada', 'grace']);
   });
 
-  // Not with polling: there the server only learns at the next heartbeat that the client is gone,
-  // and keeps its nickname until then.
+  // Its session goes on, also where the server has not learned that it was gone.
   await check('offline and back', async () => {
     await grace.deliberately(async () => {
       await grace.context.setOffline(true);
       await grace.connectionIs('offline');
       await grace.page.locator('#banner').waitFor();
+      await ada.says('said in the tunnel');
+      equal(await grace.count('said in the tunnel'), 0, 'messages that came through the tunnel');
       await grace.context.setOffline(false);
       await grace.connectionIs('connected');
     });
+    await grace.sees('ada', 'said in the tunnel');
+    await grace.recovered(2);
+    equal(await grace.count('said in the tunnel'), 1, 'copies of what was said in the tunnel');
+    if (ARTIFACTS) {
+      fs.mkdirSync(ARTIFACTS, { recursive: true });
+      await grace.picture('phone-recovered', 'light');
+    }
     await grace.says('back on the line');
     await ada.sees('grace', 'back on the line');
   });
@@ -369,6 +378,14 @@ class Person {
       await this.context.setOffline(false);
       this.expectsTrouble = false;
     }
+  }
+
+  /** The page says so for the so manieth time: its session went on, with all that was said. */
+  async recovered(times) {
+    const lines = this.page.locator('#log .line', { hasText: 'Recovered, nothing missed' });
+    await lines.nth(times - 1).waitFor();
+    equal(await lines.count(), times, 'recoveries that the page tells of');
+    equal(await this.page.evaluate(() => window.chat.socket.recovered), true, 'socket.recovered');
   }
 
   async join(room) {

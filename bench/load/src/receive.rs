@@ -231,7 +231,7 @@ impl Load {
                     return 0;
                 }
                 self.connections[at].waits = Waits::Ready;
-                self.on_answer(at, message == self.request.answer, message);
+                self.on_answer(at, self.request.is_answer(message), message);
                 1
             }
             Scenario::Broadcast => {
@@ -273,7 +273,7 @@ impl Load {
     fn on_cast(&mut self, at: usize, message: &[u8]) {
         let place = self.connections[at].seen;
         self.connections[at].seen += 1;
-        if place >= self.casts.len() || message != self.request.answer {
+        if place >= self.casts.len() || !self.request.is_answer(message) {
             return self.wrong(message);
         }
         self.counts.done += 1;
@@ -337,7 +337,7 @@ impl Load {
         if self.request.answer_head.is_some_and(|head| message.starts_with(head)) {
             return;
         }
-        self.on_answer(at, message == self.request.answer, message);
+        self.on_answer(at, self.request.is_answer(message), message);
         if self.stage != Stage::Stopping {
             self.poll_request(at);
         }

@@ -56,6 +56,20 @@ impl Request {
         }
     }
 
+    /// Whether a message is the answer. An event of a server with recovery has an offset behind its
+    /// arguments.
+    pub(crate) fn is_answer(&self, message: &[u8]) -> bool {
+        if message.len() == self.answer.len() {
+            return message == self.answer;
+        }
+        let Some((bracket, event)) = self.answer.split_last() else { return false };
+        message
+            .strip_prefix(event)
+            .and_then(|offset| offset.strip_prefix(b",\""))
+            .and_then(|offset| offset.strip_suffix(&[b'"', *bracket]))
+            .is_some_and(|offset| offset.len() == OFFSET_LEN)
+    }
+
     fn event(event: &str, answer: &str) -> Self {
         Self::new_frame(TEXT, event.as_bytes(), answer.as_bytes())
     }
@@ -96,6 +110,9 @@ const BINARY_EVENT: &str = r#"451-["echo",{"_placeholder":true,"num":0}]"#;
 /// The placeholder's keys may come in any order.
 const BINARY_ANSWER: &[u8] = br#"451-["echo",{"#;
 
+/// The length of an offset of ours.
+const OFFSET_LEN: usize = 12;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +134,21 @@ mod tests {
         check("echo -s 4 --binary", &text);
         check("echo -s 4 --binary --protocol eio3", &text);
         check("polling -s 4 --protocol eio3", &format!(r#"42["echo","{text}"]"#));
+    }
+
+    #[test]
+    fn answers_with_an_offset() {
+        let request = Request::event("", r#"42["echo","x"]"#);
+        for (message, is_answer) in [
+            (r#"42["echo","x"]"#, true),
+            (r#"42["echo","y"]"#, false),
+            (r#"42["echo","x","0123456789ab"]"#, true),
+            (r#"42["echo","y","0123456789ab"]"#, false),
+            (r#"42["echo","x","0123456789a"]"#, false),
+            (r#"42["echo","x",01234567890123]"#, false),
+            ("", false),
+        ] {
+            assert_eq!(request.is_answer(message.as_bytes()), is_answer, "{message}");
+        }
     }
 }

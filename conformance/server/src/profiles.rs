@@ -89,6 +89,10 @@ pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
         "api" => return Ok(Chosen::Api(base)),
         "api-msgpack" => return Ok(Chosen::Api(base.parser(Parser::msgpack()))),
         "bench" | "bench-axum" => return Ok(Chosen::Bench(bench(base))),
+        "bench-recovery" => {
+            let recovery = ConnectionStateRecovery::default();
+            return Ok(Chosen::Bench(bench(base).connection_state_recovery(recovery)));
+        }
         "bench-deflate" => {
             return Ok(Chosen::Bench(
                 bench(base).per_message_deflate(PerMessageDeflate::default()),

@@ -275,6 +275,7 @@ async function rejoin() {
   const started = Date.now();
   const place = here;
   const id = socket.id;
+  const recovered = socket.recovered === true;
   // Gives up when the person left, or when a newer connection does the same.
   const stale = () => here !== place || !socket.connected || socket.id !== id;
   for (;;) {
@@ -282,7 +283,8 @@ async function rejoin() {
     if (stale()) return;
     if (answer.ok) {
       setConnection('connected');
-      return enter(answer.value, 'again');
+      // 4.6 and later: the session went on, and what was said meanwhile has come
+      return enter(answer.value, recovered ? 'Recovered, nothing missed' : 'You are back');
     }
     if (Date.now() - started > REJOIN_PATIENCE) {
       here = null;
@@ -296,7 +298,7 @@ async function rejoin() {
   }
 }
 
-/** We are in a room, says the server. */
+/** We are in a room, says the server; `again`: what to say of it, if we were there before. */
 function enter({ nickname, room, members: people, history }, again) {
   const back = again && here && here.room === room && entries.length > 0;
   here = { nickname, room };
@@ -309,7 +311,7 @@ function enter({ nickname, room, members: people, history }, again) {
     clearLog();
     history.forEach((message) => addEntry({ ...message, status: 'sent' }));
   }
-  if (back) addLine('You are back');
+  if (back) addLine(again);
   else if (entries.length) addLine(`You joined #${room}`);
   else showQuiet();
   $('log').removeAttribute('aria-busy');

@@ -16,7 +16,7 @@ mod rooms;
 use std::time::{Duration, SystemTime};
 
 use socketio::emit::EmitError;
-use socketio::options::BuildError;
+use socketio::options::{BuildError, ConnectionStateRecovery};
 use socketio::{Server, Socket, State};
 
 use crate::contract::{Join, Joined, Presence, Sent, Typing, chat};
@@ -102,7 +102,10 @@ fn told(result: Result<(), EmitError>) {
 }
 
 fn server() -> Result<Server, BuildError> {
-    let io = Server::builder().with_state(Rooms::default()).build()?;
+    // A phone that changes networks gets what was said meanwhile, and its nickname at once.
+    let recovery = ConnectionStateRecovery::default();
+    let builder = Server::builder().with_state(Rooms::default());
+    let io = builder.connection_state_recovery(recovery).build()?;
     chat::serve(&io, Chat);
     io.on_connection(connected);
     Ok(io)
