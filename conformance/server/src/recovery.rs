@@ -9,6 +9,7 @@ use serde::Deserialize;
 use socketio::emit::{BroadcastOperator, EmitError, One, Spread};
 use socketio::events::{NotRecovered, Recovery};
 use socketio::options::ConnectionStateRecovery;
+use socketio::parser::Parser;
 use socketio::serve::{Closing, Request};
 use socketio::{
     Ack, BoxError, Builder, ConnectError, Data, Namespace, Reason, Server, Socket, Value,
@@ -23,6 +24,7 @@ pub(crate) fn profile(name: &str, base: Builder) -> Option<Builder> {
     recovery.max_disconnection_duration = ms(2000);
     let base = match name {
         "recovery" => base,
+        "recovery-msgpack" => base.parser(Parser::msgpack()),
         "recovery-mw" => {
             recovery.skip_middlewares = false;
             base

@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::guard;
 use crate::packet::{BASE64, PacketType, Protocol};
@@ -212,20 +212,50 @@ impl Outgoing {
         self
     }
 
-    /// Overwrites the bytes of the text that end `before_end` bytes before its end: for what is known
-    /// only when all before it has been sent. As many bytes as were there, so that it is UTF-8 still.
+    /// Overwrites the bytes of the text, or of the binary message, that end `before_end` bytes before its
+    /// end: for what is known only when all before it has been sent. As many bytes as were there, so that
+    /// it is UTF-8 still.
     ///
     /// # Panics
     /// If the packet is shared, has no text or one that is shorter.
     pub fn fill_in(&mut self, before_end: usize, bytes: &[u8]) {
         let inner = Arc::get_mut(&mut self.0).expect("what is filled in is not shared yet");
-        let Head::Text { buffer, digit, .. } = &mut inner.head else {
-            panic!("only texts are filled in")
-        };
-        let end = buffer.len() - before_end;
-        let start = end - bytes.len();
-        assert!(start > *digit, "the text is long enough");
-        buffer[start..end].copy_from_slice(bytes);
+        match &mut inner.head {
+            Head::Text { buffer, digit, .. } => {
+                let end = buffer.len() - before_end;
+                let start = end - bytes.len();
+                assert!(start > *digit, "the text is long enough");
+                buffer[start..end].copy_from_slice(bytes);
+            }
+            Head::Binary(message) => {
+                let mut buffer = BytesMut::from(std::mem::take(message));
+                let end = buffer.len() - before_end;
+                buffer[end - bytes.len()..end].copy_from_slice(bytes);
+                *message = buffer.freeze();
+            }
+            _ => panic!("only messages are filled in"),
+        }
+    }
+
+    /// A binary message that is this one, changed. It is a copy.
+    ///
+    /// # Panics
+    /// If the packet is no binary message.
+    #[must_use]
+    pub fn with_bytes(&self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let Head::Binary(bytes) = &self.0.head else { panic!("only binary messages are changed") };
+        let mut copy = bytes.to_vec();
+        change(&mut copy);
+        Self::binary_message(copy.into()).like(self)
+    }
+
+    /// With the flags of another.
+    fn like(self, other: &Self) -> Self {
+        let other = &other.0;
+        self.droppable(other.droppable)
+            .when_full(other.when_full)
+            .volatile(other.volatile)
+            .compress(other.compress)
     }
 
     /// The same packet with another end: the last `cut` bytes of the text replaced. It is a copy, but
@@ -243,11 +273,7 @@ impl Outgoing {
         copy.resize(HEADROOM, 0);
         copy.extend_from_slice(kept);
         copy.extend_from_slice(end.as_bytes());
-        Self::message(copy, HEADROOM, self.0.attachments.clone())
-            .droppable(self.0.droppable)
-            .when_full(self.0.when_full)
-            .volatile(self.0.volatile)
-            .compress(self.0.compress)
+        Self::message(copy, HEADROOM, self.0.attachments.clone()).like(self)
     }
 
     /// Whether a full queue may drop the packet.

@@ -5,11 +5,13 @@
 //! says so through the futures it returns.
 
 use std::fmt::Debug;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Weak};
 
 use engineio_proto::Outgoing;
 use socketio_parser::Value;
 
+use crate::recovery::log::OFFSET_LEN;
 use crate::{
     AdapterFuture, BroadcastOptions, Cluster, Completion, EnterError, JoinError, Node,
     NotRecovered, Room, SocketId,
@@ -197,8 +199,9 @@ pub struct Session<'a> {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "one or many")]
 pub enum Target<'a> {
-    /// To one socket, whatever rooms it is in.
-    Socket(&'a SocketId),
+    /// To one socket, whatever rooms it is in. The number is the adapter's own, to find the socket again;
+    /// it begins with 0.
+    Socket(&'a SocketId, &'a AtomicU32),
     /// To those that the options name.
     Many(&'a BroadcastOptions),
 }
@@ -208,10 +211,65 @@ pub enum Target<'a> {
 #[expect(clippy::exhaustive_enums, reason = "an event is sent again or it is not")]
 pub enum Track<'a> {
     /// It is sent again to who missed it. Its last argument is a text of [`OFFSET_LEN`](crate::OFFSET_LEN) bytes, into which
-    /// the adapter writes the offset; clients without a session get it without.
-    Kept,
+    /// the adapter writes the offset, which is there; clients without a session get it without.
+    Kept(Place),
     /// It is volatile, and ends with this text, which its receivers take for their offset.
     Passing(&'a [u8]),
+}
+
+/// Where an event has its offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the forms that can have one")]
+pub enum Place {
+    /// In a JSON text, before the last quote and the bracket.
+    Json,
+    /// In a msgpack message, at its end; the list of arguments begins at this byte.
+    Msgpack {
+        /// Of the message.
+        list: usize,
+    },
+}
+
+impl Place {
+    /// Writes an offset into an event.
+    pub(crate) fn fill_in(self, event: &mut Outgoing, offset: &[u8]) {
+        let before_end = match self {
+            Self::Json => 2,
+            Self::Msgpack { .. } => 0,
+        };
+        event.fill_in(before_end, offset);
+    }
+
+    /// The event without its offset.
+    pub(crate) fn without(self, event: &Outgoing) -> Outgoing {
+        match self {
+            // a comma and two quotes with it
+            Self::Json => event.with_end(OFFSET_LEN + 4, "]"),
+            Self::Msgpack { list } => event.with_bytes(|bytes| {
+                // a text of this length has a head of one byte
+                bytes.truncate(bytes.len().saturating_sub(OFFSET_LEN + 1));
+                one_less(bytes.get_mut(list..).unwrap_or_default());
+            }),
+        }
+    }
+}
+
+/// Makes a list one element shorter, in the form that its head has.
+// msgpack: array format family
+fn one_less(list: &mut [u8]) {
+    let count = match list {
+        [0xdd, count @ ..] if count.len() >= 4 => &mut count[..4],
+        [0xdc, count @ ..] if count.len() >= 2 => &mut count[..2],
+        [count @ 0x90..=0x9f, ..] => std::slice::from_mut(count),
+        _ => return,
+    };
+    for digit in count.iter_mut().rev() {
+        let borrows = *digit == 0;
+        *digit = digit.wrapping_sub(1);
+        if !borrows {
+            break;
+        }
+    }
 }
 
 /// Makes the adapter of each namespace.
@@ -267,4 +325,26 @@ pub struct Delivered {
     pub queued: usize,
     /// Receivers that miss it.
     pub dropped: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_one_shorter() {
+        let table: &[(&[u8], &[u8])] = &[
+            (&[0x92, 7], &[0x91, 7]),
+            (&[0xdc, 0, 16, 7], &[0xdc, 0, 15, 7]),
+            (&[0xdc, 1, 0, 7], &[0xdc, 0, 255, 7]),
+            (&[0xdd, 0, 1, 0, 0, 7], &[0xdd, 0, 0, 255, 255, 7]),
+            (&[0xdc, 0], &[0xdc, 0]), // cut off
+            (&[], &[]),
+        ];
+        for (list, expected) in table {
+            let mut list = list.to_vec();
+            one_less(&mut list);
+            assert_eq!(list, *expected);
+        }
+    }
 }

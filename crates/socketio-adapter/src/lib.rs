@@ -28,7 +28,7 @@ mod rooms;
 mod slab;
 
 pub use adapter::{
-    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Recovery, Session,
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Place, Recovery, Session,
     Target, Track,
 };
 pub use answers::Answers;

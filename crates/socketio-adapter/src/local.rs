@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Instant;
 
@@ -19,11 +20,11 @@ use engineio_proto::guard::{Held, lock};
 use socketio_parser::{Value, quote};
 
 use crate::adapter::{
-    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Recovery, Session,
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Place, Recovery, Session,
     Target, Track,
 };
 use crate::options::BroadcastOptions;
-use crate::recovery::log::OFFSET_LEN;
+use crate::recovery::log::Removed;
 use crate::recovery::sessions::{Known, Presented};
 use crate::recovery::{Leftovers, RecoveryOptions, State};
 use crate::rooms::{Change, NO_TAG, Rooms, Slot, sort_by_sequence};
@@ -317,9 +318,12 @@ impl Recovery for LocalAdapter {
     fn emit(&self, mut event: Outgoing, to: Target<'_>, track: Track<'_>) -> Delivered {
         let Some(recovering) = &self.recovery else { return Delivered::default() };
         let now = recovering.options.clock.now();
-        let text = match track {
-            Track::Kept => None,
-            Track::Passing(text) => Some(recovering.hasher.hash_one(text)),
+        if let (Target::Socket(id, hint), Track::Kept(place)) = (to, track) {
+            return self.emit_to(event, (id, hint), place, (recovering, now));
+        }
+        let (text, place) = match track {
+            Track::Kept(place) => (None, place),
+            Track::Passing(text) => (Some(recovering.hasher.hash_one(text)), Place::Json),
         };
         let mut delivered = Delivered::default();
         // Made for the first client without a session, and dropped behind the lock.
@@ -330,7 +334,7 @@ impl Recovery for LocalAdapter {
             let Some(State { log, sessions }) = recovery.as_deref_mut() else { return delivered };
             let (position, start) = (log.head() + 1, log.start());
             if text.is_none() {
-                event.fill_in(2, &log.offset(position)); // before the quote and the bracket
+                place.fill_in(&mut event, log.next_offset());
             }
             let volatile = text.is_some();
             let mut needed = 0;
@@ -338,8 +342,7 @@ impl Recovery for LocalAdapter {
                 let has_session = slot.tag() != NO_TAG;
                 let packet = match has_session || volatile {
                     true => &event,
-                    // a comma and two quotes with it
-                    false => plain.get_or_insert_with(|| event.with_end(OFFSET_LEN + 4, "]")),
+                    false => plain.get_or_insert_with(|| place.without(&event)),
                 };
                 let became = slot.member().deliver(packet);
                 match became {
@@ -360,7 +363,9 @@ impl Recovery for LocalAdapter {
                 }
             };
             match to {
-                Target::Socket(id) => rooms.slot(id).into_iter().for_each(&mut deliver),
+                Target::Socket(id, hint) => {
+                    rooms.slot_near(id, hint).into_iter().for_each(&mut deliver);
+                }
                 Target::Many(options) => {
                     let BroadcastOptions { rooms: to, except, sender, .. } = options;
                     rooms.for_each_target(to, except, sender.as_ref(), &mut deliver);
@@ -401,6 +406,46 @@ impl Recovery for LocalAdapter {
 }
 
 impl LocalAdapter {
+    /// Hands an event that is kept to one socket: most events are of this kind.
+    fn emit_to(
+        &self,
+        mut event: Outgoing,
+        (id, hint): (&SocketId, &AtomicU32),
+        place: Place,
+        (recovering, now): (&Recovering, Instant),
+    ) -> Delivered {
+        let mut delivered = Delivered::default();
+        let mut removed = Removed::default(); // dropped behind the lock, as is what is left of the event
+        let left = {
+            let Table { rooms, recovery } = &mut *self.table();
+            let Some(State { log, sessions }) = recovery.as_deref_mut() else { return delivered };
+            let Some(slot) = rooms.slot_near(id, hint) else { return delivered };
+            let has_session = slot.tag() != NO_TAG;
+            let plain = if has_session {
+                place.fill_in(&mut event, log.next_offset());
+                None
+            } else {
+                Some(place.without(&event))
+            };
+            match slot.member().deliver(plain.as_ref().unwrap_or(&event)) {
+                Delivery::Queued => delivered.queued = 1,
+                Delivery::Dropped => delivered.dropped = 1,
+                Delivery::Closed => {}
+            }
+            if has_session {
+                sessions.sent(slot.tag(), log.head() + 1, log.start());
+                let size = event.size();
+                log.push(event, (size, 1), now, &mut removed);
+                None
+            } else {
+                Some((event, plain))
+            }
+        };
+        drop(left);
+        removed.count(&recovering.options.counters);
+        delivered
+    }
+
     /// Changes sessions, and drops what is left of them behind the lock.
     fn recovering<T>(&self, f: impl FnOnce(&mut Table, &Recovering, &mut Leftovers) -> T) -> T {
         let recovering = self.recovery.as_deref().expect("only with recovery it is called");

@@ -26,6 +26,7 @@
 //! Maps keep the seeded hasher of the standard library, as names come from clients.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::slab::Slab;
 use crate::{JoinError, Room, SocketId};
@@ -165,6 +166,16 @@ impl<M> Rooms<M> {
         if let Some(&slot) = self.ids.get(id) {
             self.slots[slot].tag = tag;
         }
+    }
+
+    /// A socket by its id; `hint` is where it was found before, and is told where it is.
+    pub(crate) fn slot_near(&self, id: &SocketId, hint: &AtomicU32) -> Option<&Slot<M>> {
+        let there = self.slots.get(hint.load(Relaxed)).filter(|slot| slot.id == *id);
+        there.or_else(|| {
+            let &slot = self.ids.get(id)?;
+            hint.store(slot, Relaxed);
+            Some(&self.slots[slot])
+        })
     }
 
     /// A socket by its id.

@@ -59,6 +59,14 @@ impl<T> Slab<T> {
         value
     }
 
+    /// An entry, if there is one of this index.
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+        match self.entries.get(index as usize) {
+            Some(Entry::Taken(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     /// All indices are below this.
     pub(crate) fn end(&self) -> usize {
         self.entries.len()

@@ -33,7 +33,7 @@ impl Encoder {
         name: &str,
         args: &T,
     ) -> Result<Encoded, EncodeError> {
-        self.write_event(headroom, nsp, id, name, args, None)
+        self.write_event(headroom, nsp, id, name, args)
     }
 
     #[inline]
@@ -44,25 +44,25 @@ impl Encoder {
         id: Option<u64>,
         name: &str,
         args: &T,
-        offset: Option<&str>,
     ) -> Result<Encoded, EncodeError> {
         match &self.0 {
             Form::Json => {
-                let packet = PacketWriter::event(headroom, nsp, name, args, offset)?;
+                let packet = PacketWriter::event(headroom, nsp, name, args, None)?;
                 Ok(packet.finish([PacketType::Event, PacketType::BinaryEvent], nsp, id))
             }
             #[cfg(feature = "msgpack")]
-            Form::Msgpack => msgpack::event(nsp, id, name, args, offset),
+            Form::Msgpack => msgpack::event(nsp, id, name, args),
             Form::Custom(custom) => {
-                let data = PacketWriter::event(0, nsp, name, args, offset)?.into_value()?;
+                let data = PacketWriter::event(0, nsp, name, args, None)?.into_value()?;
                 Ok(custom.encode(headroom, PacketType::Event, nsp, id, Some(data)))
             }
         }
     }
 
     /// An event with a text behind its arguments, by which a client tells how far it got. What the text
-    /// is may be filled in later, where [`Encoder::is_json`]: it is written as it is, and with two more
-    /// bytes it ends the message.
+    /// is may be filled in later, where [`Encoder::has_offsets`]: it is written as it is, in JSON two bytes
+    /// before the end of the message, and in msgpack at its end. Of msgpack it is also said where the list
+    /// of arguments begins, with their number.
     ///
     /// # Errors
     /// Those of [`Encoder::event`].
@@ -73,8 +73,29 @@ impl Encoder {
         name: &str,
         args: &T,
         offset: &str,
-    ) -> Result<Encoded, EncodeError> {
-        self.write_event(headroom, nsp, None, name, args, Some(offset))
+    ) -> Result<(Encoded, Option<usize>), EncodeError> {
+        match &self.0 {
+            Form::Json => {
+                let packet = PacketWriter::event(headroom, nsp, name, args, Some(offset))?;
+                let kinds = [PacketType::Event, PacketType::BinaryEvent];
+                Ok((packet.finish(kinds, nsp, None), None))
+            }
+            #[cfg(feature = "msgpack")]
+            Form::Msgpack => {
+                let (packet, at) = msgpack::event_with_offset(nsp, name, args, offset)?;
+                Ok((packet, Some(at)))
+            }
+            Form::Custom(custom) => {
+                let data = PacketWriter::event(0, nsp, name, args, Some(offset))?.into_value()?;
+                Ok((custom.encode(headroom, PacketType::Event, nsp, None, Some(data)), None))
+            }
+        }
+    }
+
+    /// Whether a text at the end of an event can be filled in: not in a form of one's own.
+    #[must_use]
+    pub const fn has_offsets(&self) -> bool {
+        !matches!(self.0, Form::Custom(_))
     }
 
     /// Whether it writes the protocols' own format.

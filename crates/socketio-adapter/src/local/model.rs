@@ -90,6 +90,8 @@ impl Client {
 
 struct World {
     adapter: LocalAdapter,
+    /// Where any socket was found last: most often it is another's.
+    hint: AtomicU32,
     /// Seconds.
     time: Arc<AtomicU64>,
     clients: [Client; CLIENTS],
@@ -112,7 +114,8 @@ impl World {
             options.max_sessions = 2 + usize::from(first % 3);
         }
         let adapter = LocalAdapter::with_recovery(10, options);
-        let mut world = Self { adapter, time, clients: Default::default(), count: 0, is_roomy };
+        let (clients, hint) = (Default::default(), AtomicU32::default());
+        let mut world = Self { adapter, hint, time, clients, count: 0, is_roomy };
         (0..CLIENTS).for_each(|at| world.come_in(at));
         world
     }
@@ -124,7 +127,11 @@ impl World {
                 let event = self.event();
                 let client = &mut self.clients[at];
                 let id = SocketId::from(client.id.as_str());
-                let to = self.adapter.emit(event, Target::Socket(&id), Track::Kept);
+                let to = self.adapter.emit(
+                    event,
+                    Target::Socket(&id, &self.hint),
+                    Track::Kept(Place::Json),
+                );
                 assert_eq!(to.queued, usize::from(client.queue.is_some()));
                 if client.queue.is_some() {
                     client.meant.push(self.count);
@@ -203,7 +210,7 @@ impl World {
             sender: sender.map(|at| SocketId::from(self.clients[at].id.as_str())),
             ..BroadcastOptions::default()
         };
-        self.adapter.emit(event, Target::Many(&to), Track::Kept);
+        self.adapter.emit(event, Target::Many(&to), Track::Kept(Place::Json));
         for (at, client) in self.clients.iter_mut().enumerate() {
             let is_in = |rooms: &[&str]| rooms.iter().any(|room| client.rooms.contains(room));
             if (rooms.is_empty() || is_in(&rooms)) && !is_in(&except) && sender != Some(at) {
@@ -344,7 +351,11 @@ mod tests {
         let (old, id) = (Arc::new(Queue::default()), SocketId::from("old"));
         assert!(world.adapter.enter(&id, old.clone(), &[], &message("0")).is_ok());
         let event = world.event();
-        world.adapter.emit(event, Target::Many(&BroadcastOptions::default()), Track::Kept);
+        world.adapter.emit(
+            event,
+            Target::Many(&BroadcastOptions::default()),
+            Track::Kept(Place::Json),
+        );
         let text = |packet: &Outgoing| match packet.parts().next() {
             Some(Part::Text(text)) => String::from_utf8(text.to_vec()).unwrap(),
             _ => unreachable!("a text"),

@@ -19,7 +19,8 @@ pub(crate) struct Log<P> {
     count: usize,
     bytes: usize,
     bounds: Bounds,
-    mark: [u8; MARK],
+    /// How a client is told of the position behind [`Log::head`].
+    next: [u8; OFFSET_LEN],
 }
 
 #[derive(Debug)]
@@ -27,7 +28,8 @@ struct Entry<P> {
     /// `None`: nobody needs it.
     packet: Option<P>,
     size: usize,
-    sent: Instant,
+    /// When it is too old; `None`: never, as the clock ends before.
+    until: Option<Instant>,
     /// Sessions that may need it.
     needed: u32,
 }
@@ -54,9 +56,10 @@ pub(crate) struct Removed<P> {
 impl<P> Log<P> {
     /// An empty log; `mark` tells its offsets from those of others.
     pub(crate) fn new(bounds: Bounds, mark: u64) -> Self {
-        let mut digits = [0; MARK];
-        write_number(mark, &mut digits);
-        Self { packets: VecDeque::new(), start: 1, count: 0, bytes: 0, bounds, mark: digits }
+        let mut next = [0; OFFSET_LEN];
+        write_number(mark, &mut next[..MARK]);
+        write_number(1, &mut next[MARK..]);
+        Self { packets: VecDeque::new(), start: 1, count: 0, bytes: 0, bounds, next }
     }
 
     /// The position of the first packet that is kept; that of the next one, if none is.
@@ -82,7 +85,9 @@ impl<P> Log<P> {
         now: Instant,
         removed: &mut Removed<P>,
     ) {
-        self.packets.push_back(Entry { packet: Some(packet), size, sent: now, needed });
+        let until = now.checked_add(self.bounds.age);
+        self.packets.push_back(Entry { packet: Some(packet), size, until, needed });
+        count_up(&mut self.next[MARK..]);
         self.count += 1;
         self.bytes += size;
         // one that waits for long in front keeps the places of others behind it
@@ -124,8 +129,7 @@ impl<P> Log<P> {
 
     /// Lets go of what is too old.
     pub(crate) fn expire(&mut self, now: Instant, removed: &mut Removed<P>) {
-        let age = self.bounds.age;
-        let is_old = |entry: &Entry<P>| now.saturating_duration_since(entry.sent) > age;
+        let is_old = |entry: &Entry<P>| entry.until.is_some_and(|until| until < now);
         while self.packets.front().is_some_and(is_old) {
             removed.for_age += 1;
             self.pop(removed);
@@ -150,17 +154,14 @@ impl<P> Log<P> {
         }
     }
 
-    /// How a client is told of a position.
-    pub(crate) fn offset(&self, position: u64) -> [u8; OFFSET_LEN] {
-        let mut offset = [0; OFFSET_LEN];
-        offset[..MARK].copy_from_slice(&self.mark);
-        write_number(position, &mut offset[MARK..]);
-        offset
+    /// How a client is told of the position behind [`Log::head`].
+    pub(crate) const fn next_offset(&self) -> &[u8; OFFSET_LEN] {
+        &self.next
     }
 
     /// The position that an offset stands for; `None`: it is none of this log.
     pub(crate) fn position(&self, offset: &str) -> Option<u64> {
-        let digits = offset.as_bytes().strip_prefix(&self.mark)?;
+        let digits = offset.as_bytes().strip_prefix(&self.next[..MARK])?;
         let position = read_number(digits).filter(|_| offset.len() == OFFSET_LEN)?;
         (position <= self.head()).then_some(position)
     }
@@ -188,6 +189,17 @@ fn write_number(mut number: u64, digits: &mut [u8]) {
     }
 }
 
+/// The digits of the next number.
+fn count_up(digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        let next = NEXT[usize::from(*digit) % NEXT.len()];
+        *digit = next;
+        if next != DIGITS[0] {
+            break;
+        }
+    }
+}
+
 fn read_number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, |number: u64, digit| {
         let value = DIGITS.iter().position(|other| other == digit)?;
@@ -205,6 +217,16 @@ const PLACES: usize = 8;
 
 /// In the order of ASCII, so that offsets sort as their positions do.
 const DIGITS: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+
+/// Of each digit the one behind it; behind the last comes the first.
+const NEXT: [u8; 128] = {
+    let (mut next, mut at) = ([0; 128], 0);
+    while at < DIGITS.len() {
+        next[DIGITS[at] as usize] = DIGITS[(at + 1) % DIGITS.len()];
+        at += 1;
+    }
+    next
+};
 
 #[cfg(test)]
 mod tests {
@@ -280,23 +302,20 @@ mod tests {
     #[test]
     fn offsets_are_texts_of_one_length_that_only_their_log_reads() {
         let mut log = Log::new(bounds(2, 10, SECOND), 77);
-        let mut last = [0; OFFSET_LEN];
-        for position in 0..200u64 {
-            let offset = log.offset(position);
-            assert!(offset > last, "in order");
-            last = offset;
-            let text = std::str::from_utf8(&offset).unwrap();
-            assert_eq!(log.position(text), (position == 0).then_some(0), "not sent yet");
-            assert_eq!(Log::<u32>::new(bounds(2, 10, SECOND), 78).position(text), None);
-        }
-        for _ in 0..5 {
+        let mut offsets: Vec<String> = Vec::new();
+        // as many that the third digit from behind counts
+        for position in 1..=5_000u64 {
+            let text = String::from_utf8(log.next_offset().to_vec()).unwrap();
+            assert!(offsets.last().is_none_or(|last| *last < text), "in order");
+            assert_eq!(log.position(&text), None, "not sent yet");
             log.push(0u32, (1, 1), now(), &mut Removed::default());
+            assert_eq!(log.position(&text), Some(position));
+            assert_eq!(Log::<u32>::new(bounds(2, 10, SECOND), 78).position(&text), None);
+            offsets.push(text);
         }
-        let text = |position| String::from_utf8(log.offset(position).to_vec()).unwrap();
-        assert_eq!(log.position(&text(1)), Some(1), "gone, but it was sent");
-        assert_eq!((log.position(&text(5)), log.position(&text(6))), (Some(5), None));
-        for other in [String::new(), "0".into(), text(5)[1..].into(), text(5) + "0", "é".repeat(6)]
-        {
+        assert_eq!(log.position(&offsets[0]), Some(1), "gone, but it was sent");
+        let text = || offsets[4].clone();
+        for other in [String::new(), "0".into(), text()[1..].into(), text() + "0", "é".repeat(6)] {
             assert_eq!(log.position(&other), None, "{other}");
         }
     }

@@ -141,11 +141,23 @@ impl Leftovers {
     /// Counts what was let go of, and drops it.
     pub(crate) fn settle(self, counters: &RecoveryCounters) {
         let Self { packets, sessions, .. } = &self;
+        packets.count(counters);
+        if *sessions > 0 {
+            counters.sessions.fetch_add(*sessions, Relaxed);
+        }
+    }
+}
+
+impl Removed<Outgoing> {
+    /// Counts what was let go of.
+    pub(crate) fn count(&self, counters: &RecoveryCounters) {
+        if self.for_packets | self.for_bytes | self.for_age == 0 {
+            return;
+        }
         for (counter, count) in [
-            (&counters.packets, packets.for_packets),
-            (&counters.bytes, packets.for_bytes),
-            (&counters.age, packets.for_age),
-            (&counters.sessions, *sessions),
+            (&counters.packets, self.for_packets),
+            (&counters.bytes, self.for_bytes),
+            (&counters.age, self.for_age),
         ] {
             if count > 0 {
                 counter.fetch_add(count, Relaxed);

@@ -91,12 +91,13 @@ impl PacketWriter {
         Ok(())
     }
 
-    /// Puts a text behind the arguments of an event.
+    /// Puts a text behind the arguments of an event, one that JSON writes as it is.
     fn append(&mut self, text: &str) {
+        debug_assert_eq!(quote(text).len(), text.len() + 2, "nothing is escaped");
         self.buffer.pop(); // the end of the array
-        self.buffer.push(b',');
-        write_string(text, &mut self.buffer);
-        self.buffer.push(b']');
+        self.buffer.extend_from_slice(b",\"");
+        self.buffer.extend_from_slice(text.as_bytes());
+        self.buffer.extend_from_slice(b"\"]");
     }
 
     /// Writes the head of one of two types: without and with attachments.

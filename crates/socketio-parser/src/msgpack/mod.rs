@@ -26,4 +26,6 @@ mod write;
 pub(crate) use de::{Elements, Reader, value, values};
 pub(crate) use read::{Fields, read, read_text};
 pub(crate) use tokens::{Token, Tokens};
-pub(crate) use write::{ack, control, event, event_data, text_control, write_value};
+pub(crate) use write::{
+    ack, control, event, event_data, event_with_offset, text_control, write_value,
+};

@@ -15,12 +15,30 @@ pub(crate) fn event<T: Serialize + ?Sized>(
     id: Option<u64>,
     name: &str,
     args: &T,
-    offset: Option<&str>,
 ) -> Result<Encoded, EncodeError> {
     let mut out = begin(PacketType::Event, nsp, 3 + usize::from(id.is_some()))?;
-    arguments(&mut out, Some(name), args, offset)?;
+    arguments(&mut out, Some(name), args, None)?;
     finish(out, nsp, id)
 }
+
+/// An event that ends with a text, and where the list of its arguments begins.
+pub(crate) fn event_with_offset<T: Serialize + ?Sized>(
+    nsp: &str,
+    name: &str,
+    args: &T,
+    offset: &str,
+) -> Result<(Encoded, usize), EncodeError> {
+    let mut out = begin(PacketType::Event, nsp, 3)?;
+    let mut serializer = Serializer::new(&mut out);
+    serializer.serialize_str("nsp")?;
+    serializer.serialize_str(nsp)?;
+    let data = out.len() + DATA_KEY;
+    arguments(&mut out, Some(name), args, Some(offset))?;
+    Ok((Encoded::Binary(out.into()), data))
+}
+
+/// The bytes of the name `data`.
+const DATA_KEY: usize = 5;
 
 /// The data of an event alone, with its name; and whether there are bytes in it.
 pub(crate) fn event_data<T: Serialize + ?Sized>(

@@ -361,7 +361,7 @@ fn an_offset_is_the_last_argument() {
     fn check(args: impl Serialize, expected: &str) {
         let encoder = crate::Parser::json().encoder();
         let encoded = encoder.event_with_offset(14, "/chat", "e", &args, "o1").unwrap();
-        let Encoded::Text { buffer, start, .. } = encoded else { panic!("a text") };
+        let (Encoded::Text { buffer, start, .. }, None) = encoded else { panic!("a text") };
         assert_eq!(std::str::from_utf8(&buffer[start..]), Ok(expected));
     }
     check((), r#"2/chat,["e","o1"]"#);

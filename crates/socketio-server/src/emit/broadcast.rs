@@ -12,7 +12,7 @@ use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId, Target, Track};
 use crate::error::EmitError;
 use crate::events::observer::{ObservedEvent, Receivers};
 use crate::namespace::Namespace;
-use crate::socket::{Socket, trailing_text, values_of};
+use crate::socket::{Socket, values_of};
 
 pub use self::cluster::BroadcastAcks;
 
@@ -83,8 +83,13 @@ impl BroadcastOperator {
     fn emit_recoverable<T: Serialize>(&self, event: &str, args: &T) -> Result<(), EmitError> {
         let (namespace, options) = (&self.namespace, &self.options);
         let recovery = namespace.recovery();
-        let is_passing = options.volatile || recovery.is_none();
-        let packet = namespace.encode_tracked(event, args, is_passing)?;
+        let (packet, place) = match recovery {
+            Some(_) if !options.volatile => {
+                let (packet, place) = namespace.encode_tracked(event, args)?;
+                (packet, Some(place))
+            }
+            _ => (namespace.encode_event(None, event, args)?, None),
+        };
         let packet = packet
             .compress(!options.uncompressed)
             .volatile(options.volatile)
@@ -92,15 +97,18 @@ impl BroadcastOperator {
         self.show(event, args);
         namespace.publish(event, args, options)?;
         let target = Target::Many(options);
-        let passing = is_passing.then(|| packet.clone());
-        match (recovery, passing.as_ref().map(trailing_text)) {
-            (Some(recovery), None) => {
-                namespace.emit_tracked(recovery, packet, target, Track::Kept);
-            }
-            (Some(recovery), Some(Some(text))) => {
-                namespace.emit_tracked(recovery, packet, target, Track::Passing(text));
-            }
-            _ => namespace.broadcast(&packet, options),
+        let Some(recovery) = recovery else {
+            namespace.broadcast(&packet, options);
+            return Ok(());
+        };
+        if let Some(place) = place {
+            namespace.emit_tracked(recovery, packet, target, Track::Kept(place));
+            return Ok(());
+        }
+        let passing = packet.clone();
+        match namespace.passing_text(&passing, event, args) {
+            Some(text) => namespace.emit_tracked(recovery, packet, target, Track::Passing(&text)),
+            None => namespace.broadcast(&packet, options),
         }
         Ok(())
     }

@@ -1,15 +1,20 @@
 //! How sockets get into a namespace, and back into it.
 
+use std::borrow::Cow;
+
 use engineio::{HEADROOM, Outgoing};
-use engineio_proto::guard;
+use engineio_proto::{Part, guard};
 use serde::Serialize;
-use socketio_adapter::{EnterError, OFFSET_LEN, Recovery, Room, Session, SocketId, Target, Track};
+use socketio_adapter::{
+    EnterError, OFFSET_LEN, Place, Recovery, Room, Session, SocketId, Target, Track,
+};
+use socketio_parser::quote;
 
 use super::Namespace;
 use crate::error::EmitError;
 use crate::limits::Limit;
 use crate::recovery::Recovering;
-use crate::socket::{Socket, outgoing};
+use crate::socket::{Socket, outgoing, values_of};
 
 impl Namespace {
     /// Lets a socket in: into the table of the namespace's sockets, then, in one step, into its rooms,
@@ -72,22 +77,37 @@ impl Namespace {
         self.0.socket(id)
     }
 
-    /// An event with room for an offset, or, as volatile ones are not kept, without.
+    /// An event with room for an offset, and where that is.
     pub(crate) fn encode_tracked<T: Serialize + ?Sized>(
         &self,
         event: &str,
         args: &T,
-        volatile: bool,
-    ) -> Result<Outgoing, EmitError> {
-        if volatile {
-            return self.encode_event(None, event, args);
-        }
+    ) -> Result<(Outgoing, Place), EmitError> {
         Self::allow_event(event)?;
         // arguments are written by code of the user
         guard::assert_no_lock();
         let encoder = &self.0.shared.encoder;
-        let encoded = encoder.event_with_offset(HEADROOM, &self.0.name, event, args, OFFSET)?;
-        Ok(outgoing(encoded).droppable(true))
+        let (encoded, list) =
+            encoder.event_with_offset(HEADROOM, &self.0.name, event, args, OFFSET)?;
+        let place = list.map_or(Place::Json, |list| Place::Msgpack { list });
+        Ok((outgoing(encoded).droppable(true), place))
+    }
+
+    /// The text that a client takes for its offset, at the end of an event that is not kept.
+    pub(crate) fn passing_text<'a, T: Serialize>(
+        &self,
+        packet: &'a Outgoing,
+        event: &str,
+        args: &T,
+    ) -> Option<Cow<'a, [u8]>> {
+        match packet.parts().next()? {
+            Part::Text(text) => socketio_parser::trailing_text(text).map(Cow::Borrowed),
+            // the name is in front of the arguments
+            Part::Binary(_) => match values_of(args).ok()?.last() {
+                None => Some(quote(event).into()),
+                Some(last) => last.as_str().map(|text| quote(text).into()),
+            },
+        }
     }
 
     /// Sends an event to many, and keeps it for those that miss it.

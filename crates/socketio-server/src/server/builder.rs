@@ -455,8 +455,8 @@ impl Builder {
         } = self;
         if let Some(recovery) = &recovery {
             recovery.check().map_err(BuildError::Options)?;
-            if !parser.encoder().is_json() {
-                log!(warn: "sessions are recovered with the JSON parser only");
+            if !parser.encoder().has_offsets() {
+                log!(warn: "with a parser of one's own sessions are not recovered");
             }
         }
         let counters = Arc::default();

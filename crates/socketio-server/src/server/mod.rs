@@ -87,7 +87,7 @@ impl Server {
             recovery,
         } = parts;
         let encoder = parser.encoder();
-        let recovery = recovery.filter(|_| encoder.is_json()).map(Arc::new);
+        let recovery = recovery.filter(|_| encoder.has_offsets()).map(Arc::new);
         let shared = Shared {
             encoder,
             limits: Arc::new(limits),

@@ -10,12 +10,11 @@ mod receipts;
 mod session;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use engineio::{Gate, Outgoing, OverflowPolicy, Push, Request};
-use engineio_proto::Part;
 use engineio_proto::guard::{self, lock};
 use engineio_proto::log;
 use serde::Serialize;
@@ -64,6 +63,8 @@ struct Inner {
     listeners: Mutex<Listeners>,
     /// How far the socket has left while the others still reach it, see [`Leaving`].
     leaving: AtomicU8,
+    /// Where an adapter with recovery has it.
+    place: AtomicU32,
     acks: Mutex<Acks>,
     /// The rooms to be joined when the socket is let in; `None` from then on.
     early_rooms: Mutex<Option<Vec<Room>>>,
@@ -87,6 +88,7 @@ impl Socket {
             credentials,
             listeners: Mutex::new(Listeners::of_socket(common)),
             leaving: AtomicU8::new(0),
+            place: AtomicU32::new(0),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
             extras: OnceLock::new(),
@@ -536,14 +538,6 @@ fn answer(
 /// What arguments look like on the other side.
 pub(crate) fn values_of<T: Serialize>(args: &T) -> Result<Vec<Value>, EmitError> {
     Ok(socketio_parser::RawArgs::from_serialize(args)?.into_values())
-}
-
-/// The text that a client takes for its offset, at the end of an event.
-pub(crate) fn trailing_text(packet: &Outgoing) -> Option<&[u8]> {
-    match packet.parts().next()? {
-        Part::Text(text) => socketio_parser::trailing_text(text),
-        Part::Binary(_) => None,
-    }
 }
 
 /// The packet of a parser, ready for the wire.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use socketio_adapter::{Delivered, NotRecovered, Target, Track};
 use socketio_parser::Value;
 
-use super::{Socket, trailing_text};
+use super::Socket;
 use crate::error::EmitError;
 use crate::recovery::{Recovery, SocketSession};
 
@@ -91,22 +91,33 @@ impl Socket {
         let Some(recovery) = namespace.recovery() else {
             return self.push(form(self.encode(None, event, args)?).volatile(volatile));
         };
-        let packet = namespace.encode_tracked(event, args, volatile)?;
+        let (packet, place) = match volatile {
+            true => (namespace.encode_event(None, event, args)?, None),
+            false => {
+                let (packet, place) = namespace.encode_tracked(event, args)?;
+                (packet, Some(place))
+            }
+        };
         self.show(event, args)?;
-        let packet = form(packet).volatile(volatile);
+        let packet = if volatile { form(packet).volatile(true) } else { form(packet) };
         // one of the same id may be there already
         if !self.gate().is_open() {
             return Err(EmitError::Closed);
         }
         guard::assert_no_lock();
         let emit = |packet, track| {
-            engineio::fan_out(|| recovery.emit(packet, Target::Socket(self.id()), track))
+            engineio::fan_out(|| {
+                recovery.emit(packet, Target::Socket(self.id(), &self.0.place), track)
+            })
         };
-        let passing = volatile.then(|| packet.clone());
-        let delivered = match passing.as_ref().map(trailing_text) {
-            None => emit(packet, Track::Kept),
-            Some(Some(text)) => emit(packet, Track::Passing(text)),
-            Some(None) => return self.push(packet),
+        let delivered = if let Some(place) = place {
+            emit(packet, Track::Kept(place))
+        } else {
+            let passing = packet.clone();
+            match namespace.passing_text(&passing, event, args) {
+                Some(text) => emit(packet, Track::Passing(&text)),
+                None => return self.push(packet),
+            }
         };
         match delivered {
             Delivered { queued: 0, dropped: 0 } => Err(EmitError::Closed),

@@ -314,3 +314,67 @@ async fn what_a_receipt_confirms_is_not_kept() {
         assert_eq!(io.stats().engine.receipts, if receipts { 2 } else { 0 });
     }
 }
+
+/// The offset is the last argument in msgpack as well; clients of before do not see it, whatever the
+/// number of arguments.
+#[cfg(feature = "msgpack")]
+#[tokio::test(start_paused = true)]
+async fn sessions_are_recovered_in_msgpack() {
+    let recovery = ConnectionStateRecovery::default();
+    let builder = Server::builder().parser(socketio::parser::Parser::msgpack());
+    let (io, server, mut arrivals) = built(builder.connection_state_recovery(recovery));
+    let mut old = Peer::open(&server, Eio::V3).await;
+    old.expect(r#"4{"type":0,"nsp":"/"}"#).await;
+    arrivals.next().await;
+    let binary = async |peer: &mut Peer| match peer.ws.next().await {
+        testkit::Frame::Binary(bytes) => bytes.to_vec(),
+        other => panic!("not binary: {other:?}"),
+    };
+    let joined = async |peer: &mut Peer, auth: &[u8]| {
+        let connect = [b"\x83\xa4type\x00\xa4data", auth, b"\xa3nsp\xa1/"].concat();
+        peer.send_binary(&connect).await;
+        let answer = binary(peer).await;
+        let at = answer.windows(5).position(|key| key == b"\xa3pid\xb4").expect("a private id");
+        answer[at + 5..at + 25].to_vec()
+    };
+    let mut new = Peer::open(&server, Eio::V4).await;
+    let pid = joined(&mut new, b"\x80").await;
+    let socket = arrivals.next().await;
+
+    let head = b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data";
+    let text = |text: &'static str| [&[0xa0 | text.len() as u8], text.as_bytes()].concat();
+    let mut offset = Vec::new();
+    // with the name and the offset: 3, and 16 of which 15 would have a shorter head
+    for (args, plain, tracked) in [
+        (vec![Value::from("x")], &[0x92][..], &[0x93][..]),
+        (vec![Value::from("x"); 14], &[0xdc, 0, 15], &[0xdc, 0, 16]),
+    ] {
+        let content: Vec<u8> =
+            [text("e")].into_iter().chain(args.iter().map(|_| text("x"))).flatten().collect();
+        io.emit("e", socketio::emit::Spread(args)).unwrap();
+        old.expect_binary(&[head, plain, &content].concat()).await;
+        let event = binary(&mut new).await;
+        let (event, end) = event.split_at(event.len() - 13);
+        assert_eq!(event, [head, tracked, &content].concat());
+        assert_eq!(end[0], 0xac);
+        offset = end[1..].to_vec();
+    }
+    // a volatile one ends with a text that the client takes for its offset
+    socket.volatile().emit("v", "passing").unwrap();
+    binary(&mut new).await;
+    drop(new);
+    settle().await;
+    io.emit("missed", ()).unwrap();
+    for offered in [&b"passing"[..], &offset] {
+        let mut back = Peer::open(&server, Eio::V4).await;
+        let field = [&[0xa0 | offered.len() as u8], offered].concat();
+        let auth = [b"\x82\xa3pid\xb4", &pid[..], b"\xa6offset", &field].concat();
+        assert_eq!(joined(&mut back, &auth).await, pid);
+        assert_eq!(arrivals.next().await.recovery(), Recovery::Recovered { missed: 1 });
+        let event = binary(&mut back).await;
+        let content = [&head[..], &[0x92], &text("missed")].concat();
+        assert_eq!(event[..event.len() - 13], content);
+        drop(back); // it did not notice that it had it
+        settle().await;
+    }
+}
