@@ -19,6 +19,8 @@ pub(crate) struct Log<P> {
     count: usize,
     bytes: usize,
     bounds: Bounds,
+    /// For packets that are kept, and those between them that are not.
+    places: usize,
     /// How a client is told of the position behind [`Log::head`].
     next: [u8; OFFSET_LEN],
 }
@@ -47,7 +49,7 @@ pub(crate) struct Bounds {
 pub(crate) struct Removed<P> {
     /// Most often it is one.
     first: Option<P>,
-    more: Vec<P>,
+    more: Option<Vec<P>>,
     pub(crate) for_packets: u64,
     pub(crate) for_bytes: u64,
     pub(crate) for_age: u64,
@@ -59,7 +61,8 @@ impl<P> Log<P> {
         let mut next = [0; OFFSET_LEN];
         write_number(mark, &mut next[..MARK]);
         write_number(1, &mut next[MARK..]);
-        Self { packets: VecDeque::new(), start: 1, count: 0, bytes: 0, bounds, next }
+        let places = bounds.packets.saturating_mul(PLACES);
+        Self { packets: VecDeque::new(), start: 1, count: 0, bytes: 0, bounds, places, next }
     }
 
     /// The position of the first packet that is kept; that of the next one, if none is.
@@ -91,8 +94,7 @@ impl<P> Log<P> {
         self.count += 1;
         self.bytes += size;
         // one that waits for long in front keeps the places of others behind it
-        let places = self.bounds.packets.saturating_mul(PLACES);
-        while self.count > self.bounds.packets || self.packets.len() > places {
+        while self.count > self.bounds.packets || self.packets.len() > self.places {
             removed.for_packets += 1;
             self.pop(removed);
         }
@@ -169,7 +171,7 @@ impl<P> Log<P> {
 
 impl<P> Default for Removed<P> {
     fn default() -> Self {
-        Self { first: None, more: Vec::new(), for_packets: 0, for_bytes: 0, for_age: 0 }
+        Self { first: None, more: None, for_packets: 0, for_bytes: 0, for_age: 0 }
     }
 }
 
@@ -177,7 +179,7 @@ impl<P> Removed<P> {
     fn add(&mut self, packet: P) {
         match &self.first {
             None => self.first = Some(packet),
-            Some(_) => self.more.push(packet),
+            Some(_) => self.more.get_or_insert_default().push(packet),
         }
     }
 }

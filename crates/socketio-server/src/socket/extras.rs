@@ -1,5 +1,6 @@
 //! What few sockets have: made when the first of it is used, behind one lock.
 
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use engineio_proto::guard::{self, lock};
@@ -42,6 +43,21 @@ impl Socket {
     /// Those that there are.
     pub(super) fn extras(&self) -> Option<&Mutex<Extras>> {
         self.0.extras.get().map(|extras| &**extras)
+    }
+
+    /// Those that there are, if some of them see events.
+    #[inline]
+    pub(super) fn that_see_events(&self) -> Option<&Mutex<Extras>> {
+        match self.0.sees_events.load(Acquire) {
+            true => self.extras(),
+            false => None,
+        }
+    }
+
+    /// Those that there are, or new ones, for something that sees events.
+    pub(super) fn extras_to_see_events(&self) -> &Mutex<Extras> {
+        self.0.sees_events.store(true, Release);
+        self.extras_or_new()
     }
 
     /// Those that there are, or new ones. They are made under the lock of the listeners, so that

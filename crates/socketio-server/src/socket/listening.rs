@@ -85,7 +85,7 @@ impl Socket {
     #[track_caller]
     pub fn on_any<M: 'static>(&self, handler: impl Handler<M>) -> ListenerId {
         let handler = registered(handler, ANY, &self.namespace().given());
-        let added = lock(self.extras_or_new()).any.add(ANY.into(), false, handler);
+        let added = lock(self.extras_to_see_events()).any.add(ANY.into(), false, handler);
         id_of(added)
     }
 
@@ -101,7 +101,7 @@ impl Socket {
     // Node: catch-all listeners for outgoing packets, as 4.x
     pub fn on_any_outgoing(&self, f: impl Fn(&str, &[Value]) + Send + Sync + 'static) {
         let watcher: Watcher = Arc::new(f);
-        let mut extras = lock(self.extras_or_new());
+        let mut extras = lock(self.extras_to_see_events());
         if !extras.is_closed() {
             extras.outgoing.push(Arc::clone(&watcher));
         }
@@ -197,7 +197,7 @@ impl Socket {
     #[track_caller]
     pub fn use_fn<M: 'static>(&self, middleware: impl EventMiddleware<M>) {
         let middleware = event_middleware(middleware, &self.namespace().given());
-        let mut extras = lock(self.extras_or_new());
+        let mut extras = lock(self.extras_to_see_events());
         if !extras.is_closed() {
             append(&mut extras.middleware, Arc::clone(&middleware));
         }
@@ -242,7 +242,7 @@ impl Socket {
     #[inline(always)]
     pub(crate) fn event_listeners(&self, event: &str) -> Handlers {
         let mut found = Handlers::default();
-        if let Some(extras) = self.extras() {
+        if let Some(extras) = self.that_see_events() {
             lock(extras).any.find(ANY, &mut found);
         }
         let catch_all = found.len();

@@ -10,7 +10,7 @@ mod receipts;
 mod session;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,8 @@ struct Inner {
     listeners: Mutex<Listeners>,
     /// How far the socket has left while the others still reach it, see [`Leaving`].
     leaving: AtomicU8,
+    /// Of the extras there are some that see events: not only data, extensions or a session.
+    sees_events: AtomicBool,
     /// Where an adapter with recovery has it.
     place: AtomicU32,
     acks: Mutex<Acks>,
@@ -88,6 +90,7 @@ impl Socket {
             credentials,
             listeners: Mutex::new(Listeners::of_socket(common)),
             leaving: AtomicU8::new(0),
+            sees_events: AtomicBool::new(false),
             place: AtomicU32::new(0),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
@@ -142,7 +145,7 @@ impl Socket {
 
     /// Whether somebody may want to see what is sent to this socket alone.
     fn is_watched(&self) -> bool {
-        self.extras().is_some() || self.namespace().observers().are_there()
+        self.that_see_events().is_some() || self.namespace().observers().are_there()
     }
 
     /// Shows an event for this socket alone to who wants to see them.
@@ -151,12 +154,16 @@ impl Socket {
             let values = || values_of(args).unwrap_or_default();
             observer.event_out(&Receivers::One(self), &ObservedEvent::new(event, &values));
         });
-        let Some(extras) = self.extras() else { return Ok(()) };
-        let watchers = lock(extras).outgoing.clone();
-        if !watchers.is_empty() {
-            let values = values_of(args)?;
-            watchers.iter().for_each(|watcher| watcher(event, &values));
-        }
+        let Some(extras) = self.that_see_events() else { return Ok(()) };
+        let watchers = {
+            let extras = lock(extras);
+            if extras.outgoing.is_empty() {
+                return Ok(());
+            }
+            extras.outgoing.clone()
+        };
+        let values = values_of(args)?;
+        watchers.iter().for_each(|watcher| watcher(event, &values));
         Ok(())
     }
 
@@ -443,7 +450,7 @@ impl Socket {
     }
 
     pub(crate) fn middleware(&self) -> Option<Chain<AnyEventMiddleware>> {
-        lock(self.extras()?).middleware.clone()
+        lock(self.that_see_events()?).middleware.clone()
     }
 
     pub(crate) fn push(&self, packet: Outgoing) -> Result<(), EmitError> {

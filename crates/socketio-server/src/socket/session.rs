@@ -98,7 +98,9 @@ impl Socket {
                 (packet, Some(place))
             }
         };
-        self.show(event, args)?;
+        if self.is_watched() {
+            self.show(event, args)?;
+        }
         let packet = if volatile { form(packet).volatile(true) } else { form(packet) };
         // one of the same id may be there already
         if !self.gate().is_open() {
