@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use socketio::options::ConnectionStateRecovery;
 use socketio::{Data, Reply, Server, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::{Builder, Runtime};
@@ -20,22 +21,43 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "turn/reply", count: 200, run: |n| events(n, 1, "reply", "431[7]") },
     Case { name: "turn/16-sync-handlers", count: 50, run: |n| events(n, 16, "number", "") },
     Case { name: "turn/16-emits", count: 50, run: |n| events(n, 16, "emit", r#"42["emit",7]"#) },
+    Case { name: "recovery/emit", count: 200, run: |n| recoverable(n, 1) },
+    Case { name: "recovery/16-emits", count: 50, run: |n| recoverable(n, 16) },
 ];
+
+/// As `turn/emit`, by a server whose clients come back to their sessions.
+fn recoverable(n: u32, burst: usize) {
+    let emitted = r#"42["emit",7,"------------"]"#; // and an offset
+    on(&Host::recovering(), n, burst, "emit", emitted.len(), |answers| {
+        answers.windows(12).any(|part| part == br#"42["emit",7,"#) && answers.ends_with(b"\"]")
+    });
+}
 
 /// Each time `burst` events in one segment, of which the server makes one turn.
 fn events(n: u32, burst: usize, event: &str, answer: &str) {
-    let host = Host::new();
+    on(&Host::new(), n, burst, event, answer.len(), |answers| answers.ends_with(answer.as_bytes()));
+}
+
+/// With answers of such a length, which have to be right.
+fn on(
+    host: &Host,
+    n: u32,
+    burst: usize,
+    event: &str,
+    answer: usize,
+    are_right: impl Fn(&[u8]) -> bool,
+) {
     let mut client = host.connect();
     let id = if event == "reply" { "1" } else { "" };
     let event = frame(&format!(r#"42{id}["{event}",7]"#));
     let last = frame(r#"42["last"]"#);
     let segment = [event.repeat(burst - 1), event, last].concat();
-    let mut answers = vec![0; burst * if answer.is_empty() { 0 } else { 2 + answer.len() }];
+    let mut answers = vec![0; burst * if answer == 0 { 0 } else { 2 + answer }];
     for _ in 0..n {
         host.send(&mut client, &segment);
         client.read_exact(&mut answers).expect("the server has written");
     }
-    assert!(answers.ends_with(answer.as_bytes()), "not the answer");
+    assert!(are_right(&answers), "not the answer");
 }
 
 /// A server on this thread.
@@ -48,8 +70,21 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Self {
+        Self::of(Server::new())
+    }
+
+    /// One whose clients come back to their sessions. It keeps few events, so that one is let go of for
+    /// each that comes, as by a server that has been running for some time.
+    pub(crate) fn recovering() -> Self {
+        let mut recovery = ConnectionStateRecovery::default();
+        recovery.max_kept_packets = 64;
+        let io = Server::builder().connection_state_recovery(recovery).build();
+        Self::of(io.expect("the defaults are right"))
+    }
+
+    fn of(io: Server) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (io, handled) = (Server::new(), Arc::new(Notify::new()));
+        let handled = Arc::new(Notify::new());
         let last = Arc::clone(&handled);
         io.on_connection(move |socket: Socket| {
             socket.on("number", |_: Socket, Data(_): Data<u64>| {});

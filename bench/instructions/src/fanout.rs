@@ -24,6 +24,16 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "broadcast/10-sockets", count: 100, run: |n| broadcast(n, 10) },
     Case { name: "broadcast/60-sockets", count: 50, run: |n| broadcast(n, 60) },
     Case { name: "broadcast/240-sockets", count: 20, run: |n| broadcast(n, 240) },
+    Case {
+        name: "recovery/broadcast/60-sockets",
+        count: 50,
+        run: |n| broadcast_of(&Host::recovering(), n, 60),
+    },
+    Case {
+        name: "recovery/broadcast/240-sockets",
+        count: 20,
+        run: |n| broadcast_of(&Host::recovering(), n, 240),
+    },
 ];
 
 /// The walk over the members, of whom each takes a pointer.
@@ -54,7 +64,10 @@ fn adapter(n: u32, room: Option<&str>, except: bool) {
 /// An event of one client that makes the server send one to all, over TCP. Nobody reads: the
 /// buffers of the system are large.
 fn broadcast(n: u32, sockets: usize) {
-    let host = Host::new();
+    broadcast_of(&Host::new(), n, sockets);
+}
+
+fn broadcast_of(host: &Host, n: u32, sockets: usize) {
     let mut clients: Vec<TcpStream> = (0..sockets).map(|_| host.connect()).collect();
     let segment = [frame(r#"42["all",7]"#), frame(r#"42["last"]"#)].concat();
     for _ in 0..n {
