@@ -4,12 +4,15 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 
 use engineio_proto::guard::{self, lock};
+use serde::Serialize;
 use socketio_parser::Value;
 
-use super::Socket;
 use super::extensions::Values;
+use super::{Socket, values_of};
+use crate::error::EmitError;
 use crate::events::listeners::Listeners;
 use crate::events::middleware::{AnyEventMiddleware, Chain};
+use crate::events::observer::{ObservedEvent, Receivers};
 use crate::recovery::SocketSession;
 
 /// What few sockets have.
@@ -74,6 +77,30 @@ impl Socket {
             }
             Box::new(Mutex::new(extras))
         })
+    }
+
+    /// Whether somebody may want to see what is sent to this socket alone.
+    pub(super) fn is_watched(&self) -> bool {
+        self.that_see_events().is_some() || self.namespace().observers().are_there()
+    }
+
+    /// Shows an event for this socket alone to who wants to see them.
+    pub(super) fn show<T: Serialize>(&self, event: &str, args: &T) -> Result<(), EmitError> {
+        self.namespace().observers().tell(|observer| {
+            let values = || values_of(args).unwrap_or_default();
+            observer.event_out(&Receivers::One(self), &ObservedEvent::new(event, &values));
+        });
+        let Some(extras) = self.that_see_events() else { return Ok(()) };
+        let watchers = {
+            let extras = lock(extras);
+            if extras.outgoing.is_empty() {
+                return Ok(());
+            }
+            extras.outgoing.clone()
+        };
+        let values = values_of(args)?;
+        watchers.iter().for_each(|watcher| watcher(event, &values));
+        Ok(())
     }
 
     /// Drops what its handlers captured, which may be the socket itself, and takes no more of it: of

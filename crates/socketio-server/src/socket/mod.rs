@@ -30,7 +30,6 @@ use crate::emit::with_ack::EmitWithAck;
 use crate::error::{BoxError, EmitError};
 use crate::events::listeners::Listeners;
 use crate::events::middleware::{AnyEventMiddleware, Chain};
-use crate::events::observer::{ObservedEvent, Receivers};
 use crate::forward::forward;
 use crate::limits::Limit;
 use crate::namespace::Namespace;
@@ -141,30 +140,6 @@ impl Socket {
             self.show(event, args)?;
         }
         Ok(packet)
-    }
-
-    /// Whether somebody may want to see what is sent to this socket alone.
-    fn is_watched(&self) -> bool {
-        self.that_see_events().is_some() || self.namespace().observers().are_there()
-    }
-
-    /// Shows an event for this socket alone to who wants to see them.
-    fn show<T: Serialize>(&self, event: &str, args: &T) -> Result<(), EmitError> {
-        self.namespace().observers().tell(|observer| {
-            let values = || values_of(args).unwrap_or_default();
-            observer.event_out(&Receivers::One(self), &ObservedEvent::new(event, &values));
-        });
-        let Some(extras) = self.that_see_events() else { return Ok(()) };
-        let watchers = {
-            let extras = lock(extras);
-            if extras.outgoing.is_empty() {
-                return Ok(());
-            }
-            extras.outgoing.clone()
-        };
-        let values = values_of(args)?;
-        watchers.iter().for_each(|watcher| watcher(event, &values));
-        Ok(())
     }
 
     /// Sends a `message` event.
