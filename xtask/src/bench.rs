@@ -6,13 +6,14 @@ mod behaviour;
 mod cluster;
 mod machine;
 mod options;
+mod plot;
 mod processes;
 mod ratios;
 mod rows;
 mod servers;
 mod tables;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -61,6 +62,10 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     print_builds(&rows, servers.builds(), &measured);
     print_peers(&rows, &measured);
     missed.extend(checks.print());
+    if let Some(file) = &bench.options.plot {
+        fs::write(file, plot::svg(&rows, &measured, &bench.machine))?;
+        println!("\nthe rows as a picture: {file}");
+    }
     Ok(bench.finish(&missed))
 }
 

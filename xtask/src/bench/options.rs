@@ -29,6 +29,8 @@ pub(crate) struct Options {
     /// Other builds, by name.
     pub(crate) with: Vec<(String, String)>,
     pub(crate) out: Option<String>,
+    /// Where the picture of the rows goes.
+    pub(crate) plot: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,7 @@ impl Options {
             server: None,
             with: Vec::new(),
             out: None,
+            plot: None,
         };
         // First, so that the order of the arguments does not matter.
         if arguments.iter().any(|argument| argument == "--cluster") {
@@ -98,6 +101,7 @@ impl Options {
                     let (build, line) = value.split_once('=').ok_or("--with needs NAME=COMMAND")?;
                     options.with.push((build.to_owned(), command(name, line)?));
                 }
+                "--plot" => options.plot = Some(value()?.to_owned()),
                 "--out" => options.out = Some(value()?.to_owned()),
                 _ => return Err(format!("no option `{name}`\n\n{HELP}").into()),
             }
@@ -112,6 +116,9 @@ impl Options {
         }
         if self.anywhere && !self.cluster {
             return Err("--anywhere is for --cluster".into());
+        }
+        if self.plot.is_some() && self.cluster {
+            return Err("--plot is not for --cluster".into());
         }
         let of_cluster = |row: &String| cluster::ROWS.iter().any(|known| known.name == row);
         if let Some(row) = self.rows.iter().flatten().find(|row| of_cluster(row) != self.cluster) {
@@ -242,6 +249,7 @@ cargo xtask bench [OPTIONS]
                      another build of our server, in the same alternation; may be repeated.
                      In a COMMAND {port} is the port, {profile} the profile (bench/README.md),
                      and {redis} the URL of Redis
+  --plot FILE        the rows as a picture (SVG)
   --out FILE         every measurement, a line of JSON each
 ";
 

@@ -97,7 +97,7 @@ pub(crate) const ROWS: [Row; 16] = [
     ),
     row(
         "pipe",
-        "echo 32 B, 64 in flight, above the floor",
+        "echo 32 B, 64 in flight",
         &["echo", "-c", "10", "-w", "64"],
         MINI,
         &[(Bar::AboveFloor, Target { must: 0.42, ambition: 0.3 })],

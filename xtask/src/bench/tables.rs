@@ -33,7 +33,7 @@ impl Measured {
         self.runs.push(Run { row, contender, round, line });
     }
 
-    fn of(&self, row: &str, name: &str, protocol: Protocol, key: &str) -> Vec<InRound> {
+    pub(super) fn of(&self, row: &str, name: &str, protocol: Protocol, key: &str) -> Vec<InRound> {
         self.runs
             .iter()
             .filter(|run| run.row == row)
@@ -43,7 +43,7 @@ impl Measured {
     }
 
     /// Who has results in a row, in the order of their first.
-    fn contenders(&self, row: &str) -> Vec<&Contender> {
+    pub(super) fn contenders(&self, row: &str) -> Vec<&Contender> {
         let mut found: Vec<&Contender> = Vec::new();
         for run in self.runs.iter().filter(|run| run.row == row) {
             if !found.contains(&&run.contender) {
