@@ -49,6 +49,8 @@ pub(crate) enum Bar {
     AboveFloor,
     /// CPU time, as a ratio to that of socketioxide with clients of the same protocol.
     Socketioxide,
+    /// CPU time, as a ratio to that of socket.io 4 on Node.
+    Node4,
     /// KB of memory per connection.
     Memory,
 }
@@ -83,10 +85,14 @@ const fn memory(must: f64, ambition: f64) -> (Bar, Target) {
     (Bar::Memory, Target { must, ambition })
 }
 
+const fn node(must: f64, ambition: f64) -> (Bar, Target) {
+    (Bar::Node4, Target { must, ambition })
+}
+
 const MINI: Option<&str> = Some("mini");
 const LEAN: Option<&str> = Some("hyper-lean");
 
-pub(crate) const ROWS: [Row; 16] = [
+pub(crate) const ROWS: [Row; 17] = [
     row("echo", "echo 32 B", &["echo", "-c", "100"], MINI, &[floor(1.18, 1.12)]),
     row(
         "echo-x16",
@@ -104,6 +110,16 @@ pub(crate) const ROWS: [Row; 16] = [
     ),
     row("echo-1k", "echo 1 KiB", &["echo", "-c", "100", "-s", "1024"], MINI, &[floor(1.22, 1.12)]),
     row("echo-64k", "echo 64 KiB", &["echo", "-c", "20", "-s", "65536"], MINI, &[floor(2.0, 1.5)]),
+    Row {
+        profile: "bench-deflate",
+        ..row(
+            "echo-deflate",
+            "echo 1 KiB, compressed",
+            &["echo", "-c", "50", "-s", "1024", "--deflate"],
+            None,
+            &[node(0.4, 0.25)],
+        )
+    },
     row("ack", "ack 32 B", &["ack", "-c", "100"], None, &[peer(0.75, 0.65)]),
     row(
         "binary",

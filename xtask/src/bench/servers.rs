@@ -101,12 +101,16 @@ impl Servers {
             for &protocol in &self.protocols {
                 add("socketioxide", protocol, socketioxide.clone());
             }
-        } else if self.peers.contains(&Peer::Socketioxide) {
+        } else if self.peers.contains(&Peer::Socketioxide) && !row.has(Bar::Node4) {
             add("socketioxide", Protocol::Eio4, socketioxide);
         }
         if self.peers.contains(&Peer::Epoll) && row.floor == Some("mini") {
             let floors = bench_binary("floors");
             add("epoll", Protocol::Raw, format!("'{}' epoll {{port}}", floors.display()));
+        }
+        if row.has(Bar::Node4) && self.peers.contains(&Peer::Node4) {
+            let script = root().join("bench/node4/server.js");
+            add("node4", Protocol::Eio4, format!("node '{}' {{port}} deflate", script.display()));
         }
         // A server that is still compiled while it is measured would be done wrong.
         if row.profile == "bench" && (self.is_node_warm || !row.is_handshake) {

@@ -134,7 +134,7 @@ pub(crate) fn print_targets(rows: &[&Row], measured: &Measured) -> Vec<String> {
                 match bar {
                     Bar::Memory => "-".to_owned(),
                     Bar::AboveFloor => format!("{ratio} us more"),
-                    Bar::Floor | Bar::Socketioxide => ratio,
+                    Bar::Floor | Bar::Socketioxide | Bar::Node4 => ratio,
                 },
                 figure(target.must),
                 figure(target.ambition),
@@ -150,6 +150,7 @@ pub(crate) fn print_targets(rows: &[&Row], measured: &Measured) -> Vec<String> {
 fn reference(row: &Row, bar: Bar, protocol: Protocol) -> Option<(&'static str, Protocol)> {
     match (bar, row.floor) {
         (Bar::Socketioxide, _) => Some(("socketioxide", protocol)),
+        (Bar::Node4, _) => Some(("node4", Protocol::Eio4)),
         (_, Some("hyper-poll")) => Some(("hyper-poll", Protocol::Eio4)),
         (_, Some(floor)) => Some((floor, Protocol::Raw)),
         (_, None) => None,
