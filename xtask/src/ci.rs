@@ -9,6 +9,7 @@ use crate::fuzz;
 use crate::items::items;
 use crate::publish;
 use crate::report::Report;
+use crate::semver;
 use crate::setup::Browser;
 use crate::structure::structure;
 use crate::test::test;
@@ -42,6 +43,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     report.check("features", checks::features);
     report.check("dependencies", dependencies);
     report.check("publish", || publish::check().map(drop));
+    report.check("semver", semver::check);
     report.check("fuzz", fuzz::quick);
     test(&mut report, browser);
     Ok(report.finish())

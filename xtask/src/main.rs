@@ -31,6 +31,7 @@ mod mutants;
 mod proxies;
 mod publish;
 mod report;
+mod semver;
 mod setup;
 mod soak;
 mod structure;
@@ -77,6 +78,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "picture" => browser::picture(rest),
         "docs" => docs::command(rest),
         "publish" => publish::command(rest),
+        "semver" => semver::command(rest),
         "fuzz" => fuzz::command(rest),
         "circles" => structure::command(rest),
         "layers" => structure::structure().map(|()| ExitCode::SUCCESS),
@@ -135,6 +137,7 @@ cargo xtask COMMAND [ARGUMENTS]
   picture                  the pictures of the README, taken of the running chat in Chromium
   publish --dry-run        packs the libraries, looks into them, and builds a fresh application against
                            them; without --dry-run they are published
+  semver                   the public items beside those of the last tag; skips if there is none
   setup [--skip-browser]   fetch what the tests need; the other commands do it themselves
 
 Rust alone builds everything. The chat's page and the conformance run need Node.js 18 or later

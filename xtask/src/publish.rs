@@ -70,6 +70,13 @@ impl Package {
         Some(libraries.next()?["name"].as_str()?.replace('-', "_"))
     }
 
+    /// Whether it is a library of macros.
+    pub(crate) fn is_macro(&self) -> bool {
+        let targets = self.manifest["targets"].as_array().into_iter().flatten();
+        let mut kinds = targets.flat_map(|target| target["kind"].as_array()).flatten();
+        kinds.any(|kind| kind == "proc-macro")
+    }
+
     /// The packages of ours that it needs to be built.
     fn needs(&self) -> impl Iterator<Item = &str> {
         self.dependencies()
