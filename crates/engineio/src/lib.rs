@@ -75,6 +75,8 @@ pub use engineio_proto::{
 pub use http::body::Body;
 pub use http::content_coding::ContentCoding;
 pub use http::layer::EngineLayer;
+#[doc(hidden)]
+pub use http::responses::set_header;
 pub use http::service::{EngineService, Intercept};
 pub use limits::fair::{Holder, whom_to_cut};
 #[doc(hidden)]

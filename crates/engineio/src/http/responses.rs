@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engineio_proto::HandshakeError;
 use engineio_proto::payload::{ContentType, jsonp};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::http::content_coding::ContentCoding;
@@ -158,6 +158,13 @@ fn json(status: StatusCode, code: u8, message: &str) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     with(status, headers, body.into())
+}
+
+/// Sets a header, for the layer above: each crate that does it by itself has its own code for it.
+#[doc(hidden)]
+#[inline(never)]
+pub fn set_header(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    headers.insert(name, value);
 }
 
 pub(crate) fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Bytes> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use engineio::ContentCoding;
+use engineio::{ContentCoding, set_header};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -172,18 +172,18 @@ impl Files {
             false => Response::new(gzip.unwrap_or(&file.bytes).clone()),
         };
         let headers = answer.headers_mut();
-        headers.insert(header::ETAG, etag.clone());
+        set_header(headers, header::ETAG, etag.clone());
         // of the plain form as well: a cache must not give it to those who could have the other
-        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        set_header(headers, header::VARY, HeaderValue::from_static("Accept-Encoding"));
         let cache = HeaderValue::from_static("public, max-age=0");
-        headers.insert(header::CACHE_CONTROL, cache);
+        set_header(headers, header::CACHE_CONTROL, cache);
         if !is_known {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+            set_header(headers, header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
             let nosniff = HeaderValue::from_static("nosniff");
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+            set_header(headers, header::X_CONTENT_TYPE_OPTIONS, nosniff);
             if gzip.is_some() {
                 let coding = HeaderValue::from_static(ContentCoding::Gzip.as_str());
-                headers.insert(header::CONTENT_ENCODING, coding);
+                set_header(headers, header::CONTENT_ENCODING, coding);
             }
         }
         Some(answer)
@@ -211,7 +211,7 @@ fn missing() -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from_static(text.as_bytes()));
     *answer.status_mut() = StatusCode::NOT_FOUND;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(header::CONTENT_TYPE, plain);
+    set_header(answer.headers_mut(), header::CONTENT_TYPE, plain);
     answer
 }
 
