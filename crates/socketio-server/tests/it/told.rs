@@ -3,9 +3,9 @@
 use std::error::Error;
 
 use socketio::emit::{One, Spread};
-use socketio::events::{Extension, HttpExtension};
+use socketio::events::{Extension, HttpExtension, IncomingEvent, Query};
 use socketio::options::Origins;
-use socketio::{Auth, BoxError, Data, Server, Socket, State};
+use socketio::{Auth, BoxError, Data, Reason, Server, Socket, State};
 use testkit::{Connector, Eio, Request, request};
 
 use crate::lines::Lines;
@@ -108,6 +108,12 @@ struct Login {
     token: String,
 }
 
+#[derive(serde::Deserialize)]
+struct Visitor {
+    #[expect(dead_code, reason = "only read")]
+    age: u32,
+}
+
 /// What a client sends, and what its acknowledgement and the log say of it.
 #[tokio::test(start_paused = true)]
 async fn events_that_are_not_handled() {
@@ -123,6 +129,12 @@ async fn events_that_are_not_handled() {
         });
         socket.on("extension", |_: Extension<u8>| ());
         socket.on("of request", |_: HttpExtension<u8>| ());
+        socket.on("query", |_: Query<Visitor>| ());
+        socket.on("reason", |_: Reason| ());
+        socket.use_fn(async |event: IncomingEvent| match &*event.name {
+            "refused" => Err("the database is gone"),
+            _ => Ok(event),
+        });
     });
     let mut peer = Peer::join(&connector(&io), Eio::V4).await;
     let log = logged();
@@ -135,6 +147,8 @@ async fn events_that_are_not_handled() {
         (r#"["fails later"]"#, "", "the database is gone", failed),
         (r#"["extension"]"#, "", "there is no extension of type u8", failed),
         (r#"["of request"]"#, "", "there is no extension of the request of type u8", failed),
+        (r#"["query"]"#, "/age", "missing", misfit),
+        (r#"["reason"]"#, "", "only disconnections have a reason", failed),
     ] {
         peer.send(&format!("427{event}")).await;
         let (level, code, told) = match line == misfit {
@@ -146,7 +160,10 @@ async fn events_that_are_not_handled() {
         peer.expect(&format!(r#"437[{{"error":{error}}}]"#)).await;
         log.expect(level, &[line, message, r#"namespace="/""#, "event="]);
     }
+    // refused by middleware: as of Node, clients of protocol 5 are told nothing
+    peer.send(r#"428["refused"]"#).await;
     peer.silence().await;
+    log.expect("WARN", &[failed, "the database is gone", r#"event="refused""#]);
     leave_nothing(&io, [peer]).await;
 }
 
@@ -155,6 +172,7 @@ async fn events_that_are_not_handled() {
 async fn joins_that_are_refused() {
     let io = Server::new();
     io.of("/auth").on_connection(|_: Auth<Login>| ());
+    io.of("/query").on_connection(|_: Query<Visitor>| ());
     io.of("/error").use_fn(async || Err::<(), _>("the database is gone"));
     let mut peer = Peer::join(&connector(&io), Eio::V4).await;
     let log = logged();
@@ -168,6 +186,11 @@ async fn joins_that_are_refused() {
             "40/auth,",
             r#""message":"auth: /token: missing""#,
             ["INFO", "an event does not fit its handler", r#"wanted="missing""#],
+        ),
+        (
+            "40/query,",
+            r#""message":"query: /age: missing""#,
+            ["INFO", "an event does not fit its handler", r#"at="/age""#],
         ),
         (
             "40/error,",
@@ -329,4 +352,16 @@ async fn arrays_and_slices() {
     socket.emit("e", Spread(array.to_vec())).unwrap();
     peer.expect(r#"42["e",1,2]"#).await;
     leave_nothing(&io, [peer]).await;
+}
+
+/// At its start a server says what is not as it should be in production.
+#[tokio::test]
+async fn servers_that_let_all_in() {
+    let log = logged();
+    drop(Server::new());
+    let said = log.lines.take();
+    assert!(said.contains("any origin may connect"), "{said}");
+    let origins = Origins::list("https://page.test").unwrap();
+    let built = Server::builder().origins(origins).build();
+    assert!(built.is_ok() && !log.lines.take().contains("origin"));
 }
