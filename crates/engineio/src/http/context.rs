@@ -16,10 +16,10 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
-    pub(crate) fn new(query: &str, headers: &HeaderMap, options: &Options) -> Self {
+    pub(crate) fn new(query: Query, headers: &HeaderMap, options: &Options) -> Self {
         let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         Self {
-            query: Query::parse(query),
+            query,
             origin: AllowedOrigin::new(options.cors, &options.origins, headers),
             old_browser: agent
                 .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),

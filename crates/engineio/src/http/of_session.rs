@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use engineio_proto::TransportKind;
+use engineio_proto::handshake::Query;
 use engineio_proto::payload::Form;
 use http::header::{self, HeaderMap};
 use http::{Method, Request, Response, Version};
@@ -86,15 +87,14 @@ where
         if !is_one {
             return None;
         }
-        let query = request.uri().query()?;
-        let context = RequestContext::new(query, headers, &engine.options);
-        let socket = engine.session(context.query.sid.as_deref()?)?;
+        let query = Query::parse(request.uri().query()?);
+        let socket = engine.session(query.sid.as_deref()?)?;
         let polls = |transport| transport == Some(TransportKind::Polling);
-        let fits = polls(context.query.transport)
+        let fits = polls(query.transport)
             && polls(Some(socket.transport()))
-            && socket.protocol() == context.query.protocol
+            && socket.protocol() == query.protocol
             && engine.allows(TransportKind::Polling);
-        fits.then_some((socket, context))
+        fits.then(|| (socket, RequestContext::new(query, headers, &engine.options)))
     }
 
     pub(crate) async fn answer(self) -> Response<Bytes> {

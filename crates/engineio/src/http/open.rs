@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use engineio_proto::handshake::Query;
 use engineio_proto::log;
 use engineio_proto::{HandshakeError, Outgoing, Protocol, TransportKind};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -91,7 +92,7 @@ where
 
 fn context<B>(engine: &Engine, request: &Request<B>) -> RequestContext {
     RequestContext::new(
-        request.uri().query().unwrap_or_default(),
+        Query::parse(request.uri().query().unwrap_or_default()),
         request.headers(),
         &engine.options,
     )
