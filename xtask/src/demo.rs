@@ -7,6 +7,11 @@ use crate::setup;
 
 pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
     setup::client_files()?;
-    run(cargo().args(["run", "--release", "--package", "chat", "--"]).args(arguments))?;
+    let mut chat = cargo();
+    chat.args(["run", "--release", "--package", "chat"]);
+    if arguments.iter().any(|argument| argument == "--webtransport") {
+        chat.args(["--features", "webtransport"]);
+    }
+    run(chat.arg("--").args(arguments))?;
     Ok(ExitCode::SUCCESS)
 }

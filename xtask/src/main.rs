@@ -95,7 +95,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
 const HELP: &str = "\
 cargo xtask COMMAND [ARGUMENTS]
 
-  demo [ARGUMENTS]         run the chat example; the arguments are the chat's own
+  demo [ARGUMENTS]         run the chat example; the arguments are the chat's own (--port N,
+                           --webtransport: pages may come by HTTP/3)
   typed [ARGUMENTS]        run the whiteboard example, its page in TypeScript included
   test [--skip-browser]    every test: Rust, conformance, contract, clients, proxies, cluster, WebTransport, browser; ends
                            with the totals

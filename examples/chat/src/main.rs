@@ -13,10 +13,14 @@ mod contract;
 mod page;
 mod rooms;
 
+#[cfg(feature = "webtransport")]
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use socketio::emit::EmitError;
-use socketio::options::{BuildError, ConnectionStateRecovery};
+use socketio::options::{BuildError, ConnectionStateRecovery, TransportKind};
+#[cfg(feature = "webtransport")]
+use socketio::webtransport::DevCertificate;
 use socketio::{Server, Socket, State};
 
 use crate::contract::{Join, Joined, Presence, Sent, Typing, chat};
@@ -101,10 +105,11 @@ fn told(result: Result<(), EmitError>) {
     result.expect("what the contract declares can be encoded");
 }
 
-fn server() -> Result<Server, BuildError> {
+fn server(transports: &[TransportKind]) -> Result<Server, BuildError> {
     // A phone that changes networks gets what was said meanwhile, and its nickname at once.
     let recovery = ConnectionStateRecovery::default();
     let builder = Server::builder().with_state(Rooms::default());
+    let builder = builder.transports(transports.iter().copied());
     let io = builder.connection_state_recovery(recovery).build()?;
     chat::serve(&io, Chat);
     io.on_connection(connected);
@@ -116,28 +121,49 @@ async fn main() -> Result<(), socketio::BoxError> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    let port = port()?;
-    let io = server()?;
+    let Arguments { port, webtransport } = arguments()?;
+    let io = server(if webtransport { &TransportKind::ALL } else { &USUAL })?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    let server = io.attach_service(listener, io.fallback(page::Page))?;
+    #[cfg_attr(not(feature = "webtransport"), expect(unused_mut, reason = "nothing to set"))]
+    let mut page = page::Page::default();
+    #[cfg(feature = "webtransport")]
+    if webtransport {
+        let certificate = DevCertificate::new()?;
+        io.listen_webtransport(listener.local_addr()?, certificate.tls()?).await?;
+        // it changes when the certificate is renewed
+        page.hashes = Some(Arc::new(move || format!("[{:?}]", certificate.hash())));
+    }
+    let server = io.attach_service(listener, io.fallback(page))?;
     println!("The chat is open: http://{}/", server.local_addr());
-    println!(
-        "It takes Socket.IO clients 1.x to 4.x, by WebSocket and by long polling. Ctrl-C ends it."
-    );
+    let ways = if webtransport { "WebTransport, WebSocket" } else { "WebSocket" };
+    println!("It takes Socket.IO clients 1.x to 4.x, by {ways} and long polling. Ctrl-C ends it.");
 
     tokio::signal::ctrl_c().await?;
     io.close().within(Duration::from_secs(5)).await;
     Ok(())
 }
 
-/// The port of `--port N` (3000; 0 is any free one).
-fn port() -> Result<u16, socketio::BoxError> {
+const USUAL: [TransportKind; 2] = [TransportKind::Polling, TransportKind::WebSocket];
+
+struct Arguments {
+    /// `--port N` (3000; 0 is any free one).
+    port: u16,
+    /// `--webtransport`, with the feature of this name.
+    webtransport: bool,
+}
+
+fn arguments() -> Result<Arguments, socketio::BoxError> {
+    let mut all = Arguments { port: 3000, webtransport: false };
     let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (None, _) => Ok(3000),
-        (Some("--port"), Some(port)) => Ok(port.parse()?),
-        _ => Err("usage: chat [--port N]".into()),
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--port" => all.port = arguments.next().unwrap_or_default().parse()?,
+            "--webtransport" if cfg!(feature = "webtransport") => all.webtransport = true,
+            "--webtransport" => return Err("it is built with --features webtransport".into()),
+            _ => return Err("usage: chat [--port N] [--webtransport]".into()),
+        }
     }
+    Ok(all)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use socketio_testkit::{Client, Connector, Eio};
 
-use super::{chat, server};
+use super::{USUAL, chat, server};
 
 #[test]
 fn pages_in_typescript_have_the_types() {
@@ -23,7 +23,7 @@ async fn hear(client: &mut Client, name: &str) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn old_and_new_clients_talk() {
-    let server = Connector::of(&server().expect("options that make sense"));
+    let server = Connector::of(&server(&USUAL).expect("options that make sense"));
     for (here, there) in [(Eio::V3, Eio::V4), (Eio::V4, Eio::V3)] {
         let connect = async |eio| Client::builder().protocol(eio).connect(&server).await;
         let mut ann = connect(here).await.expect("nobody refuses");

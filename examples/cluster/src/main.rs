@@ -62,7 +62,7 @@ async fn node(port: u16, redis: &str) -> Result<(Server, RedisAdapter), BoxError
     // before clients come
     redis.ready().await;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let server = io.attach_service(listener, io.fallback(page::Page))?;
+    let server = io.attach_service(listener, io.fallback(page::Page::default()))?;
     println!("http://{}/", server.local_addr());
     Ok((io, redis))
 }
