@@ -13,7 +13,7 @@ use socketio_parser::Value;
 
 use crate::recovery::log::OFFSET_LEN;
 use crate::{
-    AdapterFuture, BroadcastOptions, Cluster, Completion, EnterError, JoinError, Node,
+    AdapterFuture, BroadcastOptions, Cluster, Completion, EnterError, JoinError, Member, Node,
     NotRecovered, Room, SocketId,
 };
 
@@ -279,43 +279,6 @@ pub trait AdapterFactory: Send + Sync + Debug + 'static {
 
     /// The kind of adapter, one word, for logs and statistics.
     fn name(&self) -> &'static str;
-}
-
-/// A socket, as a broadcast sees it: something that takes packets.
-pub trait Member: Send + Sync + 'static {
-    /// Takes the answer to the client's wish to be let in, and then what is delivered; nothing was
-    /// before. False: its connection is over.
-    ///
-    /// Called by [`Adapter::enter`] under the same conditions as [`Member::deliver`].
-    fn open(&self, answer: &Outgoing) -> bool {
-        let _ = answer;
-        true
-    }
-
-    /// [`Member::open`] with what the client missed, which follows the answer before all that is
-    /// delivered.
-    fn open_with(&self, answer: &Outgoing, missed: &[Outgoing]) -> bool {
-        self.open(answer) && missed.iter().all(|packet| self.deliver(packet) != Delivery::Closed)
-    }
-
-    /// Takes a packet into the socket's queue, or says why not. A
-    /// [volatile](Outgoing::is_volatile) packet is to be dropped unless it can go out at once.
-    ///
-    /// Called while the adapter holds the lock of the namespace. It must be short: push a pointer.
-    /// It must not block, do I/O, run code of the user or call the adapter.
-    fn deliver(&self, packet: &Outgoing) -> Delivery;
-}
-
-/// What became of a packet at one socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Delivery {
-    /// It is in the queue.
-    Queued,
-    /// It was dropped: the queue is full, or the packet is volatile and the socket is not ready.
-    Dropped,
-    /// The socket is closed, or not open yet.
-    Closed,
 }
 
 /// What became of a broadcast on this node. Receivers found closed are in neither number.

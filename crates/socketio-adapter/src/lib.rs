@@ -20,6 +20,7 @@ mod error;
 mod future;
 mod into_rooms;
 mod local;
+mod member;
 mod membership;
 mod names;
 mod options;
@@ -28,8 +29,7 @@ mod rooms;
 mod slab;
 
 pub use adapter::{
-    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Place, Recovery, Session,
-    Target, Track,
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, Place, Recovery, Session, Target, Track,
 };
 pub use answers::Answers;
 #[cfg(feature = "cluster")]
@@ -54,6 +54,7 @@ pub use error::{AdapterError, EnterError, JoinError, NotRecovered};
 pub use future::AdapterFuture;
 pub use into_rooms::IntoRooms;
 pub use local::{LocalAdapter, LocalAdapterFactory};
+pub use member::{Delivery, Member};
 pub use membership::Completion;
 pub use names::{Room, SocketId};
 pub use options::BroadcastOptions;

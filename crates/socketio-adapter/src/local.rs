@@ -20,9 +20,9 @@ use engineio_proto::guard::{Held, lock};
 use socketio_parser::{Value, quote};
 
 use crate::adapter::{
-    Adapter, AdapterFactory, Claim, Claimed, Delivered, Delivery, Member, Place, Recovery, Session,
-    Target, Track,
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, Place, Recovery, Session, Target, Track,
 };
+use crate::member::{Delivery, Member, Reached, deliver};
 use crate::options::BroadcastOptions;
 use crate::recovery::log::Removed;
 use crate::recovery::sessions::{Known, Presented};
@@ -39,7 +39,7 @@ pub struct LocalAdapter {
 }
 
 struct Table {
-    rooms: Rooms<Arc<dyn Member>>,
+    rooms: Rooms<Reached>,
     /// The tag of a socket is the slot of its session.
     recovery: Option<Box<State>>,
 }
@@ -119,13 +119,13 @@ impl LocalAdapter {
 
 /// Lets a socket in.
 fn let_in(
-    table: &mut Rooms<Arc<dyn Member>>,
+    table: &mut Rooms<Reached>,
     id: &SocketId,
     member: &Arc<dyn Member>,
     rooms: [&[Room]; 2],
     open: impl FnOnce() -> bool,
 ) -> Result<(), EnterError> {
-    table.add(id, Arc::clone(member)).map_err(|_| EnterError::DuplicateId)?;
+    table.add(id, Some(Arc::clone(member))).map_err(|_| EnterError::DuplicateId)?;
     let joined = rooms.iter().try_for_each(|rooms| table.join(id, rooms));
     let entered = joined.map_err(EnterError::Join).and_then(|()| match open() {
         true => Ok(()),
@@ -188,12 +188,13 @@ impl Adapter for LocalAdapter {
             "the packet says it to its receivers"
         );
         let mut delivered = Delivered::default();
-        self.table().rooms.for_each_target(rooms, except, sender.as_ref(), |target| {
-            match target.member().deliver(packet) {
-                Delivery::Queued => delivered.queued += 1,
-                Delivery::Dropped => delivered.dropped += 1,
-                Delivery::Closed => {}
-            }
+        self.table().rooms.for_each_target(rooms, except, sender.as_ref(), |target| match deliver(
+            target.member(),
+            packet,
+        ) {
+            Delivery::Queued => delivered.queued += 1,
+            Delivery::Dropped => delivered.dropped += 1,
+            Delivery::Closed => {}
         });
         delivered
     }
@@ -338,13 +339,13 @@ impl Recovery for LocalAdapter {
             }
             let volatile = text.is_some();
             let mut needed = 0;
-            let mut deliver = |slot: &Slot<Arc<dyn Member>>| {
+            let mut reach = |slot: &Slot<Reached>| {
                 let has_session = slot.tag() != NO_TAG;
                 let packet = match has_session || volatile {
                     true => &event,
                     false => plain.get_or_insert_with(|| place.without(&event)),
                 };
-                let became = slot.member().deliver(packet);
+                let became = deliver(slot.member(), packet);
                 match became {
                     Delivery::Queued => delivered.queued += 1,
                     Delivery::Dropped => delivered.dropped += 1,
@@ -364,11 +365,11 @@ impl Recovery for LocalAdapter {
             };
             match to {
                 Target::Socket(id, hint) => {
-                    rooms.slot_near(id, hint).into_iter().for_each(&mut deliver);
+                    rooms.slot_near(id, hint).into_iter().for_each(&mut reach);
                 }
                 Target::Many(options) => {
                     let BroadcastOptions { rooms: to, except, sender, .. } = options;
-                    rooms.for_each_target(to, except, sender.as_ref(), &mut deliver);
+                    rooms.for_each_target(to, except, sender.as_ref(), &mut reach);
                     if text.is_none() {
                         needed += sessions.missed(options, position, start);
                     }
@@ -427,7 +428,7 @@ impl LocalAdapter {
             } else {
                 Some(place.without(&event))
             };
-            match slot.member().deliver(plain.as_ref().unwrap_or(&event)) {
+            match deliver(slot.member(), plain.as_ref().unwrap_or(&event)) {
                 Delivery::Queued => delivered.queued = 1,
                 Delivery::Dropped => delivered.dropped = 1,
                 Delivery::Closed => {}
@@ -466,7 +467,7 @@ impl Recovering {
 
 /// Lets a socket in that goes on with a session; `open` is given what was missed.
 fn resume(
-    table: &mut Rooms<Arc<dyn Member>>,
+    table: &mut Rooms<Reached>,
     state: &State,
     id: &SocketId,
     member: &Arc<dyn Member>,

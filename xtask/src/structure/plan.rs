@@ -139,6 +139,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["dedupe"],
             &["recovery"],
             &["cluster", "membership", "rooms"],
+            &["member"],
             &["options"],
             &["answers", "future", "into_rooms"],
             &["error", "names", "slab"],

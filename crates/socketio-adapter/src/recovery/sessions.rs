@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use socketio_parser::Value;
 
 use crate::error::NotRecovered;
+use crate::member::Reached;
 use crate::recovery::log::{Log, Removed};
 use crate::recovery::trail::{Texts, Trail};
 use crate::rooms::Rooms;
@@ -34,7 +35,7 @@ pub(crate) struct Sessions {
     away: BTreeMap<u64, u32>,
     went: u64,
     /// Their rooms; the tag of each is its slot.
-    rooms: Rooms<()>,
+    rooms: Rooms<Reached>,
     max_away: usize,
     max_disconnection: Duration,
     max_silence: Duration,
@@ -182,7 +183,7 @@ impl Sessions {
         self.away.insert(self.went, slot);
         let id = session.id.clone();
         // no other has its id, and it was in as many rooms
-        let added = self.rooms.add(&id, ());
+        let added = self.rooms.add(&id, None);
         debug_assert!(added.is_ok(), "one session for each id");
         self.rooms.set_tag(&id, slot);
         if !rooms.iter().any(|room| room.as_str() == id.as_str()) {
