@@ -50,8 +50,29 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn quick() -> Result<()> {
     markdown()?;
     println!("docs: {} chapters", chapters()?.len());
-    Ok(())
+    front_page()
 }
+
+/// The front page of the API is a table of contents, not a list of all there is.
+fn front_page() -> Result<()> {
+    let html = fs::read_to_string(documentation()?.join("socketio/index.html"))?;
+    let names = html.matches("<dt><a class=").count();
+    match names {
+        0 => Err("docs: no names were found on the front page of `socketio`".into()),
+        1..=MAX_NAMES => {
+            println!("docs: {names} names on the front page of `socketio`");
+            Ok(())
+        }
+        _ => Err(format!(
+            "docs: {names} names on the front page of `socketio`, more than {MAX_NAMES}: put new \
+             ones into its modules"
+        )
+        .into()),
+    }
+}
+
+/// What one takes in at a glance, about.
+const MAX_NAMES: usize = 25;
 
 /// The links of the documents that are read in the repository.
 fn markdown() -> Result<()> {

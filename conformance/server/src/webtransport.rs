@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 use socketio::options::{Cors, Origins, Refused, TransportKind};
 use socketio::serve::Closing;
-use socketio::webtransport::{self, Tls};
+use socketio::serve::webtransport::{self, Tls};
 use socketio::{Ack, Args, BoxError, ConnectError, Data, Reason, Server, Socket, Value};
 use tokio::net::TcpListener;
 use tower_service::Service;

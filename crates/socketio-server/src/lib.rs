@@ -122,17 +122,17 @@ pub mod serve {
     };
 
     pub use crate::server::layer::SocketIoLayer;
-}
 
-/// Clients over HTTP/3: what [`Server::listen_webtransport`] takes and gives, from
-/// `engineio-webtransport`.
-#[cfg(feature = "webtransport")]
-pub mod webtransport {
-    #[cfg(feature = "dev-certificate")]
-    pub use engineio_webtransport::DevCertificate;
-    pub use engineio_webtransport::{
-        Attached, Options, Stats, Tls, TlsError, attach, listen, rustls,
-    };
+    /// Clients over HTTP/3: what [`Server::listen_webtransport`](crate::Server::listen_webtransport) takes and gives, from
+    /// `engineio-webtransport`.
+    #[cfg(feature = "webtransport")]
+    pub mod webtransport {
+        #[cfg(feature = "dev-certificate")]
+        pub use engineio_webtransport::DevCertificate;
+        pub use engineio_webtransport::{
+            Attached, Options, Stats, Tls, TlsError, attach, listen, rustls,
+        };
+    }
 }
 
 /// The program of the README compiles.

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use socketio::emit::EmitError;
 use socketio::options::{BuildError, ConnectionStateRecovery, TransportKind};
 #[cfg(feature = "webtransport")]
-use socketio::webtransport::DevCertificate;
+use socketio::serve::webtransport::DevCertificate;
 use socketio::{Server, Socket, State};
 
 use crate::contract::{Join, Joined, Presence, Sent, Typing, chat};

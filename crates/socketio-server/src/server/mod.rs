@@ -252,12 +252,12 @@ impl Server {
     /// upgrade from polling. The address is that of the TCP listener, as clients take the same host
     /// and port. [`Server::close`] and [`Server::drain`] are for what came by it, too.
     ///
-    /// [`webtransport::listen`](crate::webtransport::listen) takes options besides, and the
+    /// [`webtransport::listen`](crate::serve::webtransport::listen) takes options besides, and the
     /// [engine](Server::engine).
     ///
     /// ```no_run
     /// use socketio::options::TransportKind;
-    /// use socketio::webtransport::Tls;
+    /// use socketio::serve::webtransport::Tls;
     ///
     /// # async fn run() -> Result<(), socketio::BoxError> {
     /// let io = socketio::Server::builder().transports(TransportKind::ALL).build()?;
@@ -279,10 +279,10 @@ impl Server {
     pub async fn listen_webtransport(
         &self,
         addresses: impl tokio::net::ToSocketAddrs,
-        tls: crate::webtransport::Tls,
-    ) -> io::Result<crate::webtransport::Attached> {
-        let options = crate::webtransport::Options::default();
-        crate::webtransport::listen(&self.0.engine, addresses, tls, options).await
+        tls: crate::serve::webtransport::Tls,
+    ) -> io::Result<crate::serve::webtransport::Attached> {
+        let options = crate::serve::webtransport::Options::default();
+        crate::serve::webtransport::listen(&self.0.engine, addresses, tls, options).await
     }
 
     /// A tower service that answers requests below the path, and all others with 404.
