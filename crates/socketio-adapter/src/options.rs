@@ -14,8 +14,9 @@ pub struct BroadcastOptions {
     pub sender: Option<SocketId>,
     /// A receiver that is not ready misses the packet.
     pub volatile: bool,
-    /// It is not to be compressed. For other nodes: the packet of this one says it itself.
-    pub uncompressed: bool,
+    /// Whether it is to be compressed, if anybody said so. For other nodes: the packet of this one says it
+    /// itself.
+    pub compress: Option<bool>,
     /// Only sockets of this node.
     pub local: bool,
 }
@@ -81,7 +82,7 @@ macro_rules! modifiers {
         // Node 2.0: socket.compress
         pub fn compress($($receiver)+, compress: bool) -> Self {
             let mut next = $next;
-            next.options.uncompressed = !compress;
+            next.options.compress = Some(compress);
             next
         }
     };

@@ -100,8 +100,7 @@ fn reads(
         panic!("no broadcast");
     };
     assert_eq!(read, Event { name: event.0.to_owned(), args: event.1.to_vec() });
-    let key =
-        |o: &BroadcastOptions| (o.rooms.clone(), o.except.clone(), o.volatile, o.uncompressed);
+    let key = |o: &BroadcastOptions| (o.rooms.clone(), o.except.clone(), o.volatile, o.compress);
     assert_eq!(key(&how), key(options));
 }
 
@@ -113,7 +112,7 @@ fn broadcasts_of_the_4x_line_are_sent() {
     sends(&codec, ("hi", &[1.into(), a_is_e()]), &all, "socket.io#/#", &hex(B_HI));
     sends(&codec, ("bin", &[bytes(&[1, 2, 3])]), &all, "socket.io#/#", &hex(B_BIN));
     sends(&codec, ("one", &[]), &to("r1", NONE), "socket.io#/#r1#", &hex(B_ONE));
-    let two = BroadcastOptions { volatile: true, uncompressed: true, ..to(["r1", "r2"], "r3") };
+    let two = BroadcastOptions { volatile: true, compress: Some(false), ..to(["r1", "r2"], "r3") };
     sends(&codec, ("two", &[]), &two, "socket.io#/#", &hex(B_TWO));
     let by_socket = from("FPfDWciJ9l0cxpkYAAAB", "r1");
     sends(&codec, ("sb", &[]), &by_socket, "socket.io#/#r1#", &hex(B_SB));
@@ -130,7 +129,7 @@ fn broadcasts_of_the_2x_line_are_sent() {
     sends(&codec, ("bin", &[bytes(&[1, 2, 3])]), &all, "socket.io#/#", &hex(A_BIN));
     let by_socket = from(SB_ID, "r1");
     sends(&codec, ("sb", &[]), &by_socket, "socket.io#/#r1#", &hex(A_SB));
-    let plain = BroadcastOptions { uncompressed: true, ..from(SB_ID, NONE) };
+    let plain = BroadcastOptions { compress: Some(false), ..from(SB_ID, NONE) };
     sends(&codec, ("sb2", &[]), &plain, "socket.io#/#", &hex(A_SB2));
 }
 
@@ -149,7 +148,8 @@ fn broadcasts_of_all_lines_are_read() {
         for payload in [B_BIN, A_BIN] {
             reads(&codec, "socket.io#/#", &hex(payload), bin, &all);
         }
-        let two = BroadcastOptions { volatile: true, uncompressed: true, ..to(["r1", "r2"], "r3") };
+        let two =
+            BroadcastOptions { volatile: true, compress: Some(false), ..to(["r1", "r2"], "r3") };
         reads(&codec, "socket.io#/#", &hex(B_TWO), ("two", &[]), &two);
         reads(&codec, "socket.io#/#r1#", &hex(A_SB), ("sb", &[]), &to("r1", SB_ID));
         reads(&codec, "socket.io#/#", &hex(B_EM), ("fromem", &[1.into()]), &all);

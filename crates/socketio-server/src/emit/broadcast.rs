@@ -69,8 +69,9 @@ impl BroadcastOperator {
             return self.emit_recoverable(event, &args);
         }
         let packet = self.namespace.encode_event(None, event, &args)?;
-        let BroadcastOptions { volatile, uncompressed, .. } = self.options;
-        let packet = packet.compress(!uncompressed).volatile(volatile).when_full(self.when_full);
+        let BroadcastOptions { volatile, compress, .. } = self.options;
+        let packet =
+            packet.compress(compress.unwrap_or(true)).volatile(volatile).when_full(self.when_full);
         self.show(event, &args);
         // first, so that it is on its way while the clients of this node are written to
         self.namespace.publish(event, &args, &self.options)?;
@@ -91,7 +92,7 @@ impl BroadcastOperator {
             _ => (namespace.encode_event(None, event, args)?, None),
         };
         let packet = packet
-            .compress(!options.uncompressed)
+            .compress(options.compress.unwrap_or(true))
             .volatile(options.volatile)
             .when_full(self.when_full);
         self.show(event, args);
@@ -144,13 +145,13 @@ impl BroadcastOperator {
 pub struct SocketOperator {
     socket: Socket,
     volatile: bool,
-    compress: bool,
+    compress: Option<bool>,
     when_full: Option<OverflowPolicy>,
 }
 
 impl SocketOperator {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, volatile: false, compress: true, when_full: None }
+        Self { socket, volatile: false, compress: None, when_full: None }
     }
 
     /// Dropped unless it can leave at once.
@@ -163,7 +164,7 @@ impl SocketOperator {
     /// Whether it is compressed, where the transport offers it.
     // Node 2.0: socket.compress
     pub fn compress(mut self, compress: bool) -> Self {
-        self.compress = compress;
+        self.compress = Some(compress);
         self
     }
 
@@ -201,7 +202,8 @@ impl SocketOperator {
 
     /// To all others of the namespace instead.
     pub fn broadcast(self) -> BroadcastOperator {
-        let mut operator = self.socket.broadcast().compress(self.compress);
+        let mut operator = self.socket.broadcast();
+        operator.options.compress = self.compress;
         operator.when_full = self.when_full;
         if self.volatile { operator.volatile() } else { operator }
     }
@@ -213,11 +215,11 @@ impl SocketOperator {
     pub fn emit<T: Serialize>(&self, event: &str, args: T) -> Result<(), EmitError> {
         if self.socket.namespace().recovering().is_some() {
             return self.socket.emit_recoverable(event, &args, self.volatile, |packet| {
-                packet.compress(self.compress).when_full(self.when_full)
+                packet.compress(self.compress.unwrap_or(true)).when_full(self.when_full)
             });
         }
         let packet = self.socket.encode(None, event, &args)?;
-        let packet = packet.compress(self.compress).volatile(self.volatile);
+        let packet = packet.compress(self.compress.unwrap_or(true)).volatile(self.volatile);
         self.socket.push(packet.when_full(self.when_full))
     }
 

@@ -140,7 +140,7 @@ impl Node for Inner {
         options: &BroadcastOptions,
     ) -> Option<Outgoing> {
         let packet = self.encode(None, event, args)?.droppable(true);
-        Some(packet.compress(!options.uncompressed).volatile(options.volatile))
+        Some(packet.compress(options.compress.unwrap_or(true)).volatile(options.volatile))
     }
 
     fn ask(
@@ -157,7 +157,7 @@ impl Node for Inner {
         }
         let id = self.next_ack_id();
         let Some(packet) = self.encode(Some(id), event, args) else { return 0 };
-        let packet = packet.compress(!options.uncompressed).droppable(false);
+        let packet = packet.compress(options.compress.unwrap_or(true)).droppable(false);
         for socket in &sockets {
             let answered = Arc::clone(&answered);
             let waiter: Waiter = Box::new(move |answer| {

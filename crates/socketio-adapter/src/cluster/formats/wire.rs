@@ -77,7 +77,7 @@ pub(crate) fn options(value: Option<&Value>) -> Result<BroadcastOptions> {
         rooms: rooms(value.get("rooms"))?.unwrap_or_default(),
         except: rooms(value.get("except"))?.unwrap_or_default(),
         volatile: flags.is_some_and(|flags| flag(flags, "volatile")),
-        uncompressed: flags.and_then(|flags| flags.get("compress")) == Some(&Value::Bool(false)),
+        compress: flags.and_then(|flags| flags.get("compress")).and_then(Value::as_bool),
         ..BroadcastOptions::default()
     })
 }
@@ -192,8 +192,8 @@ pub(crate) fn flags(options: &BroadcastOptions, timeout: Option<u64>) -> IndexMa
     if options.volatile {
         flags.insert("volatile".to_owned(), true.into());
     }
-    if options.uncompressed {
-        flags.insert("compress".to_owned(), false.into());
+    if let Some(compress) = options.compress {
+        flags.insert("compress".to_owned(), compress.into());
     }
     if let Some(timeout) = timeout {
         flags.insert("timeout".to_owned(), timeout.into());

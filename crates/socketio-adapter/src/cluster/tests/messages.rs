@@ -67,11 +67,17 @@ fn what_tells_something_is_an_entry() {
         "gqZwYWNrZXSCpHR5cGUCpGRhdGGSo2JpbsQDAQIDpG9wdHODpXJvb21zkKZleGNlcHSQpWZsYWdzgA==",
     );
     let mut options = to(["r1", "r2"], "r3");
-    (options.volatile, options.uncompressed) = (true, true);
+    (options.volatile, options.compress) = (true, Some(false));
     entry(
         broadcast("two", &[], &options),
         3,
         r#"{"packet":{"type":2,"data":["two"]},"opts":{"rooms":["r1","r2"],"except":["r3"],"flags":{"volatile":true,"compress":false}}}"#,
+    );
+    let said = BroadcastOptions { compress: Some(true), ..to(NONE, NONE) };
+    entry(
+        broadcast("c", &[], &said),
+        3,
+        r#"{"packet":{"type":2,"data":["c"]},"opts":{"rooms":[],"except":[],"flags":{"compress":true}}}"#,
     );
     entry(
         broadcast("sb", &[], &from("7JdcJSa0sFdE-nEvAAAA", "r1")),

@@ -82,7 +82,7 @@ impl Node for Above {
         args: Vec<Value>,
         options: &BroadcastOptions,
     ) -> Option<Outgoing> {
-        let plain = if options.uncompressed { " plain" } else { "" };
+        let plain = if options.compress == Some(false) { " plain" } else { "" };
         let text = format!("{event} {}{plain}", json(&args));
         (event != "unwritable").then(|| packet(&text).volatile(options.volatile))
     }

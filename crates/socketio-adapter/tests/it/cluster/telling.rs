@@ -20,7 +20,7 @@ async fn broadcasts() {
         let by_socket = BroadcastOptions { sender: Some("b2".into()), ..to(["r", "s"], NONE) };
         cluster.broadcast(&hi, &by_socket);
         two.noted(&["b3 gets hi [1]"]);
-        let some = BroadcastOptions { volatile: true, uncompressed: true, ..to("s", NONE) };
+        let some = BroadcastOptions { volatile: true, compress: Some(false), ..to("s", NONE) };
         cluster.broadcast(&hi, &some);
         two.noted(&["b3 gets hi [1] plain if it can"]);
     }

@@ -41,7 +41,7 @@ impl BroadcastOperator {
         // one id and one packet for all
         let id = self.namespace.next_ack_id();
         let packet = self.namespace.encode_event(Some(id), event, &args)?;
-        let packet = packet.compress(!self.options.uncompressed).droppable(false);
+        let packet = packet.compress(self.options.compress.unwrap_or(true)).droppable(false);
         let cluster = self.namespace.cluster().filter(|_| !self.options.local);
         let data = match cluster {
             Some(cluster) => Some(EventData::new(cluster.form(), event, &args)?),
