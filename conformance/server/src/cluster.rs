@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 use socketio::adapter::{Answers, RemoteSocket, ServerEvent, SocketId};
 use socketio::emit::{BroadcastOperator, One, Spread};
+use socketio::options::ConnectionStateRecovery;
 use socketio::{Ack, BoxError, Data, Namespace, Server, Socket, Value};
-use socketio_redis::{Dialect, RedisAdapter, RoomChannels};
+use socketio_redis::{Dialect, RedisAdapter, RoomChannels, Streams};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,15 +29,47 @@ pub(crate) struct Options {
     pub(crate) adapter: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) dialect: Option<String>,
+    pub(crate) stream_count: Option<String>,
+    pub(crate) max_len: Option<String>,
+    pub(crate) recovery: Option<String>,
+}
+
+impl Options {
+    /// The options of streams, or which of them is wrong.
+    fn streams(&self, key: &str) -> Result<Streams, &'static str> {
+        let number = |text: &Option<String>, what| match text {
+            None => Ok(None),
+            Some(text) => text.parse::<usize>().map(Some).map_err(|_| what),
+        };
+        let mut streams = Streams::default();
+        streams.name = key.to_owned();
+        streams.count = number(&self.stream_count, "--stream-count")?.unwrap_or(streams.count);
+        streams.max_len = number(&self.max_len, "--max-len")?.unwrap_or(streams.max_len);
+        Ok(streams)
+    }
+
+    fn recovery(&self) -> Result<Option<ConnectionStateRecovery>, &'static str> {
+        let Some(ms) = &self.recovery else { return Ok(None) };
+        let mut recovery = ConnectionStateRecovery::default();
+        let ms = ms.parse().map_err(|_| "--recovery")?;
+        recovery.max_disconnection_duration = Duration::from_millis(ms);
+        Ok(Some(recovery))
+    }
 }
 
 pub(crate) fn main(port: u16, options: &Options, is_bench: bool) -> ExitCode {
+    // before what else may be missing: a suite skips then
+    let offered = [None, Some("classic"), Some("sharded"), Some("streams")];
+    if !offered.contains(&options.adapter.as_deref()) {
+        return ExitCode::from(3);
+    }
     let Some(redis) = &options.redis else {
         eprintln!("a node of a cluster: --redis URL is missing");
         return ExitCode::from(2);
     };
     let builder = RedisAdapter::builder(redis.as_str()).request_timeout(LIMIT);
-    let builder = builder.key(options.key.as_deref().unwrap_or("socket.io"));
+    let key = options.key.as_deref().unwrap_or("socket.io");
+    let builder = builder.key(key);
     let dialect = match options.dialect.as_deref() {
         None | Some("new") => Dialect::New,
         Some("old") => Dialect::Old,
@@ -46,12 +79,19 @@ pub(crate) fn main(port: u16, options: &Options, is_bench: bool) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let builder = match options.adapter.as_deref() {
-        None | Some("classic") => builder.dialect(dialect),
-        Some("sharded") => builder.sharded(RoomChannels::Joined),
-        Some(_) => return ExitCode::from(3),
+    let (streams, recovery) = match (options.streams(key), options.recovery()) {
+        (Ok(streams), Ok(recovery)) => (streams, recovery),
+        (Err(option), _) | (_, Err(option)) => {
+            eprintln!("no number: {option}");
+            return ExitCode::from(2);
+        }
     };
-    match run(port, builder, is_bench) {
+    let builder = match options.adapter.as_deref() {
+        Some("sharded") => builder.sharded(RoomChannels::Joined),
+        Some("streams") => builder.with_streams(streams),
+        _ => builder.dialect(dialect),
+    };
+    match run(port, builder, recovery, is_bench) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -61,10 +101,16 @@ pub(crate) fn main(port: u16, options: &Options, is_bench: bool) -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(port: u16, builder: socketio_redis::Builder, is_bench: bool) -> Result<(), BoxError> {
+async fn run(
+    port: u16,
+    builder: socketio_redis::Builder,
+    recovery: Option<ConnectionStateRecovery>,
+    is_bench: bool,
+) -> Result<(), BoxError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let redis = builder.build()?;
-    let io = Server::builder().serve_client(false).adapter(redis.clone()).build()?;
+    let server = Server::builder().serve_client(false).adapter(redis.clone());
+    let io = server.connection_state_recovery(recovery).build()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let port = listener.local_addr()?.port();
     if is_bench {
@@ -79,6 +125,8 @@ async fn run(port: u16, builder: socketio_redis::Builder, is_bench: bool) -> Res
     println!("listening {port}");
     terminate.recv().await;
     io.close().within(Duration::from_secs(2)).await;
+    // what waits, for who is left; Redis may be away
+    let _ = tokio::time::timeout(Duration::from_millis(500), redis.flushed()).await;
     Ok(())
 }
 
@@ -169,6 +217,7 @@ fn rooms(socket: &Socket, redis: &RedisAdapter) {
             "adapterErrors": stats.errors,
             "badMessages": stats.malformed,
             "lost": stats.lost,
+            "missed": stats.missed,
         }))
     });
 }

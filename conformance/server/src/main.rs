@@ -52,6 +52,9 @@ fn main() -> ExitCode {
             }
             ("--cert", value @ Some(_)) => certificate.chain = value,
             ("--dialect", value @ Some(_)) => cluster.dialect = value,
+            ("--stream-count", value @ Some(_)) => cluster.stream_count = value,
+            ("--max-len", value @ Some(_)) => cluster.max_len = value,
+            ("--recovery", value @ Some(_)) => cluster.recovery = value,
             // One of the suites' options that this program does not offer: they skip then.
             (option, Some(_)) if option.starts_with("--") => return ExitCode::from(3),
             _ => return usage(),

@@ -4,12 +4,13 @@
 //! and do not wait; what an adapter of a cluster does beyond this node it does on its own, and
 //! says so through the futures it returns.
 
-use std::fmt::Debug;
+use std::any::Any;
+use std::fmt::{self, Debug};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Weak};
 
 use engineio_proto::Outgoing;
-use socketio_parser::Value;
+use socketio_parser::{DataForm, EventData, Value};
 
 use crate::recovery::log::OFFSET_LEN;
 use crate::{
@@ -111,12 +112,23 @@ pub trait Adapter: Send + Sync + Debug + 'static {
 /// A session belongs to a socket from its [`enter_session`](Recovery::enter_session) until the socket is out of the
 /// adapter. With [`save`](Recovery::save) it stays, without a socket but in its rooms.
 pub trait Recovery: Send + Sync {
-    /// Looks for the session that a client names. Nothing changes: it is the client's when it
-    /// [enters](Recovery::enter_session).
+    /// Looks for the session that a client names. Nothing changes: it is the client's when it is
+    /// [taken](Recovery::take).
     ///
     /// # Errors
     /// [`NotRecovered`] in the inner result; the outer one if what the adapter runs on failed.
     fn claim(&self, claim: &Claim) -> AdapterFuture<Result<Claimed, NotRecovered>>;
+
+    /// Takes the session that was found and is nobody's, on this node nor elsewhere, and makes ready what
+    /// can be before the client [enters](Recovery::enter_session). Dropped without that, it is given
+    /// back.
+    ///
+    /// # Errors
+    /// As [`Recovery::claim`].
+    fn take(&self, claim: &Claim) -> AdapterFuture<Result<Prepared, NotRecovered>> {
+        let _ = claim;
+        Box::pin(std::future::ready(Ok(Ok(Prepared::default()))))
+    }
 
     /// [`Adapter::enter`] of a socket with a session. With [`Session::resumed`], of one that is away:
     /// the socket is then in the rooms of the session too, and [opens](Member::open) with what was
@@ -154,8 +166,55 @@ pub trait Recovery: Send + Sync {
         let _ = (id, mark);
     }
 
+    /// What the application keeps with a socket has changed.
+    fn data_changed(&self, id: &SocketId, data: Option<Arc<Value>>) {
+        let _ = (id, data);
+    }
+
     /// How many sessions of this node are without a socket.
     fn away_count(&self) -> usize;
+
+    /// The log that gives events their offsets, if it is not this node alone that does it. Events that
+    /// are kept are then given to it, and not to [`emit`](Recovery::emit).
+    fn log(&self) -> Option<&dyn SharedLog> {
+        None
+    }
+}
+
+/// A log that the nodes of a cluster share: what is appended is delivered on all of them, this one
+/// too, when they read it.
+pub trait SharedLog: Send + Sync {
+    /// In which form [`SharedLog::append`] takes an event.
+    fn form(&self) -> DataForm;
+
+    /// Has all nodes send an event to their sockets; `packet` is what those of this node get, without an
+    /// offset. Never waits. If the log is away they get it at once, and it is not sent again to who
+    /// misses it.
+    fn append(&self, event: &EventData, packet: Outgoing, options: &BroadcastOptions);
+}
+
+/// What an adapter has made ready for a client that comes back to its session.
+#[derive(Clone, Default)]
+pub struct Prepared(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Prepared {
+    /// Something of the adapter's own.
+    #[must_use]
+    pub fn new(prepared: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(prepared)))
+    }
+
+    /// It again.
+    #[must_use]
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.as_deref()?.downcast_ref()
+    }
+}
+
+impl Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
 }
 
 /// By what a client names the session that it had.
@@ -193,6 +252,8 @@ pub struct Session<'a> {
     pub claim: &'a Claim,
     /// It was there before; else it begins.
     pub resumed: bool,
+    /// What [`Recovery::take`] has made ready, of one that was there.
+    pub prepared: Option<&'a Prepared>,
 }
 
 /// To whom an event goes.

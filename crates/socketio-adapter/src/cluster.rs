@@ -17,17 +17,29 @@ pub(crate) mod emitter;
 #[cfg(feature = "cluster")]
 pub(crate) mod formats;
 #[cfg(feature = "cluster")]
+mod keeper;
+#[cfg(feature = "cluster")]
 pub(crate) mod log;
 #[cfg(feature = "cluster")]
 mod message;
 #[cfg(feature = "cluster")]
 mod node;
 #[cfg(feature = "cluster")]
+mod own;
+#[cfg(feature = "cluster")]
 mod peers;
 #[cfg(feature = "cluster")]
 mod pending;
 #[cfg(feature = "cluster")]
+mod recovery;
+#[cfg(feature = "cluster")]
 mod requests;
+#[cfg(feature = "cluster")]
+mod returning;
+#[cfg(feature = "cluster")]
+mod shared;
+#[cfg(feature = "cluster")]
+mod tail;
 
 use std::fmt;
 use std::sync::Arc;
@@ -165,6 +177,12 @@ pub trait Node: Send + Sync + 'static {
     /// A request of the application.
     fn custom_request(&self, data: Value, reply: Reply);
 
+    /// Whether clients are to come back to their sessions, on whatever node, and within which bounds.
+    /// Asked once, by [`Adapter::attach`](crate::Adapter::attach), where the adapter can do that.
+    fn recovery(&self) -> Option<SharedRecovery> {
+        None
+    }
+
     /// Whether this node wants to be told who joins and leaves which room. Asked once, by
     /// [`Adapter::attach`](crate::Adapter::attach); who is in a room by then is told of, too.
     fn is_observed(&self) -> bool {
@@ -191,6 +209,18 @@ pub trait Node: Send + Sync + 'static {
     fn room_closed(&self, room: &Room) {
         let _ = room;
     }
+}
+
+/// The bounds of connection state recovery over a log that nodes share.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "made by the server, read by the adapter")]
+pub struct SharedRecovery {
+    /// How long a client may be away.
+    pub max_disconnection_duration: Duration,
+    /// How many events a client may have missed.
+    pub max_packets: usize,
+    /// How many bytes these may be.
+    pub max_bytes: usize,
 }
 
 /// Called with each answer of a client.

@@ -29,7 +29,8 @@ mod rooms;
 mod slab;
 
 pub use adapter::{
-    Adapter, AdapterFactory, Claim, Claimed, Delivered, Place, Recovery, Session, Target, Track,
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, Place, Prepared, Recovery, Session,
+    SharedLog, Target, Track,
 };
 pub use answers::Answers;
 #[cfg(feature = "cluster")]
@@ -44,7 +45,7 @@ pub use cluster::formats::channels::{Naming, RoomChannels};
 pub use cluster::formats::classic::Dialect;
 #[cfg(feature = "cluster")]
 pub use cluster::log::{Cover, Entry, Follower, Log, NewEntry, NoOffset, Offset, Store};
-pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SocketDetails};
+pub use cluster::{AckCount, Answered, Cluster, Node, Reply, SharedRecovery, SocketDetails};
 pub use dedupe::memory::MemoryDedupe;
 pub use dedupe::{DedupeCounters, DedupeKey, DedupeOptions, DedupeStore, Handled, Outcome, Turn};
 #[cfg(feature = "cluster")]

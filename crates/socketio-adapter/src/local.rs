@@ -262,7 +262,7 @@ impl Recovery for LocalAdapter {
         answer: &Outgoing,
         session: Session<'_>,
     ) -> Result<usize, EnterError> {
-        let Session { claim, resumed } = session;
+        let Session { claim, resumed, .. } = session;
         let mut missed = Vec::new();
         let missed = &mut missed; // dropped behind the lock
         self.recovering(|table, recovering, leftovers| {
@@ -555,5 +555,7 @@ impl AdapterFactory for LocalAdapterFactory {
 /// bytes per room still small beside what a connection may queue.
 pub(crate) const MAX_ROOMS_PER_SOCKET: usize = 16_384;
 
+#[cfg(feature = "cluster")]
+mod marked;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;

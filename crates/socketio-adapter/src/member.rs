@@ -21,6 +21,12 @@ pub trait Member: Send + Sync + 'static {
         self.open(answer) && missed.iter().all(|packet| self.deliver(packet) != Delivery::Closed)
     }
 
+    /// [`Member::open`] with what the client missed before the answer, which it is handed with it.
+    // Node: missed events come before CONNECT
+    fn open_behind(&self, missed: &[Outgoing], answer: &Outgoing) -> bool {
+        self.open_with(answer, missed)
+    }
+
     /// Takes a packet into the socket's queue, or says why not. A
     /// [volatile](Outgoing::is_volatile) packet is to be dropped unless it can go out at once.
     ///

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
+use redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 use socketio_adapter::{
     Adapter, AdapterFactory, ClusterNode, Dialect, Emitter, Format, RoomChannels,
 };
@@ -16,10 +16,14 @@ use crate::bus::{Parts, RedisBus};
 use crate::link::{Link, Plan};
 use crate::links::Links;
 use crate::publish::Limits;
+use crate::reader::Reader;
 use crate::redis_cluster::Cluster;
 use crate::sentinel::{Sentinel, Watcher};
 use crate::shards::Shards;
 use crate::stats::{Counters, Event, OnEvent, Stats};
+use crate::stream_log::StreamLog;
+use crate::stream_names::StreamNames;
+use crate::streams::Streams;
 use crate::targets::{Target, Targets};
 
 /// Adapters over Redis, to be given to the server's builder; a handle, cheap to clone.
@@ -65,20 +69,41 @@ impl RedisAdapter {
         Builder::new(Ok(Place::Sentinel(master)))
     }
 
-    /// Resolves when all connections are there and all that was subscribed until now is confirmed.
-    /// Await it before clients come, or the first messages of other nodes may be missed. Never
-    /// while Redis is away. Cancel safe.
+    /// Begins an adapter over Redis streams: messages that nobody answers are entries, which a node reads
+    /// from where it was, so that the loss of a connection loses none; the rest goes over channels. With
+    /// the server's
+    /// [`connection_state_recovery`](https://docs.rs/socketio-server/latest/socketio/struct.Builder.html#method.connection_state_recovery)
+    /// clients come back to their sessions on any node. Options by [`Builder::with_streams`].
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use socketio_redis::RedisAdapter;
+    ///
+    /// let redis = RedisAdapter::streams("redis://127.0.0.1:6379").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    // Node: @socket.io/redis-streams-adapter 0.3.x
+    pub fn streams(redis: impl IntoConnectionInfo) -> Builder {
+        Self::builder(redis).with_streams(Streams::default())
+    }
+
+    /// Resolves when all connections are there, all that was subscribed until now is confirmed, and the
+    /// position in each stream is known. Await it before clients come, or the first messages of other
+    /// nodes may be missed. Never while Redis is away. Cancel safe.
     pub async fn ready(&self) {
         let mut changes = self.parts.counters.changes();
-        while !self.parts.links.is_ready() {
+        while !self.parts.is_ready() {
             // the sender lives as long as `self`
             let _ = changes.changed().await;
         }
     }
 
-    /// Resolves when no message waits for Redis any more: each was published or is lost. For
-    /// programs that end after they have sent something. Cancel safe.
+    /// Resolves when no message waits for Redis any more: each was published or is lost; and when the
+    /// sessions that ended are where other nodes find them. For programs that end after they have sent
+    /// something. Cancel safe.
     pub async fn flushed(&self) {
+        self.node.saved().await;
         self.parts.links.flushed().await;
     }
 
@@ -90,7 +115,7 @@ impl RedisAdapter {
             received: self.node.received(),
             malformed: self.node.malformed(),
             refused_answers: self.node.refused_answers(),
-            is_ready: self.parts.links.is_ready(),
+            is_ready: self.parts.is_ready(),
             ..Stats::default()
         };
         self.parts.counters.read(&mut stats);
@@ -143,6 +168,8 @@ enum Place {
 pub struct Builder {
     place: Result<Place, RedisError>,
     format: Format,
+    /// The format is that of streams, whatever the other says.
+    streams: Option<Streams>,
     key: String,
     request_timeout: Duration,
     limits: Limits,
@@ -159,6 +186,7 @@ impl Builder {
         Self {
             place,
             format: Format::Classic(Dialect::New),
+            streams: None,
             key: "socket.io".to_owned(),
             request_timeout: Duration::from_secs(5),
             limits: Limits { messages: 10_000, bytes: 16 << 20 },
@@ -185,8 +213,15 @@ impl Builder {
         self
     }
 
+    /// Speaks over streams instead of the classic format, with these options. For a server or a master
+    /// that sentinels name; not yet for a Redis Cluster.
+    pub fn with_streams(mut self, streams: Streams) -> Self {
+        self.streams = Some(streams);
+        self
+    }
+
     /// How names of channels begin (`socket.io`): `key` of the classic adapters of Node,
-    /// `channelPrefix` of the sharded one. Clusters with different keys share a Redis and nothing
+    /// `channelPrefix` of the sharded one and of that over streams. Clusters with different keys share a Redis and nothing
     /// else.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = key.into();
@@ -254,7 +289,7 @@ impl Builder {
     ///
     /// # Errors
     /// If an address is none, or does not fit: a cluster has one database, and neither it nor a list of
-    /// sentinels is empty. If certificates cannot be read or are given for one without TLS.
+    /// sentinels is empty; streams are not for a cluster. If options of streams make no sense. If certificates cannot be read or are given for one without TLS.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime, on which the adapter's tasks run.
@@ -264,12 +299,30 @@ impl Builder {
             max_commands: self.max_commands,
             counters: Arc::new(Counters::new(self.on_event)),
             runtime: Handle::current(),
-            sharded: matches!(self.format, Format::Sharded(_)),
+            sharded: match &self.streams {
+                Some(streams) => streams.sharded_channels,
+                None => matches!(self.format, Format::Sharded(_)),
+            },
         };
-        let parts = Arc::new(parts(self.place?, &self.settings, &plan)?);
-        let bus = RedisBus { parts: Arc::clone(&parts), sharded: plan.sharded };
-        let mut node = ClusterNode::new(Arc::new(bus), self.format, self.key)
-            .request_timeout(self.request_timeout);
+        self.streams.as_ref().map_or(Ok(()), Streams::check)?;
+        let parts = Arc::new(parts(self.place?, &self.settings, &plan, self.streams.as_ref())?);
+        let bus = Arc::new(RedisBus { parts: Arc::clone(&parts), sharded: plan.sharded });
+        let patience = self.streams.as_ref().map(|streams| streams.patience);
+        let log = self.streams.zip(parts.reader.clone()).map(|(streams, reader)| {
+            let trim = streams.trim();
+            let names = StreamNames::new(streams.name, streams.count);
+            let parts = Arc::clone(&parts);
+            let (streams, key_prefix) = (names.all().into(), streams.session_key_prefix);
+            Arc::new(StreamLog { parts, reader, names, streams, trim, key_prefix })
+        });
+        let node = match log {
+            Some(log) => ClusterNode::with_log(bus, log, self.key),
+            None => ClusterNode::new(bus, self.format, self.key),
+        };
+        let mut node = node.request_timeout(self.request_timeout);
+        if let Some(patience) = patience {
+            node = node.log_patience(patience);
+        }
         if let Some(limit) = self.max_rooms_per_socket {
             node = node.max_rooms_per_socket(limit);
         }
@@ -280,7 +333,7 @@ impl Builder {
             node = node.max_client_answers(answers);
         }
         plan.runtime.spawn(announce(
-            Arc::downgrade(&parts.links),
+            Arc::downgrade(&parts),
             plan.counters.changes(),
             Arc::downgrade(&plan.counters),
         ));
@@ -289,21 +342,41 @@ impl Builder {
 }
 
 /// Begins to find the servers and to connect to them.
-fn parts(place: Place, settings: &Settings, plan: &Plan) -> Result<Parts, RedisError> {
+fn parts(
+    place: Place,
+    settings: &Settings,
+    plan: &Plan,
+    streams: Option<&Streams>,
+) -> Result<Parts, RedisError> {
     let counters = Arc::clone(&plan.counters);
+    let reader = |targets: &Targets| {
+        let streams = streams?;
+        let names = StreamNames::new(streams.name.clone(), streams.count).all();
+        let counters = Arc::clone(&plan.counters);
+        let reader = Reader::new(names, streams.read_count, streams.block_time, counters);
+        let reader = Arc::new(reader);
+        plan.runtime.spawn(Arc::clone(&reader).run(targets.clone()));
+        Some(reader)
+    };
     match place {
         Place::Server(info) => {
             let targets = Targets::one(Target::new(settings.apply(info)?)?, Arc::default());
+            let reader = reader(&targets);
             let links = Arc::new(Links::One(Link::open(plan, targets, None)));
-            Ok(Parts { links, cluster: None, watcher: None, counters })
+            Ok(Parts { links, reader, cluster: None, watcher: None, counters })
+        }
+        Place::Cluster(_) if streams.is_some() => {
+            let why = "streams are for one server or a master that sentinels name";
+            Err((ErrorKind::InvalidClientConfig, why).into())
         }
         Place::Sentinel(master) => {
             let sentinels =
                 Watcher::new(master, |info| settings.apply(info), Arc::clone(&counters))?;
             let targets = Targets::new(sentinels.master(), 0, sentinels.outdated());
+            let reader = reader(&targets);
             let links = Arc::new(Links::One(Link::open(plan, targets, None)));
             let watcher = Some(plan.runtime.spawn(sentinels.watch()).abort_handle());
-            Ok(Parts { links, cluster: None, watcher, counters })
+            Ok(Parts { links, reader, cluster: None, watcher, counters })
         }
         Place::Cluster(seeds) => {
             let seeds = seeds.into_iter().map(|info| settings.apply(info));
@@ -321,7 +394,7 @@ fn parts(place: Place, settings: &Settings, plan: &Plan) -> Result<Parts, RedisE
             };
             let watcher = plan.runtime.spawn(Arc::clone(&cluster).watch()).abort_handle();
             let (links, cluster) = (Arc::new(links), Some(cluster));
-            Ok(Parts { links, cluster, watcher: Some(watcher), counters })
+            Ok(Parts { links, reader: None, cluster, watcher: Some(watcher), counters })
         }
     }
 }
@@ -350,15 +423,15 @@ impl Settings {
 }
 
 /// Tells when all is in place: at the start, and again after each loss.
-async fn announce(links: Weak<Links>, mut changes: watch::Receiver<()>, counters: Weak<Counters>) {
+async fn announce(parts: Weak<Parts>, mut changes: watch::Receiver<()>, counters: Weak<Counters>) {
     let mut told = None;
-    while let (Some(links), Some(counters)) = (links.upgrade(), counters.upgrade()) {
+    while let (Some(parts), Some(counters)) = (parts.upgrade(), counters.upgrade()) {
         let errors = counters.errors();
-        if told != Some(errors) && links.is_ready() {
+        if told != Some(errors) && parts.is_ready() {
             told = Some(errors);
             counters.tell(&Event::Ready);
         }
-        drop((links, counters));
+        drop((parts, counters));
         // the senders are gone with the adapter and its tasks
         if changes.changed().await.is_err() {
             return;

@@ -9,6 +9,8 @@ use socketio_adapter::{AdapterError, AdapterFuture, Bus, Census, Channel, QueueF
 use tokio::task::AbortHandle;
 
 use crate::links::Links;
+use crate::publish::Message;
+use crate::reader::Reader;
 use crate::redis_cluster::Cluster;
 use crate::stats::Counters;
 use crate::subscribe::pattern;
@@ -24,6 +26,8 @@ pub(crate) struct RedisBus {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) links: Arc<Links>,
+    /// What reads streams, if there are some.
+    pub(crate) reader: Option<Arc<Reader>>,
     /// That is connected to, if it is one.
     pub(crate) cluster: Option<Arc<Cluster>>,
     /// The task that knows where the servers are.
@@ -31,9 +35,18 @@ pub(crate) struct Parts {
     pub(crate) counters: Arc<Counters>,
 }
 
+impl Parts {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.links.is_ready() && self.reader.as_ref().is_none_or(|reader| reader.is_ready())
+    }
+}
+
 impl Drop for Parts {
     fn drop(&mut self) {
         self.links.close();
+        if let Some(reader) = &self.reader {
+            reader.close();
+        }
         if let Some(watcher) = &self.watcher {
             watcher.abort();
         }
@@ -84,7 +97,7 @@ fn backend(error: RedisError) -> AdapterError {
 
 impl Bus for RedisBus {
     fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
-        self.parts.links.publish(channel, payload)
+        self.parts.links.publish(Message { key: channel, payload, entry: None })
     }
 
     fn flush(&self) {

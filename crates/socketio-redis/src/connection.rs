@@ -180,7 +180,8 @@ pub(crate) fn is_elsewhere(error: &RedisError) -> bool {
 /// What each command of a pipeline was answered.
 pub(crate) type Answered = Vec<Result<Value, RedisError>>;
 
-fn silent() -> RedisError {
+/// The error of a connection that does not answer.
+pub(crate) fn silent() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
 

@@ -1,7 +1,8 @@
 //! Socket.IO servers in a cluster over Redis, together with the Node servers that are there.
 //!
 //! It speaks what the adapters of Node speak: `socket.io-redis` 5.x (servers 2.x),
-//! `@socket.io/redis-adapter` 8.x (servers 4.x), classic and sharded. So a server in Rust joins a
+//! `@socket.io/redis-adapter` 8.x (servers 4.x), classic and sharded, and
+//! `@socket.io/redis-streams-adapter` 0.3. So a server in Rust joins a
 //! cluster of Node servers, of one line or of both, and takes their places one by one.
 //!
 //! ```no_run
@@ -25,6 +26,7 @@
 //! | --- | --- |
 //! | servers in Rust, Node 4.x with `createAdapter` | none, the default |
 //! | Node 4.x with `createShardedAdapter` (Redis 7) | [`Builder::sharded`] |
+//! | Node 4.x with `@socket.io/redis-streams-adapter` 0.3 | [`RedisAdapter::streams`] |
 //! | Node 2.x with `socket.io-redis` | [`Builder::dialect`] with [`Dialect::Old`] |
 //! | both lines, as during a migration | [`Builder::dialect`] with [`Dialect::Mixed`] |
 //!
@@ -42,11 +44,26 @@
 //! Queries give what is known and the nodes that are missing. Connections are made again by
 //! themselves, at most half a second after Redis is there.
 //!
+//! # Streams
+//!
+//! [`RedisAdapter::streams`] appends what nobody answers to a stream: broadcasts, and what sockets elsewhere
+//! are to do. A node reads it on one connection from where it was, so that it loses nothing while that is
+//! away, and sees what all nodes see, in one order. Questions, answers and acknowledgements go over
+//! channels. What was trimmed before it was read is counted in [`Stats::missed`]; after `FLUSHALL`, or a
+//! failover to a server that was behind, a node reads from the beginning. An entry that is none is
+//! counted and skipped. With the option `connection_state_recovery` of the server clients come back to
+//! their sessions on any node, see the server's guide.
+//!
+//! With several streams ([`Streams::count`]) a namespace has one of them, by the hash of its name. A Node
+//! server puts the messages of about half of all names where no Node server looks: a node like this one
+//! reads that, too, and writes to where Node servers read. It also reads the stream into which the emitter
+//! of Node writes, which knows of no number.
+//!
 //! # At the end
 //!
 //! `Server::close` gives the subscriptions back, so that the other nodes do not wait for this one. What
-//! handlers still had to tell them is in the queue: await [`RedisAdapter::flushed`] after it, within a
-//! bound, as Redis may be away.
+//! handlers still had to tell them is in the queue, and the sessions to which clients may come back are
+//! on their way to Redis: await [`RedisAdapter::flushed`] after it, within a bound, as Redis may be away.
 //!
 //! # Redis Cluster
 //!
@@ -84,16 +101,22 @@
 mod adapter;
 mod bus;
 mod connection;
+mod entries;
 mod inline_task;
 mod link;
 mod links;
 mod listening;
+mod position;
 mod publish;
+mod reader;
 mod redis_cluster;
 mod sentinel;
 mod shards;
 mod slots;
 mod stats;
+mod stream_log;
+mod stream_names;
+mod streams;
 mod subscribe;
 mod targets;
 
@@ -104,6 +127,7 @@ pub use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisEr
 pub use sentinel::Sentinel;
 pub use socketio_adapter::{Dialect, Emitter, EmitterError, RoomChannels};
 pub use stats::{Event, Stats};
+pub use streams::Streams;
 
 /// Compiles the examples of the README, which need the server and this crate.
 #[cfg(doctest)]

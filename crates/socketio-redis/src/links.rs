@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use socketio_adapter::{AdapterFuture, Channel, QueueFull, Receiver};
 
 use crate::link::Link;
-use crate::publish::Publisher;
+use crate::publish::{Message, Publisher};
 use crate::shards::Shards;
 
 /// The links of an adapter.
@@ -19,10 +18,10 @@ pub(crate) enum Links {
 }
 
 impl Links {
-    pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
+    pub(crate) fn publish(&self, message: Message) -> Result<(), QueueFull> {
         match self {
-            Self::One(link) => link.publisher.push(channel, payload),
-            Self::Each(shards) => shards.publish(channel, payload),
+            Self::One(link) => link.publisher.push(message),
+            Self::Each(shards) => shards.publish(message),
         }
     }
 

@@ -12,6 +12,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
@@ -29,8 +30,58 @@ use crate::inline_task::InlineTask;
 use crate::stats::Counters;
 use crate::targets::{Target, Targets};
 
-/// A channel and what is published on it.
-pub(crate) type Message = (String, Bytes);
+/// What Redis is to do: to publish on a channel, or to append to a stream.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The name of the channel or of the stream.
+    pub(crate) key: String,
+    pub(crate) payload: Bytes,
+    /// Of an entry of a stream: what there is besides the payload.
+    pub(crate) entry: Option<Box<Head>>,
+}
+
+/// The fields of an entry beside its data, and how the stream is kept short.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) trim: Trim,
+    pub(crate) uid: String,
+    pub(crate) namespace: String,
+    pub(crate) kind: u8,
+}
+
+/// How a stream is kept short: by whole nodes of its tree, as that costs Redis nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trim {
+    /// So many entries, and some more.
+    Count(usize),
+    /// Entries that are not older than this, and some more.
+    Age(Duration),
+}
+
+impl Message {
+    fn write(&self, publish: &str, pipeline: &mut Pipeline) {
+        let Some(head) = &self.entry else {
+            pipeline.cmd(publish).arg(&self.key).arg(&self.payload[..]);
+            return;
+        };
+        let command = pipeline.cmd("XADD").arg(&self.key);
+        match head.trim {
+            Trim::Count(count) => command.arg("MAXLEN").arg("~").arg(count),
+            Trim::Age(age) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let oldest = now.saturating_sub(age).as_millis();
+                command.arg("MINID").arg("~").arg(oldest.to_string())
+            }
+        };
+        command.arg("*").arg("uid").arg(&head.uid).arg("nsp").arg(&head.namespace);
+        command.arg("type").arg(head.kind).arg("data").arg(&self.payload[..]);
+    }
+
+    fn size(&self) -> usize {
+        let more = self.entry.as_ref().map_or(0, |head| head.uid.len() + head.namespace.len());
+        self.key.len() + self.payload.len() + more
+    }
+}
 
 /// Takes what a server has refused, in its order.
 pub(crate) type Refused = Box<dyn Fn(Vec<Message>) + Send + Sync>;
@@ -87,8 +138,8 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn push(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
-        let offered = self.offer(channel, payload);
+    pub(crate) fn push(&self, message: Message) -> Result<(), QueueFull> {
+        let offered = self.offer(message);
         match offered {
             Ok(()) => self.announce(),
             Err(QueueFull) => self.counters.lost(1),
@@ -98,8 +149,8 @@ impl Publisher {
 
     /// The same for who may hold a lock: it is to be [announced](Self::announce) after that, and what
     /// does not fit is to be counted.
-    pub(crate) fn offer(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
-        let size = channel.len() + payload.len();
+    pub(crate) fn offer(&self, message: Message) -> Result<(), QueueFull> {
+        let size = message.size();
         let mut queue = self.lock();
         let is_taken = !queue.is_closed
             && queue.messages.len() < self.limits.messages
@@ -108,7 +159,7 @@ impl Publisher {
             return Err(QueueFull);
         }
         queue.bytes += size;
-        queue.messages.push_back((channel, payload));
+        queue.messages.push_back(message);
         self.pending.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
@@ -129,13 +180,13 @@ impl Publisher {
 
     /// Takes a message that was in a queue before all others, whatever the limits: there were no more
     /// than those of that queue. True: it is taken, and to be [announced](Self::announce).
-    pub(crate) fn put_back(&self, (channel, payload): Message) -> bool {
+    pub(crate) fn put_back(&self, message: Message) -> bool {
         let mut queue = self.lock();
         if queue.is_closed {
             return false;
         }
-        queue.bytes += channel.len() + payload.len();
-        queue.messages.push_front((channel, payload));
+        queue.bytes += message.size();
+        queue.messages.push_front(message);
         self.pending.fetch_add(1, Ordering::SeqCst);
         true
     }
@@ -145,9 +196,9 @@ impl Publisher {
         let queue = &mut *self.lock();
         let all = std::mem::take(&mut queue.messages);
         let (taken, left): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(channel, _)| is_elsewhere(channel));
+            all.into_iter().partition(|message| is_elsewhere(&message.key));
         queue.messages = left.into();
-        queue.bytes = queue.messages.iter().map(size).sum();
+        queue.bytes = queue.messages.iter().map(Message::size).sum();
         self.pending.fetch_sub(taken.len(), Ordering::SeqCst);
         taken
     }
@@ -271,16 +322,15 @@ impl Publisher {
             };
             let count = batch.len();
             let mut pipeline = Pipeline::with_capacity(count);
-            for (channel, payload) in &batch {
-                pipeline.cmd(command).arg(channel).arg(&payload[..]);
+            for message in &batch {
+                message.write(command, &mut pipeline);
             }
-            let batch = self.on_refused.is_some().then_some(batch);
             let answered: Result<Answered, RedisError> = tokio::select! {
                 biased;
                 answered = pipeline.ignore_errors().query_async(&mut connection.redis) => answered,
                 () = targets.gone(target) => Err(moved()),
             };
-            let ended = self.on_answers(count, batch.unwrap_or_default(), answered);
+            let ended = self.on_answers(count, batch, answered);
             self.done(count);
             if !ended? {
                 targets.doubt();
@@ -307,7 +357,17 @@ impl Publisher {
                     let message = batch.next();
                     match (answer, message) {
                         (Ok(_), _) => published += 1,
-                        (Err(why), Some(message)) if is_elsewhere(&why) => refused.push(message),
+                        (Err(why), Some(message))
+                            if self.on_refused.is_some() && is_elsewhere(&why) =>
+                        {
+                            refused.push(message);
+                        }
+                        // of the stream, not of the connection: it is none, or memory is short
+                        (Err(why), Some(message))
+                            if message.entry.is_some() && why.code().is_some() =>
+                        {
+                            self.counters.failed(why);
+                        }
                         (Err(why), _) => error = Some(why),
                     }
                 }
@@ -338,7 +398,7 @@ impl Publisher {
                 break;
             }
             count += 1;
-            bytes += size(message);
+            bytes += message.size();
         }
         queue.bytes -= bytes;
         let batch: Vec<_> = queue.messages.drain(..count).collect();
@@ -364,10 +424,6 @@ impl Publisher {
     fn lock(&self) -> Held<MutexGuard<'_, Queue>> {
         lock(&self.queue)
     }
-}
-
-fn size((channel, payload): &Message) -> usize {
-    channel.len() + payload.len()
 }
 
 impl fmt::Debug for Publisher {

@@ -11,7 +11,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use bytes::Bytes;
 use socketio_adapter::guard::{Held, lock};
 use socketio_adapter::{AdapterFuture, Channel, QueueFull, Receiver};
 use tokio::sync::{Notify, watch};
@@ -103,7 +102,7 @@ impl Table {
     fn put_back(&self, messages: Vec<Message>, news: &mut News) -> usize {
         let mut lost = 0;
         for message in messages.into_iter().rev() {
-            let queue = self.queue(&message.0);
+            let queue = self.queue(&message.key);
             news.of_queue(queue);
             lost += usize::from(!queue.put_back(message));
         }
@@ -197,11 +196,11 @@ impl Shards {
         Link::open(&self.plan, targets, Some(Box::new(on_refused)))
     }
 
-    pub(crate) fn publish(&self, channel: String, payload: Bytes) -> Result<(), QueueFull> {
+    pub(crate) fn publish(&self, message: Message) -> Result<(), QueueFull> {
         let (queue, offered) = {
             let table = self.lock();
-            let queue = Arc::clone(table.queue(&channel));
-            let offered = queue.offer(channel, payload);
+            let queue = Arc::clone(table.queue(&message.key));
+            let offered = queue.offer(message);
             (queue, offered)
         };
         match offered {

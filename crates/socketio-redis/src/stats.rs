@@ -30,6 +30,9 @@ pub struct Stats {
     /// How often more changes of what is listened to waited for Redis than may, and the connection was
     /// made anew.
     pub resubscribed: u64,
+    /// Entries of streams that were gone before they were read, as the stream was trimmed or has begun
+    /// anew. At least one for each time.
+    pub missed: u64,
     /// Connections that were lost or not made, and commands that failed.
     pub errors: u64,
     /// Whether there are connections to Redis (to each master, if they are needed), and all
@@ -48,6 +51,8 @@ pub enum Event {
     Ready,
     /// So many messages were lost, see [`Stats::lost`].
     Lost(u64),
+    /// So many entries of streams were missed, see [`Stats::missed`].
+    Missed(u64),
 }
 
 /// The counters of an adapter, and who is told.
@@ -57,6 +62,7 @@ pub(crate) struct Counters {
     lost: AtomicU64,
     overrun: AtomicU64,
     resubscribed: AtomicU64,
+    missed: AtomicU64,
     errors: AtomicU64,
     on_event: Option<OnEvent>,
     /// A connection was made or lost, or its subscriptions came into place.
@@ -82,6 +88,13 @@ impl Counters {
 
     pub(crate) fn resubscribed(&self) {
         self.resubscribed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Entries of streams were gone before they were read.
+    pub(crate) fn missed(&self, entries: u64) {
+        self.missed.fetch_add(entries, Ordering::Relaxed);
+        log!(warn: entries, "entries of the cluster were gone before they were read");
+        self.tell(&Event::Missed(entries));
     }
 
     pub(crate) fn failed(&self, error: redis::RedisError) {
@@ -115,6 +128,7 @@ impl Counters {
         stats.lost = self.lost.load(Ordering::Relaxed);
         stats.overrun = self.overrun.load(Ordering::Relaxed);
         stats.resubscribed = self.resubscribed.load(Ordering::Relaxed);
+        stats.missed = self.missed.load(Ordering::Relaxed);
         stats.errors = self.errors.load(Ordering::Relaxed);
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use engineio::{LimitCounters, OptionsError, Request};
 use engineio_proto::guard::lock;
-use socketio_adapter::{Claim, Clock, NotRecovered, RecoveryCounters, RecoveryOptions};
+use socketio_adapter::{
+    Claim, Clock, NotRecovered, Prepared, RecoveryCounters, RecoveryOptions, SharedRecovery,
+};
 use socketio_parser::Value;
 use tokio::sync::watch;
 
@@ -117,6 +119,15 @@ impl ConnectionStateRecovery {
         options
     }
 
+    /// What an adapter has to know of it whose nodes share a log.
+    pub(crate) const fn for_shared_log(&self) -> SharedRecovery {
+        SharedRecovery {
+            max_disconnection_duration: self.max_disconnection_duration,
+            max_packets: self.max_kept_packets,
+            max_bytes: self.max_kept_bytes,
+        }
+    }
+
     pub(crate) fn identity(&self, request: &Request, auth: &Value) -> String {
         self.identify.as_ref().map(|identify| identify(request, auth)).unwrap_or_default()
     }
@@ -195,6 +206,8 @@ pub(crate) struct SocketSession {
     pub(crate) claim: Claim,
     /// It was there before the socket was.
     pub(crate) resumed: bool,
+    /// What the adapter made ready, until the socket has entered.
+    prepared: Mutex<Option<Prepared>>,
     outcome: Mutex<Recovery>,
     /// The ping that is to say what the client has taken, while it is unanswered.
     marked: Mutex<Option<Marked>>,
@@ -211,18 +224,23 @@ struct Marked {
 impl SocketSession {
     /// A session that begins; why none of before goes on.
     pub(crate) fn fresh(claim: Claim, why: NotRecovered) -> Self {
-        Self::new(claim, false, Recovery::NotRecovered(why))
+        Self::new(claim, None, Recovery::NotRecovered(why))
     }
 
     /// A session that goes on.
-    pub(crate) fn resumed(claim: Claim) -> Self {
-        Self::new(claim, true, Recovery::Recovered { missed: 0 })
+    pub(crate) fn resumed(claim: Claim, prepared: Prepared) -> Self {
+        Self::new(claim, Some(prepared), Recovery::Recovered { missed: 0 })
     }
 
-    fn new(claim: Claim, resumed: bool, outcome: Recovery) -> Self {
+    fn new(claim: Claim, prepared: Option<Prepared>, outcome: Recovery) -> Self {
         let (ended, _) = watch::channel(false);
+        let (resumed, prepared) = (prepared.is_some(), Mutex::new(prepared));
         let (outcome, marked) = (Mutex::new(outcome), Mutex::default());
-        Self { claim, resumed, outcome, marked, ended }
+        Self { claim, resumed, prepared, outcome, marked, ended }
+    }
+
+    pub(crate) fn prepared(&self) -> Option<Prepared> {
+        lock(&self.prepared).clone()
     }
 
     pub(crate) fn outcome(&self) -> Recovery {
@@ -231,6 +249,8 @@ impl SocketSession {
 
     /// The client got so many events again.
     pub(crate) fn entered(&self, missed: usize) {
+        let prepared = lock(&self.prepared).take();
+        drop(prepared);
         if self.resumed {
             *lock(&self.outcome) = Recovery::Recovered { missed };
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use engineio_proto::Outgoing;
-use socketio_parser::DataForm;
+use socketio_parser::{DataForm, EventData, Value};
 use tokio::runtime::Handle;
 
 use super::bus::Bus;
@@ -25,8 +25,9 @@ use super::node::{Core, Counters, Listening, now};
 use super::peers::{EMITTER, Heartbeats, Peers, Shown};
 use super::pending::Pending;
 use crate::{
-    Adapter, AdapterFuture, BroadcastOptions, Cluster, Completion, Delivered, EnterError,
-    JoinError, LocalAdapter, Member, Node, Room, SocketId,
+    Adapter, AdapterFuture, BroadcastOptions, Claim, Claimed, Cluster, Completion, Delivered,
+    EnterError, JoinError, LocalAdapter, Member, Node, NotRecovered, Prepared, Recovery, Room,
+    Session, SharedLog, SocketId, Target, Track,
 };
 
 /// What the nodes of a cluster over Redis speak.
@@ -50,6 +51,7 @@ pub struct ClusterNode {
     max_message_bytes: usize,
     max_client_answers: usize,
     heartbeats: Heartbeats,
+    patience: Duration,
     counters: Arc<Counters>,
 }
 
@@ -102,6 +104,7 @@ impl ClusterNode {
             max_message_bytes: MAX_MESSAGE_BYTES,
             max_client_answers: MAX_CLIENT_ANSWERS,
             heartbeats: Heartbeats::default(),
+            patience: PATIENCE,
             counters: Arc::default(),
         }
     }
@@ -132,6 +135,14 @@ impl ClusterNode {
     #[must_use]
     pub const fn max_client_answers(mut self, answers: usize) -> Self {
         self.max_client_answers = answers;
+        self
+    }
+
+    /// Sets how long an event of this node may take into the log and back before its own clients get it
+    /// without an offset (200 ms; from 1 ms to a minute). Only where clients may come back to their sessions.
+    #[must_use]
+    pub fn log_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.clamp(Duration::from_millis(1), Duration::from_secs(60));
         self
     }
 
@@ -174,6 +185,10 @@ impl ClusterNode {
             peers_task: Mutex::default(),
             shown: Shown::default(),
             pending: Arc::new(Pending::new(self.max_client_answers)),
+            shared: OnceLock::new(),
+            shared_task: Mutex::default(),
+            patience: self.patience,
+            max_rooms: self.max_rooms_per_socket,
             request_timeout: self.request_timeout,
             max_message_bytes: self.max_message_bytes,
             counters: Arc::clone(&self.counters),
@@ -209,6 +224,11 @@ impl ClusterNode {
                 Arc::new(MessageFormat::new(naming, *form, has_log, namespace, uid))
             }
         }
+    }
+
+    /// Resolves when all sessions that ended are where other nodes find them. Cancel safe.
+    pub async fn saved(&self) {
+        self.counters.unsaved.none().await;
     }
 
     /// Messages of other nodes that were read, of all namespaces.
@@ -261,6 +281,9 @@ impl ClusterAdapter {
     }
 
     fn rooms_changed(&self, id: &SocketId, rooms: &[Room]) -> Completion {
+        if let Some(shared) = self.core.shared() {
+            shared.changed(id);
+        }
         let confirmed: Vec<AdapterFuture<()>> = rooms
             .iter()
             .filter_map(|room| self.core.room_changed(room, room.as_str() == id.as_str()))
@@ -293,6 +316,9 @@ impl Adapter for ClusterAdapter {
     fn leave_all(&self, id: &SocketId) {
         let rooms = self.local.socket_rooms(id);
         self.local.leave_all(id);
+        if let Some(shared) = self.core.shared() {
+            self.core.forget(shared, id);
+        }
         self.core.rooms_changed(id, &rooms);
     }
 
@@ -334,8 +360,15 @@ impl Adapter for ClusterAdapter {
         Some(Arc::clone(&self.core) as _)
     }
 
+    fn recovery(&self) -> Option<&dyn Recovery> {
+        self.core.shared().map(|_| self as &dyn Recovery)
+    }
+
     fn attach(&self, node: Weak<dyn Node>) {
         self.local.attach(Weak::clone(&node));
+        if let Some(recovery) = node.upgrade().and_then(|node| node.recovery()) {
+            self.core.recover(recovery);
+        }
         if self.core.node.set(node).is_err() {
             return;
         }
@@ -352,6 +385,77 @@ impl Adapter for ClusterAdapter {
     fn close(&self) -> AdapterFuture<()> {
         self.leave_cluster();
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Only called where the nodes share a log.
+impl Recovery for ClusterAdapter {
+    fn claim(&self, claim: &Claim) -> AdapterFuture<Result<Claimed, NotRecovered>> {
+        Box::pin(Arc::clone(&self.core).claim(claim.clone()))
+    }
+
+    fn take(&self, claim: &Claim) -> AdapterFuture<Result<Prepared, NotRecovered>> {
+        Box::pin(Arc::clone(&self.core).take(claim.clone()))
+    }
+
+    fn enter_session(
+        &self,
+        id: &SocketId,
+        member: Arc<dyn Member>,
+        rooms: &[Room],
+        answer: &Outgoing,
+        session: Session<'_>,
+    ) -> Result<usize, EnterError> {
+        let unsupported = EnterError::NotRecovered(NotRecovered::Unsupported);
+        let shared = self.core.shared().ok_or(unsupported)?;
+        self.core.enter_session(shared, (id, &member), rooms, answer, session)
+    }
+
+    fn save(&self, id: &SocketId, data: Option<Arc<Value>>) {
+        match self.core.shared() {
+            Some(shared) => self.core.save(shared, id, data),
+            None => self.leave_all(id),
+        }
+    }
+
+    /// Volatile events, and those for this node alone: nobody gets them again.
+    fn emit(&self, event: Outgoing, to: Target<'_>, track: Track<'_>) -> Delivered {
+        let event = match track {
+            Track::Kept(place) => place.without(&event),
+            Track::Passing(_) => event,
+        };
+        match to {
+            Target::Many(options) => self.local.broadcast(&event, options),
+            Target::Socket(id, _) => self.local.send(&event, id),
+        }
+    }
+
+    fn data_changed(&self, id: &SocketId, data: Option<Arc<Value>>) {
+        if let Some(shared) = self.core.shared() {
+            shared.data_changed(id, data);
+        }
+    }
+
+    fn away_count(&self) -> usize {
+        // they are where all nodes find them
+        0
+    }
+
+    fn log(&self) -> Option<&dyn SharedLog> {
+        Some(self)
+    }
+}
+
+impl SharedLog for ClusterAdapter {
+    fn form(&self) -> DataForm {
+        self.core.codec.form()
+    }
+
+    fn append(&self, event: &EventData, packet: Outgoing, options: &BroadcastOptions) {
+        if let Some(shared) = self.core.shared() {
+            let message = self.core.codec.broadcast(event, options);
+            self.core.append(shared, message, packet, options);
+        }
     }
 }
 
@@ -382,6 +486,10 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
 /// More clients than one emission asks on purpose; as many answers take some 10 MB and what is in them.
 const MAX_CLIENT_ANSWERS: usize = 100_000;
+
+/// A broker answers in a millisecond; a client that sees nothing of what its server says for longer
+/// takes it for broken.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 // Node: uid2 0.x
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -49,8 +49,9 @@ pub(crate) trait Codec: Send + Sync + fmt::Debug + 'static {
         has_members: &dyn Fn(&str) -> bool,
     ) -> Result<Received, Malformed>;
 
-    /// Reads an entry of a log, in the formats that have one.
-    fn decode_entry(&self, _entry: &Entry) -> Result<Received, Malformed> {
+    /// Reads an entry of a log, in the formats that have one. One of this node says nothing to it, unless
+    /// it is read `with_own`.
+    fn decode_entry(&self, _entry: &Entry, _with_own: bool) -> Result<Received, Malformed> {
         Ok(Received::default())
     }
 

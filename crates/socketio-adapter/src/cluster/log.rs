@@ -41,6 +41,9 @@ pub trait Log: Send + Sync + fmt::Debug + 'static {
     /// none.
     fn range(&self, namespace: &str, after: Offset, limit: usize) -> AdapterFuture<Vec<Entry>>;
 
+    /// How many entries there can be.
+    fn capacity(&self) -> usize;
+
     /// What keeps sessions.
     fn store(&self) -> &dyn Store;
 }

@@ -19,12 +19,14 @@ use tokio::time::{Instant, sleep_until};
 use super::bus::Receiver;
 use super::carrier::Carrier;
 use super::codec::Codec;
+use super::keeper::Unsaved;
 use super::log::{Entry, Follower, Offset};
 use super::message::{
     Answer, Change, Event, Incoming, Malformed, Message, Received, Requester, Sender, Sign,
 };
 use super::peers::{Peers, Reaction, Shown};
 use super::pending::Pending;
+use super::shared::Shared;
 use crate::{
     Adapter, AdapterFuture, Answered, BroadcastOptions, LocalAdapter, Node, Reply, Room, SocketId,
 };
@@ -38,6 +40,7 @@ pub(crate) struct Counters {
     pub(crate) received: AtomicU64,
     /// Answers of clients of other nodes that were not kept.
     pub(crate) refused_answers: AtomicU64,
+    pub(crate) unsaved: Arc<Unsaved>,
 }
 
 pub(crate) struct Core {
@@ -56,6 +59,13 @@ pub(crate) struct Core {
     pub(crate) peers_task: Mutex<Option<AbortHandle>>,
     pub(crate) shown: Shown,
     pub(crate) pending: Arc<Pending>,
+    /// What brings clients back, if the nodes share a log and the server wants it.
+    pub(crate) shared: OnceLock<Shared>,
+    /// Delivers what does not come back from the log in time.
+    pub(crate) shared_task: Mutex<Option<AbortHandle>>,
+    /// How long this node's own events may be on their way into the log and back.
+    pub(crate) patience: Duration,
+    pub(crate) max_rooms: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) max_message_bytes: usize,
     pub(crate) counters: Arc<Counters>,
@@ -87,28 +97,43 @@ impl Receiver for Core {
 }
 
 impl Follower for Core {
-    fn begin(&self, _part: usize, _offset: Offset) {}
+    fn begin(&self, part: usize, offset: Offset) {
+        if let Some(shared) = self.shared() {
+            self.on_begin(shared, part, offset);
+        }
+    }
 
     fn receive(&self, entry: &Entry) {
-        let size = entry.data.as_ref().map_or(0, Vec::len);
-        let read = match size <= self.max_message_bytes {
-            true => self.codec.decode_entry(entry),
-            false => Err(Malformed("too long")),
-        };
-        self.on_read(read);
+        match self.shared() {
+            Some(shared) => self.on_entry(shared, entry),
+            None => self.on_read(self.read_entry(entry, false)),
+        }
     }
 }
 
 impl Core {
+    /// Reads an entry of the log; one of this node only `with_own`.
+    pub(super) fn read_entry(&self, entry: &Entry, with_own: bool) -> Result<Received, Malformed> {
+        let size = entry.data.as_ref().map_or(0, Vec::len);
+        match size <= self.max_message_bytes {
+            true => self.codec.decode_entry(entry, with_own),
+            false => Err(Malformed("too long")),
+        }
+    }
+
+    pub(super) fn count_received(&self) {
+        self.counters.received.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Acts on a message, or counts that it is none.
-    fn on_read(&self, read: Result<Received, Malformed>) {
+    pub(super) fn on_read(&self, read: Result<Received, Malformed>) {
         match read {
             Ok(Received { sender, incoming }) => {
                 if let (Some(peers), Some(sender)) = (&self.peers, sender) {
                     self.on_sender(peers, &sender);
                 }
                 if let Some(incoming) = incoming {
-                    self.counters.received.fetch_add(1, Ordering::Relaxed);
+                    self.count_received();
                     self.on_incoming(incoming);
                 }
             }
@@ -125,7 +150,7 @@ impl Core {
 }
 
 impl Core {
-    fn node(&self) -> Option<Arc<dyn Node>> {
+    pub(super) fn node(&self) -> Option<Arc<dyn Node>> {
         self.node.get()?.upgrade()
     }
 
@@ -149,6 +174,10 @@ impl Core {
 
     /// Takes leave of the others, once.
     pub(super) fn leave(&self) {
+        let task = lock(&self.shared_task).take();
+        if let Some(task) = task {
+            task.abort();
+        }
         let task = lock(&self.peers_task).take();
         if let Some(task) = task {
             // it may be sending a heartbeat in this moment
@@ -184,6 +213,10 @@ impl Core {
             }
             Incoming::Change { change, options } => {
                 let ids = self.local.local_sockets(&options.rooms, &options.except);
+                if let (Some(shared), Change::Disconnect { .. }) = (self.shared(), &change) {
+                    let is_meant = |id: &&SocketId| matches!(&options.rooms[..], [one] if one.as_str() == id.as_str());
+                    ids.iter().filter(is_meant).for_each(|id| shared.taken(id));
+                }
                 self.apply(&change, &ids);
             }
             Incoming::ChangeOne { change, id, from } => {
@@ -304,6 +337,9 @@ impl Core {
 
     /// Listens to the channels of rooms that have members, and to no others.
     pub(crate) fn rooms_changed(&self, id: &SocketId, rooms: &[Room]) {
+        if let Some(shared) = self.shared() {
+            shared.changed(id);
+        }
         for room in rooms {
             let is_own = room.as_str() == id.as_str();
             drop(self.room_changed(room, is_own));

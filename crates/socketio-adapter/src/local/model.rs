@@ -266,7 +266,7 @@ impl World {
             ..Client::default()
         };
         let (id, claim) = (SocketId::from(client.id.as_str()), claim(client));
-        let session = Session { claim: &claim, resumed: false };
+        let session = Session { claim: &claim, resumed: false, prepared: None };
         let entered = self.adapter.enter_session(&id, queue, &[], &message("0"), session);
         assert_eq!(entered, Ok(0));
     }
@@ -276,7 +276,7 @@ impl World {
         let queue = Arc::new(Queue::default());
         let client = &mut self.clients[at];
         let (id, claim) = (SocketId::from(client.id.as_str()), claim(client));
-        let session = Session { claim: &claim, resumed: true };
+        let session = Session { claim: &claim, resumed: true, prepared: None };
         let member = Arc::clone(&queue);
         let entered = self.adapter.enter_session(&id, member, &[], &message("0"), session);
         let away = self.time.load(Relaxed) - client.since;

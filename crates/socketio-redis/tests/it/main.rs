@@ -4,7 +4,9 @@
 mod cluster;
 mod loss;
 mod nodes;
+mod recovery;
 mod redis;
 mod sentinel;
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;

@@ -114,10 +114,13 @@ impl Redis {
 
     /// False: it ended, because a port is taken.
     async fn try_run(&mut self) -> bool {
+        let arguments = (self.arguments)(&self.folder);
+        let is_fleeting = !arguments.iter().any(|argument| argument == "--appendonly");
         let child = Command::new(&self.program)
-            .args((self.arguments)(&self.folder))
+            .args(&arguments)
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+            .args(["--save", "", "--loglevel", "warning"])
+            .args(is_fleeting.then_some(["--appendonly", "no"]).into_iter().flatten())
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -239,27 +242,41 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn new(builder: Builder) -> Self {
+        Self::of(builder, Server::builder()).await
+    }
+
+    /// The same of a server with other options.
+    pub(crate) async fn of(builder: Builder, server: socketio::Builder) -> Self {
         let redis = builder.build().unwrap();
-        let io = Server::builder().adapter(redis.clone()).build().unwrap();
+        let io = server.adapter(redis.clone()).build().unwrap();
         within("the subscriptions", redis.ready()).await;
         let (sender, sockets) = mpsc::unbounded_channel();
         io.on_connection(move |socket: Socket| drop(sender.send(socket)));
         Self { io, redis, sockets }
     }
 
-    /// A client and its socket.
-    pub(crate) async fn client(&mut self) -> (Client, Socket) {
+    /// A connection on which nobody has joined.
+    pub(crate) async fn connection(&self) -> WebSocket {
         let io = self.io.clone();
         let server = Connector::new(move |stream| {
             let io = io.clone();
             let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
             tokio::spawn(async move { io.serve_connection(stream, peer).await });
         });
-        let (mut ws, _) = open_websocket(&server, Eio::V4, "").await;
+        open_websocket(&server, Eio::V4, "").await.0
+    }
+
+    /// The next socket of `/`.
+    pub(crate) async fn socket(&mut self) -> Socket {
+        within("the connection", self.sockets.recv()).await.expect("it serves")
+    }
+
+    /// A client and its socket.
+    pub(crate) async fn client(&mut self) -> (Client, Socket) {
+        let mut ws = self.connection().await;
         ws.send_text("40").await;
         ws.next().await;
-        let socket = within("the connection", self.sockets.recv()).await.expect("it serves");
-        (Client(ws), socket)
+        (Client(ws), self.socket().await)
     }
 }
 

@@ -77,7 +77,11 @@ impl Connection {
     /// The rest of it.
     pub(super) fn forget(&self, socket: &Socket) {
         self.client.conn().close_gate(socket.gate(), None);
-        leave_rooms(socket);
+        match socket.namespace().recovering().and_then(|_| socket.session()) {
+            // another node may have its client next
+            Some(_) => leave_session(socket),
+            None => leave_rooms(socket),
+        }
         socket.fail_acks();
         socket.clear();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engineio_proto::log;
-use socketio_adapter::{Claim, Claimed, NotRecovered, SocketId};
+use socketio_adapter::{AdapterError, Claim, Claimed, NotRecovered, Prepared, SocketId};
 use socketio_parser::Value;
 
 use crate::client::Client;
@@ -47,10 +47,27 @@ pub(super) async fn find(
     }
     let Some(pid) = text("pid") else { return begin(NotRecovered::NoPid) };
     let claim = Claim { pid: pid.to_owned(), offset: offset.clone(), identity: identity.clone() };
-    match claimed(namespace, client, &claim).await {
-        Ok(before) => Found { session: SocketSession::resumed(claim), before: Some(before) },
+    let found = match claimed(namespace, client, &claim).await {
+        Ok(before) => taken(namespace, &claim).await.map(|prepared| (before, prepared)),
+        Err(why) => Err(why),
+    };
+    match found {
+        Ok((before, prepared)) => {
+            Found { session: SocketSession::resumed(claim, prepared), before: Some(before) }
+        }
         Err(why) => begin(why),
     }
+}
+
+/// Takes a session that is nobody's.
+async fn taken(namespace: &Namespace, claim: &Claim) -> Result<Prepared, NotRecovered> {
+    let recovery = namespace.recovery().ok_or(NotRecovered::Unsupported)?;
+    recovery.take(claim).await.map_err(|error| not_looked_for(&error))?
+}
+
+fn not_looked_for(error: &AdapterError) -> NotRecovered {
+    log!(warn: %error, "a session could not be looked for");
+    NotRecovered::Unsupported
 }
 
 /// Looks for a session until it is nobody's: that of a connection which is still there, as nobody has
@@ -62,10 +79,7 @@ async fn claimed(
 ) -> Result<(SocketId, Option<Arc<Value>>), NotRecovered> {
     let recovery = namespace.recovery().ok_or(NotRecovered::Unsupported)?;
     loop {
-        let found = recovery.claim(claim).await.map_err(|error| {
-            log!(warn: %error, "a session could not be looked for");
-            NotRecovered::Unsupported
-        })?;
+        let found = recovery.claim(claim).await.map_err(|error| not_looked_for(&error))?;
         let (id, is_attached) = match &found? {
             Claimed::Attached(id) => (id.clone(), true),
             Claimed::Away { id, data } => match namespace.socket_of(id) {

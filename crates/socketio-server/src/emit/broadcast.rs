@@ -5,9 +5,9 @@ mod cluster;
 
 use std::time::Duration;
 
-use engineio::OverflowPolicy;
+use engineio::{Outgoing, OverflowPolicy};
 use serde::Serialize;
-use socketio_adapter::{BroadcastOptions, IntoRooms, SocketId, Target, Track};
+use socketio_adapter::{BroadcastOptions, IntoRooms, SharedLog, SocketId, Target, Track};
 
 use crate::error::EmitError;
 use crate::events::observer::{ObservedEvent, Receivers};
@@ -84,6 +84,9 @@ impl BroadcastOperator {
     fn emit_recoverable<T: Serialize>(&self, event: &str, args: &T) -> Result<(), EmitError> {
         let (namespace, options) = (&self.namespace, &self.options);
         let recovery = namespace.recovery();
+        if let Some(log) = recovery.and_then(|recovery| recovery.log()) {
+            return self.emit_logged(log, event, args);
+        }
         let (packet, place) = match recovery {
             Some(_) if !options.volatile => {
                 let (packet, place) = namespace.encode_tracked(event, args)?;
@@ -111,6 +114,32 @@ impl BroadcastOperator {
             Some(text) => namespace.emit_tracked(recovery, packet, target, Track::Passing(&text)),
             None => namespace.broadcast(&packet, options),
         }
+        Ok(())
+    }
+
+    /// [`BroadcastOperator::emit`] where the nodes of a cluster keep events together.
+    fn emit_logged<T: Serialize>(
+        &self,
+        log: &dyn SharedLog,
+        event: &str,
+        args: &T,
+    ) -> Result<(), EmitError> {
+        let (namespace, options) = (&self.namespace, &self.options);
+        let form = |packet: Outgoing| {
+            packet
+                .compress(options.compress.unwrap_or(true))
+                .volatile(options.volatile)
+                .when_full(self.when_full)
+        };
+        if !options.volatile && !options.local {
+            self.show(event, args);
+            return namespace.emit_logged(log, event, args, options, form);
+        }
+        // nobody gets it again: this node need not wait for the log
+        let packet = form(namespace.encode_event(None, event, args)?);
+        self.show(event, args);
+        namespace.publish(event, args, options)?;
+        namespace.broadcast(&packet, options);
         Ok(())
     }
 

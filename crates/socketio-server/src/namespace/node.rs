@@ -14,7 +14,9 @@ use std::time::Duration;
 use engineio::{HEADROOM, Outgoing};
 use engineio_proto::guard::{Guarded, Panicked, lock};
 use engineio_proto::log;
-use socketio_adapter::{Answered, BroadcastOptions, Node, Reply, Room, SocketDetails, SocketId};
+use socketio_adapter::{
+    Answered, BroadcastOptions, Node, Reply, Room, SharedRecovery, SocketDetails, SocketId,
+};
 use socketio_parser::{RawArgs, Spread, Value};
 
 use super::{Inner, Shared};
@@ -168,6 +170,12 @@ impl Node for Inner {
             socket.send_expecting_ack(id, packet.clone(), Some(timeout), waiter);
         }
         sockets.len()
+    }
+
+    fn recovery(&self) -> Option<SharedRecovery> {
+        // what has its offset as text
+        let recovering = self.shared.recovery.as_ref().filter(|_| self.shared.encoder.is_json());
+        Some(recovering?.options.for_shared_log())
     }
 
     fn details(&self, ids: &[SocketId]) -> Vec<SocketDetails> {

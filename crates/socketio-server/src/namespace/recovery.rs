@@ -6,9 +6,10 @@ use engineio::{HEADROOM, Outgoing};
 use engineio_proto::{Part, guard};
 use serde::Serialize;
 use socketio_adapter::{
-    EnterError, OFFSET_LEN, Place, Recovery, Room, Session, SocketId, Target, Track,
+    BroadcastOptions, EnterError, OFFSET_LEN, Place, Recovery, Room, Session, SharedLog, SocketId,
+    Target, Track,
 };
-use socketio_parser::quote;
+use socketio_parser::{EventData, quote};
 
 use super::Namespace;
 use crate::error::EmitError;
@@ -34,7 +35,12 @@ impl Namespace {
             // what the answer calls for is done when the adapter has let go of its lock
             engineio::fan_out(|| match (&session, self.recovery()) {
                 (Some(session), Some(recovery)) => {
-                    let is = Session { claim: &session.claim, resumed: session.resumed };
+                    let prepared = session.prepared();
+                    let is = Session {
+                        claim: &session.claim,
+                        resumed: session.resumed,
+                        prepared: prepared.as_ref(),
+                    };
                     recovery.enter_session(socket.id(), socket.member(), rooms, answer, is)
                 }
                 _ => {
@@ -108,6 +114,26 @@ impl Namespace {
                 Some(last) => last.as_str().map(|text| quote(text).into()),
             },
         }
+    }
+
+    /// Has all nodes send an event that the log of the cluster keeps. `form` makes of its packet what the
+    /// emission wants.
+    pub(crate) fn emit_logged<T: Serialize + ?Sized>(
+        &self,
+        log: &dyn SharedLog,
+        event: &str,
+        args: &T,
+        options: &BroadcastOptions,
+        form: impl FnOnce(Outgoing) -> Outgoing,
+    ) -> Result<(), EmitError> {
+        let packet = form(self.encode_event(None, event, args)?);
+        let data = EventData::new(log.form(), event, args)?;
+        guard::assert_no_lock();
+        log.append(&data, packet, options);
+        if let Some(flush) = &self.0.flush {
+            flush.writing();
+        }
+        Ok(())
     }
 
     /// Sends an event to many, and keeps it for those that miss it.

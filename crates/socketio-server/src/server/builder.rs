@@ -425,7 +425,7 @@ impl Builder {
     /// the [guide](crate::guide::recovery).
     ///
     /// It needs the JSON parser, and an adapter that can do it: that in memory, which the server makes
-    /// itself. One that is given to the server has options of its own.
+    /// itself, or one whose nodes share a log, such as `RedisAdapter::streams`.
     // Node: connectionStateRecovery
     pub fn connection_state_recovery(
         mut self,

@@ -360,6 +360,7 @@ impl Socket {
         let data = Box::new(socketio_parser::to_value(data)?);
         let old = lock(self.extras_or_new()).data.replace(data);
         drop(old);
+        self.session_data_changed();
         Ok(())
     }
 
@@ -554,6 +555,12 @@ impl Member for Inner {
 
     fn open_with(&self, answer: &Outgoing, missed: &[Outgoing]) -> bool {
         self.conn.open_gate_with(&self.gate, answer, missed)
+    }
+
+    fn open_behind(&self, missed: &[Outgoing], answer: &Outgoing) -> bool {
+        let Some((first, rest)) = missed.split_first() else { return self.open(answer) };
+        let rest: Vec<Outgoing> = rest.iter().chain([answer]).cloned().collect();
+        self.conn.open_gate_with(&self.gate, first, &rest)
     }
 
     fn deliver(&self, packet: &Outgoing) -> Delivery {

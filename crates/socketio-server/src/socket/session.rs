@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engineio::Outgoing;
 use engineio_proto::guard::{self, lock};
 use serde::Serialize;
-use socketio_adapter::{Delivered, NotRecovered, Target, Track};
+use socketio_adapter::{BroadcastOptions, Delivered, NotRecovered, Target, Track};
 use socketio_parser::Value;
 
 use super::Socket;
@@ -78,6 +78,15 @@ impl Socket {
         }
     }
 
+    /// Where other nodes find the session they find what is kept with it.
+    pub(crate) fn session_data_changed(&self) {
+        let Some(recovery) = self.namespace().recovery() else { return };
+        if self.session().is_some() {
+            guard::assert_no_lock();
+            recovery.data_changed(self.id(), self.session_data());
+        }
+    }
+
     /// [`Socket::emit`] on a server with recovery: through the adapter, which keeps the event.
     #[cold]
     pub(crate) fn emit_recoverable<T: Serialize>(
@@ -91,6 +100,17 @@ impl Socket {
         let Some(recovery) = namespace.recovery() else {
             return self.push(form(self.encode(None, event, args)?).volatile(volatile));
         };
+        if let Some(log) = recovery.log().filter(|_| !volatile) {
+            if !self.gate().is_open() {
+                return Err(EmitError::Closed);
+            }
+            if self.is_watched() {
+                self.show(event, args)?;
+            }
+            let rooms = vec![self.id().into()];
+            let options = BroadcastOptions { rooms, ..BroadcastOptions::default() };
+            return namespace.emit_logged(log, event, args, &options, form);
+        }
         let (packet, place) = match volatile {
             true => (namespace.encode_event(None, event, args)?, None),
             false => {

@@ -291,9 +291,9 @@ impl Codec for MessageFormat {
         self.received(kind, uid, data)
     }
 
-    fn decode_entry(&self, entry: &Entry) -> Result<Received> {
+    fn decode_entry(&self, entry: &Entry, with_own: bool) -> Result<Received> {
         let (uid, kind, data) = entry::read(entry)?;
-        if uid == self.uid {
+        if uid == self.uid && !with_own {
             return Ok(Received::default());
         }
         self.received(kind, uid, data)

@@ -4,4 +4,5 @@ pub(crate) mod channels;
 pub(crate) mod classic;
 pub(crate) mod entry;
 pub(crate) mod message;
+pub(crate) mod session;
 pub(crate) mod wire;

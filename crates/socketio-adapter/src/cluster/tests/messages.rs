@@ -47,7 +47,7 @@ fn read_entry(uid: &str, kind: &str, data: Option<&str>) -> Result<Received, Mal
         kind: Some(kind.into()),
         data: data.map(|data| data.as_bytes().to_vec()),
     };
-    streams(UID).decode_entry(&entry)
+    streams(UID).decode_entry(&entry, false)
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn entries_that_are_none() {
         assert!(read_entry("a", "3", data).is_err(), "{data:?}");
     }
     let none = Entry { namespace: "/".to_owned(), ..Entry::default() };
-    assert!(streams(UID).decode_entry(&none).is_err());
+    assert!(streams(UID).decode_entry(&none, false).is_err());
 }
 
 #[test]
