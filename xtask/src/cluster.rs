@@ -18,10 +18,13 @@ pub(crate) fn cluster(arguments: &[String]) -> Result<Tally> {
     setup::redis()?;
     fixture::build()?;
     let server = release_binary("conformance-server")?.display().to_string();
+    let is_chosen = arguments.iter().any(|one| one == "--carriers" || one == "--topology");
+    let carriers = (!is_chosen).then_some(["--carriers", "classic,sharded,streams"]);
     tally(
         program("node")
             // It starts a Redis of its own, on a free port.
             .args(["run.js", "--server", &server])
+            .args(carriers.into_iter().flatten())
             .args(arguments)
             .current_dir(root().join("conformance/cluster")),
     )

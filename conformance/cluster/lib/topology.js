@@ -19,15 +19,39 @@ const TOPOLOGIES = {
   'S+4': { nodes: ['subject', 'node4'], dialect: 'new' },
   'S+4/sharded': { nodes: ['subject', 'node4'], dialect: 'new', adapter: 'sharded' },
   'S+2+4': { nodes: ['subject', 'node2', 'node4'], dialect: 'mixed' },
+  // Redis streams; `streams4`: four streams; `recovery`: with connection state recovery
+  'S/streams': { nodes: ['subject'], dialect: 'new', adapter: 'streams' },
+  'S+S/streams': { nodes: ['subject', 'subject'], dialect: 'new', adapter: 'streams' },
+  'S+4/streams': { nodes: ['subject', 'node4'], dialect: 'new', adapter: 'streams' },
+  'S/streams4': { nodes: ['subject'], dialect: 'new', adapter: 'streams', args: ['--stream-count', '4'] },
+  'S+4/streams4': { nodes: ['subject', 'node4'], dialect: 'new', adapter: 'streams', args: ['--stream-count', '4'] },
+  'S/recovery': { nodes: ['subject'], dialect: 'new', adapter: 'streams', args: ['--recovery', '20000'] },
+  'S+S/recovery': { nodes: ['subject', 'subject'], dialect: 'new', adapter: 'streams', args: ['--recovery', '20000'] },
+  'S+4/recovery': { nodes: ['subject', 'node4'], dialect: 'new', adapter: 'streams', args: ['--recovery', '20000'] },
+  'S/postgres': { nodes: ['subject'], dialect: 'new', adapter: 'postgres' },
+  'S+S/postgres': { nodes: ['subject', 'subject'], dialect: 'new', adapter: 'postgres' },
+  'S+4/postgres': { nodes: ['subject', 'node4'], dialect: 'new', adapter: 'postgres' },
 };
+const carrier = (name) => TOPOLOGIES[name].adapter || 'classic';
+// What the carriers of the message model of 4.x have in common: a case for two nodes over PUB/SUB runs over them too.
+function carried(on, carriers) {
+  const out = [...on];
+  for (const c of carriers) {
+    for (const [nodes, sharded] of [['S+S', 'S+S/sharded'], ['S+4', 'S+4/sharded'], [null, 'S/sharded']]) {
+      const name = sharded.replace('sharded', c);
+      if ((on.includes(nodes) || on.includes(sharded)) && !out.includes(name)) out.push(name);
+    }
+  }
+  return out;
+}
 
 class Node {
   constructor(o) { Object.assign(this, o); this.exit = null; this.err = ''; }
   // kind: subject | node2 | node4. real: what the program behind it is (a stand-in for the subject is node2 or node4).
   async start() {
     this.port = this.port || await freePort(); // given: it takes the place of another
-    const args = ['--port', this.port, '--profile', 'cluster', '--redis', 'redis://127.0.0.1:' + this.redisPort,
-      '--adapter', this.adapter, '--key', this.key, '--dialect', this.dialect].map(String);
+    const args = ['--port', this.port, '--profile', 'cluster', this.adapter === 'postgres' ? '--postgres' : '--redis', this.redis.at(this.redisPort),
+      '--adapter', this.adapter, '--key', this.key, '--dialect', this.dialect, ...this.args].map(String);
     const words = this.command;
     this.proc = spawn(words[0], words.slice(1).concat(args), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = new Promise((resolve) => {
@@ -61,7 +85,7 @@ class Node {
 
 let counter = 0;
 class Cluster {
-  // o: { name, redis, command: words of the subject, as }
+  // o: { name, redis: the broker, command: words of the subject, as }
   constructor(o) {
     Object.assign(this, o);
     this.spec = TOPOLOGIES[o.name];
@@ -77,11 +101,11 @@ class Cluster {
   async add(kind, name, over = {}) {
     const own = path.join(__dirname, '..', 'nodes');
     const node = new Node(Object.assign({
-      kind, name, redis: this.redis, real: kind === 'subject' ? this.as : kind, adapter: this.adapter, key: this.key, dialect: this.spec.dialect, redisPort: this.redis.port,
+      kind, name, redis: this.redis, args: this.spec.args || [], real: kind === 'subject' ? this.as : kind, adapter: this.adapter, key: this.key, dialect: this.spec.dialect, redisPort: this.redis.port,
       command: kind === 'subject' ? this.command : [process.execPath, path.join(own, kind + '.js')],
     }, over));
     node.standIn = kind === 'subject' && this.as !== 'subject';
-    if (kind === 'subject') { node.proxy = await new Proxy(this.redis.port).listen(); node.redisPort = node.proxy.port; this.redis.proxies.add(node.proxy); }
+    if (kind === 'subject') { node.proxy = await new Proxy(this.redis.port, this.adapter).listen(); node.redisPort = node.proxy.port; this.redis.proxies.add(node.proxy); }
     this.nodes.push(node);
     try { await node.start(); } catch (e) { await this.stop(); throw e; }
     return node;
@@ -89,4 +113,4 @@ class Cluster {
   get dead() { return this.nodes.filter((n) => !n.alive); }
   async stop() { return Promise.all(this.nodes.map((n) => n.stop())); }
 }
-module.exports = { TOPOLOGIES, Cluster };
+module.exports = { TOPOLOGIES, Cluster, carrier, carried };
