@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::options::{Options, Peer, Protocol};
+use super::options::{Carrier, Options, Peer, Protocol};
 use super::processes::{Cores, Server};
 use super::ratios::{InRound, Spread, paired};
 use super::servers::{OURS, bench_binary, build};
@@ -118,13 +118,14 @@ pub(super) fn command(options: Options, arguments: &[String]) -> Result<ExitCode
 
 /// Builds and installs what is not there.
 fn prepare(options: &Options) -> Result<Vec<Estate>> {
+    let carrier = options.carrier.argument();
     let ours = match &options.server {
         Some(command) => command.clone(),
         None => {
             run(cargo().args(["build", "--release", "--package", "conformance-server"]))?;
             let program = release_binary("conformance-server")?;
             format!(
-                "'{}' --port {{port}} --profile {{profile}} --redis {{redis}}",
+                "'{}' --port {{port}} --profile {{profile}} --redis {{redis}} --adapter {carrier}",
                 program.display()
             )
         }
@@ -134,7 +135,7 @@ fn prepare(options: &Options) -> Result<Vec<Estate>> {
     for (name, command) in &options.with {
         estates.push(Estate { name: name.clone(), command: command.clone() });
     }
-    if options.peers.contains(&Peer::Socketioxide) {
+    if options.peers.contains(&Peer::Socketioxide) && options.carrier == Carrier::Classic {
         build("peer-socketioxide-redis")?;
         let program = bench_binary("peer-socketioxide-redis");
         let command = format!("'{}' {{port}} {{redis}}", program.display());
@@ -144,7 +145,7 @@ fn prepare(options: &Options) -> Result<Vec<Estate>> {
         match setup::bench_cluster() {
             Ok(()) => {
                 let script = root().join("bench/node4-redis/server.js");
-                let command = format!("node '{}' {{port}} {{redis}}", script.display());
+                let command = format!("node '{}' {{port}} {{redis}} {carrier}", script.display());
                 estates.push(Estate { name: "node4".to_owned(), command });
             }
             Err(problem) => println!("bench: no rows of Node: {problem}"),

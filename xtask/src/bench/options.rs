@@ -9,6 +9,8 @@ use crate::command::Result;
 pub(crate) struct Options {
     /// Two nodes and Redis, instead of single servers.
     pub(crate) cluster: bool,
+    /// How the messages of a cluster travel.
+    pub(crate) carrier: Carrier,
     /// Nothing is pinned.
     pub(crate) anywhere: bool,
     /// Rows that take long, too.
@@ -56,6 +58,7 @@ impl Options {
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
         let mut options = Self {
             cluster: false,
+            carrier: Carrier::Classic,
             anywhere: false,
             full: false,
             rounds: 3,
@@ -88,6 +91,7 @@ impl Options {
             let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {
                 "--quick" | "--full" | "--cluster" => {}
+                "--carrier" => options.carrier = Carrier::named(value()?)?,
                 "--anywhere" => options.anywhere = true,
                 "--no-node" => options.peers.retain(|peer| !peer.is_compiled_late()),
                 "--rounds" => options.rounds = number(name, value()?)?,
@@ -120,6 +124,9 @@ impl Options {
         if self.plot.is_some() && self.cluster {
             return Err("--plot is not for --cluster".into());
         }
+        if self.carrier != Carrier::Classic && !self.cluster {
+            return Err("--carrier is for --cluster".into());
+        }
         let of_cluster = |row: &String| cluster::ROWS.iter().any(|known| known.name == row);
         if let Some(row) = self.rows.iter().flatten().find(|row| of_cluster(row) != self.cluster) {
             let which = if self.cluster { "no row" } else { "a row" };
@@ -140,6 +147,31 @@ impl Options {
 
     pub(crate) fn wants(&self, row: &str) -> bool {
         self.rows.as_ref().is_none_or(|rows| rows.iter().any(|name| name == row))
+    }
+}
+
+/// How the messages of a cluster travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Classic,
+    Streams,
+}
+
+impl Carrier {
+    fn named(name: &str) -> Result<Self> {
+        match name {
+            "classic" => Ok(Self::Classic),
+            "streams" => Ok(Self::Streams),
+            _ => Err(format!("no carrier {name}: classic, streams").into()),
+        }
+    }
+
+    /// The name that the nodes know.
+    pub(crate) fn argument(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Streams => "streams",
+        }
     }
 }
 
@@ -243,6 +275,8 @@ cargo xtask bench [OPTIONS]
   --no-node          without Node and Bun
   --cluster          two nodes over a Redis of its own, beside other servers with their adapters: what
                      a broadcast costs and how long it takes; 3 rounds of 3 s
+  --carrier NAME     with --cluster: classic (the default) or streams, Redis pub/sub or Redis streams;
+                     socketioxide has the former only
   --anywhere         with --cluster: nothing is pinned, and nodes on tokio have two workers
   --server COMMAND   our server, instead of building it
   --with NAME=COMMAND
@@ -301,6 +335,8 @@ mod tests {
         check(&["--protocols", ""], "--protocols names at least one");
         check(&["--fast"], "no option `--fast`");
         check(&["--anywhere"], "--anywhere is for --cluster");
+        check(&["--carrier", "streams"], "--carrier is for --cluster");
+        check(&["--cluster", "--carrier", "pigeon"], "no carrier pigeon");
         check(&["--rows", "one"], "one is a row of --cluster");
         check(&["--cluster", "--rows", "echo"], "echo is no row of --cluster");
     }
