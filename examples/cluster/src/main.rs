@@ -1,6 +1,7 @@
 //! The chat on two nodes with Redis between them: open both pages, and the people of one see those of
 //! the other. `cargo run -p cluster` starts a Redis of its own; `--redis URL` takes one that is
-//! there, and so other nodes in other processes, in Rust or Node.
+//! there, and so other nodes in other processes, in Rust or Node. `--carrier streams` has the messages
+//! travel over Redis streams: then a page whose node ends comes back to its session on the other.
 //!
 //! The page is that of `examples/chat`. The difference lies in `chat.rs`: who is in a room is asked
 //! of the cluster, instead of being kept in the memory of one process.
@@ -14,6 +15,7 @@ mod page;
 use std::process::Stdio;
 use std::time::Duration;
 
+use socketio::options::ConnectionStateRecovery;
 use socketio::{BoxError, Server};
 use socketio_redis::{Event, RedisAdapter};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,17 +27,26 @@ async fn main() -> Result<(), BoxError> {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (url, _redis) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => {
+    let (mut url, mut carrier) = (None, Carrier::Redis);
+    let mut arguments = arguments.iter().map(String::as_str);
+    while let Some(option) = arguments.next() {
+        match (option, arguments.next()) {
+            ("--redis", Some(at)) => url = Some(at.to_owned()),
+            ("--carrier", Some("redis")) => carrier = Carrier::Redis,
+            ("--carrier", Some("streams")) => carrier = Carrier::Streams,
+            _ => return Err("usage: cluster [--carrier redis|streams] [--redis URL]".into()),
+        }
+    }
+    let (url, _redis) = match url {
+        Some(url) => (url, None),
+        None => {
             let (url, child) = start_redis().await?;
             (url, Some(child))
         }
-        ["--redis", url] => (url.to_owned(), None),
-        _ => return Err("usage: cluster [--redis URL]".into()),
     };
     let mut nodes = Vec::new();
     for port in [3001, 3002] {
-        nodes.push(node(port, &url).await?);
+        nodes.push(node(port, &url, carrier).await?);
     }
     println!("Two nodes of one chat. Ctrl-C ends them.");
     tokio::signal::ctrl_c().await?;
@@ -47,9 +58,26 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
+/// How messages travel from node to node.
+#[derive(Clone, Copy)]
+enum Carrier {
+    Redis,
+    Streams,
+}
+
 /// A node of the cluster.
-async fn node(port: u16, redis: &str) -> Result<(Server, RedisAdapter), BoxError> {
-    let redis = RedisAdapter::builder(redis)
+async fn node(
+    port: u16,
+    redis: &str,
+    carrier: Carrier,
+) -> Result<(Server, RedisAdapter), BoxError> {
+    let (adapter, recovery) = match carrier {
+        Carrier::Redis => (RedisAdapter::builder(redis), None),
+        Carrier::Streams => {
+            (RedisAdapter::streams(redis), Some(ConnectionStateRecovery::default()))
+        }
+    };
+    let redis = adapter
         .on_event(move |event| match event {
             Event::Disconnected(error) => println!("node {port} has no Redis: {error}"),
             Event::Ready => println!("node {port} has Redis"),
@@ -57,7 +85,8 @@ async fn node(port: u16, redis: &str) -> Result<(Server, RedisAdapter), BoxError
             _ => {}
         })
         .build()?;
-    let io = Server::builder().adapter(redis.clone()).build()?;
+    let server = Server::builder().adapter(redis.clone());
+    let io = server.connection_state_recovery(recovery).build()?;
     io.on_connection(chat::connected);
     // before clients come
     redis.ready().await;
