@@ -8,7 +8,7 @@ use crate::json::writer::PacketWriter;
 use crate::limits::MAX_SENT_DEPTH;
 #[cfg(feature = "msgpack")]
 use crate::msgpack;
-use crate::{EncodeError, Encoded, PacketType, Revision, Value};
+use crate::{EncodeError, Encoded, JsonArray, PacketType, Revision, Value};
 
 /// Turns packets into messages. Made by
 /// [`Parser::encoder`](crate::Parser::encoder).
@@ -127,6 +127,42 @@ impl Encoder {
                 Ok(custom.encode(headroom, PacketType::Ack, nsp, Some(id), Some(data)))
             }
         }
+    }
+
+    /// An event whose name and arguments are JSON already. With an id it asks for an acknowledgement.
+    /// `None`: this encoder writes another form, see [`JsonArray::read`].
+    ///
+    /// ```
+    /// # use socketio_parser::{Encoded, JsonArray, Parser};
+    /// let event = JsonArray::new(r#"["hello",{"n":1.0}]"#, Vec::new());
+    /// let encoded = Parser::json().encoder().event_json(8, "/chat", Some(7), &event);
+    /// let Some(Encoded::Text { buffer, start, .. }) = encoded else { panic!("text") };
+    /// assert_eq!(&buffer[start..], br#"2/chat,7["hello",{"n":1.0}]"#);
+    /// ```
+    #[must_use]
+    pub fn event_json(
+        &self,
+        headroom: usize,
+        nsp: &str,
+        id: Option<u64>,
+        event: &JsonArray<'_>,
+    ) -> Option<Encoded> {
+        let kinds = [PacketType::Event, PacketType::BinaryEvent];
+        self.is_json().then(|| PacketWriter::json(headroom, nsp, event).finish(kinds, nsp, id))
+    }
+
+    /// The answer to an event, whose values are JSON already. `None`: this encoder writes another form.
+    #[must_use]
+    pub fn ack_json(
+        &self,
+        headroom: usize,
+        nsp: &str,
+        id: u64,
+        values: &JsonArray<'_>,
+    ) -> Option<Encoded> {
+        let kinds = [PacketType::Ack, PacketType::BinaryAck];
+        let id = Some(id);
+        self.is_json().then(|| PacketWriter::json(headroom, nsp, values).finish(kinds, nsp, id))
     }
 
     /// Tells a client that it has joined a namespace. Protocol 5 says with which socket id, and by

@@ -40,6 +40,7 @@ mod exchange;
 pub mod explain;
 mod form;
 mod json;
+mod json_array;
 mod limits;
 mod methods;
 #[cfg(feature = "msgpack")]
@@ -67,6 +68,7 @@ pub use exchange::{DataForm, EventData, date_to_text, value_from_json, value_to_
 pub use exchange::{value_from_msgpack, value_to_msgpack};
 pub use indexmap::IndexMap;
 pub use json::writer::{quote, trailing_text};
+pub use json_array::JsonArray;
 pub use limits::Limits;
 pub use number::number_to_text;
 pub use packet::{PacketType, RESERVED_EVENTS, Revision, is_reserved_event};

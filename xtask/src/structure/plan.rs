@@ -113,7 +113,7 @@ pub(super) const PLANS: &[Plan] = &[
             &["json/reassembly", "json/scan", "json/writer", "msgpack/read", "msgpack/write"],
             &["check"],
             &["decoded"],
-            &["explain"],
+            &["explain", "json_array"],
             &["args", "exchange", "schema"],
             &["msgpack"],
             &["value/build"],

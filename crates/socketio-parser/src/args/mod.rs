@@ -73,6 +73,27 @@ impl<'a> RawArgs<'a> {
         }
     }
 
+    /// The text of the arguments as they were received, without the brackets of their array, and the
+    /// attachments that its placeholders stand for: the client's own numbers, spaces and order of
+    /// keys. `None` if they came in another form than JSON, or were changed.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use socketio_parser::{Decoded, Limits, Parser, Revision};
+    /// let mut decoder = Parser::json().decoder(Revision::V5, Arc::new(Limits::default()));
+    /// let decoded = decoder.text(r#"2["price",1.50,{"b":1,"a":2}]"#)?;
+    /// let Some(Decoded::Event { args, .. }) = decoded else { panic!("an event") };
+    /// assert_eq!(args.as_json(), Some((r#"1.50,{"b":1,"a":2}"#, &[][..])));
+    /// # Ok::<(), socketio_parser::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub fn as_json(&self) -> Option<(&str, &[Bytes])> {
+        match &self.0 {
+            Repr::Json { text, attachments, .. } => Some((text, attachments)),
+            _ => None,
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -16,7 +16,7 @@ use crate::args::count::Arguments;
 use crate::json::ser::Serializer;
 use crate::json::text::write_string;
 use crate::value::build::read_back;
-use crate::{EncodeError, Encoded, PacketType, RawArgs, Value};
+use crate::{EncodeError, Encoded, JsonArray, PacketType, RawArgs, Value};
 
 /// A packet whose head is not written yet.
 #[derive(Debug)]
@@ -44,6 +44,14 @@ impl PacketWriter {
             packet.append(offset);
         }
         Ok(packet)
+    }
+
+    /// A packet whose payload is written already.
+    pub(crate) fn json(headroom: usize, nsp: &str, array: &JsonArray<'_>) -> Self {
+        let mut packet = Self::new(headroom, nsp, array.text().len());
+        packet.buffer.extend_from_slice(array.text().as_bytes());
+        packet.attachments = array.attachments().to_vec();
+        packet
     }
 
     /// The answer to an event.
