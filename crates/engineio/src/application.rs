@@ -3,7 +3,7 @@
 pub use std::task::Context;
 use std::time::Instant;
 
-use engineio_proto::{CloseReason, Message};
+use engineio_proto::{CloseReason, Message, TransportKind};
 
 use crate::limits::Limit;
 use crate::reason::CloseDetail;
@@ -25,6 +25,11 @@ pub trait Application: Send + 'static {
 
     /// A message arrived.
     fn on_message(&mut self, message: Message<'_>, cx: &mut Context<'_>);
+
+    /// The session has changed from polling to another transport, by which what waits goes out now.
+    fn on_upgrade(&mut self, transport: TransportKind, cx: &mut Context<'_>) {
+        let _ = (transport, cx);
+    }
 
     /// The session's task was woken, by [`Socket::wake`] or by `cx`.
     fn poll(&mut self, cx: &mut Context<'_>) {

@@ -72,6 +72,7 @@ pub use engineio_proto::{
     CloseReason, HEADROOM, HandshakeError, Message, Outgoing, OverflowPolicy, Protocol,
     TransportKind, Violation,
 };
+pub use http::adopt::AnswerHeaders;
 pub use http::body::Body;
 pub use http::content_coding::ContentCoding;
 pub use http::layer::EngineLayer;

@@ -16,6 +16,7 @@ use crate::close::{Closing, Draining};
 use crate::engine::Engine;
 use crate::engine::elsewhere::Found;
 use crate::engine::relay::{Relay, RequestError};
+use crate::http::adopt;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
 use crate::listen::accept::{self, Attached};
@@ -160,6 +161,49 @@ impl Server {
     #[must_use]
     pub fn connection(&self, peer: SocketAddr) -> Option<Presence> {
         Presence::of_connection(&self.0, peer)
+    }
+
+    /// Takes over a connection whose request for an upgrade another HTTP server has read: `head` is that
+    /// request, `prefix` what was read of the stream behind it. The answer is written to the stream, with
+    /// [`AnswerHeaders`] of the head's extensions, and if it is 101 a session goes on with it, a new one
+    /// or the one that the request names; else the stream is shut down. [`RemoteAddr`](crate::RemoteAddr)
+    /// and [`Secure`](crate::Secure) are taken from the extensions, too. A [`TcpStream`] is written
+    /// without a detour, as those of our own listeners are.
+    ///
+    /// The request is below the path: whether it is the engine's is the caller's matter. Gives the
+    /// status of the answer, when that is written.
+    ///
+    /// Not cancel safe: a future that is dropped takes the stream with it, and an opened session.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// ```no_run
+    /// # async fn example(server: engineio::Server, stream: tokio::net::TcpStream) {
+    /// let request = http::Request::get("/engine.io/?EIO=4&transport=websocket")
+    ///     .header("host", "example.com")
+    ///     .header("connection", "Upgrade")
+    ///     .header("upgrade", "websocket")
+    ///     .header("sec-websocket-version", "13")
+    ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    /// let (head, ()) = request.body(()).expect("a request").into_parts();
+    /// let status = server.adopt(stream, head, b"").await;
+    /// # let _ = status;
+    /// # }
+    /// ```
+    ///
+    /// [`AnswerHeaders`]: crate::AnswerHeaders
+    /// [`TcpStream`]: tokio::net::TcpStream
+    pub async fn adopt<S>(
+        &self,
+        stream: S,
+        head: http::request::Parts,
+        prefix: &[u8],
+    ) -> http::StatusCode
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        adopt::adopt(Arc::clone(&self.0), stream, head, prefix).await
     }
 
     /// Says who carries requests to the sessions of other nodes, for servers without sticky sessions.

@@ -333,6 +333,8 @@ impl Driver {
             }
             Probed::Switched => {
                 self.install(probe, cx);
+                let kind = self.socket.transport();
+                self.with_application(now, cx, |application, cx| application.on_upgrade(kind, cx));
                 return false;
             }
             Probed::Ended => {}

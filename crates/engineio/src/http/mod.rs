@@ -4,6 +4,7 @@
 //! `open` all others, above all those that begin sessions. `polling` answers polls and POSTs; what goes back
 //! is made in `responses`.
 
+pub(crate) mod adopt;
 pub(crate) mod body;
 pub(crate) mod content_coding;
 mod context;

@@ -46,6 +46,22 @@ where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
 {
+    // Node: without the transport an upgrade request is a plain one
+    let upgrade =
+        engine.allows(TransportKind::WebSocket).then(|| Upgrade::of(&mut request)).flatten();
+    answer_with(engine, request, upgrade)
+}
+
+/// The same, with the stream that the request is to be upgraded to, if it asks for that.
+pub(crate) fn answer_with<B>(
+    engine: Arc<Engine>,
+    request: Request<B>,
+    upgrade: Option<Upgrade>,
+) -> impl Future<Output = Response<Bytes>> + Send
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
     let span = Span::new(|| {
         tracing::debug_span!(
             target: TARGET,
@@ -57,9 +73,6 @@ where
         )
     });
     let context = context(&engine, &request);
-    // Node: without the transport an upgrade request is a plain one
-    let upgrade =
-        engine.allows(TransportKind::WebSocket).then(|| Upgrade::of(&mut request)).flatten();
     let (mut parts, body) = request.into_parts();
     let mut body = RequestBody::new(body);
     async move {

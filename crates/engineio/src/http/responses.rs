@@ -176,3 +176,14 @@ pub(crate) fn with(status: StatusCode, headers: HeaderMap, body: Bytes) -> Respo
 
 /// Seconds: about what a server takes to start, and short enough for one that is full.
 const RETRY_AFTER: &str = "5";
+
+/// Writes the name of a field as RFCs print it: a capital for the first letter of each word.
+pub(crate) fn spell(name: &mut [u8]) {
+    for word in name.split_mut(|byte| *byte == b'-') {
+        if word.eq_ignore_ascii_case(b"websocket") {
+            word.copy_from_slice(b"WebSocket");
+        } else if let Some(first) = word.first_mut() {
+            first.make_ascii_uppercase();
+        }
+    }
+}

@@ -9,6 +9,7 @@ use engineio_proto::{HandshakeError, log};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot;
 
 use crate::engine::Engine;
 use crate::http::refusal::Refusal;
@@ -19,12 +20,15 @@ use crate::patience;
 use crate::request;
 use crate::stats::Counters;
 use crate::transport::framed::Framed;
+use crate::transport::stream::Stream;
 use crate::transport::upgraded::{self, OwnServer};
 
 /// What a request for an upgrade leads to.
-pub(crate) struct Upgrade {
-    stream: OnUpgrade,
-    own: Option<OwnServer>,
+pub(crate) enum Upgrade {
+    /// The stream of an HTTP server, once that lets go of it.
+    Requested { stream: OnUpgrade, own: Option<OwnServer> },
+    /// One that is there already, once the answer is written to it.
+    Adopted(oneshot::Receiver<Stream>),
 }
 
 impl Upgrade {
@@ -34,18 +38,26 @@ impl Upgrade {
             return None;
         }
         let own = request.extensions_mut().remove();
-        Some(Self { stream: hyper::upgrade::on(request), own })
+        Some(Self::Requested { stream: hyper::upgrade::on(request), own })
     }
 
     /// Has a frame follow the answer in one write, if the HTTP server is our own.
     pub(crate) fn write_behind(&self, frame: &[u8]) -> bool {
-        let Some(own) = &self.own else { return false };
+        let Self::Requested { own: Some(own), .. } = self else { return false };
         own.connection.write_behind(frame);
         true
     }
+
+    /// The stream, once the HTTP server has let go of it.
+    async fn stream(self) -> Option<Stream> {
+        match self {
+            Self::Requested { stream, own } => Some(upgraded::take_apart(stream.await.ok()?, own)),
+            Self::Adopted(stream) => stream.await.ok(),
+        }
+    }
 }
 
-fn is_upgrade(headers: &HeaderMap) -> bool {
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     let upgrade = joined(headers, &header::UPGRADE);
     upgrade.is_some_and(|upgrade| {
         upgrade.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket"))
@@ -60,10 +72,9 @@ pub(crate) async fn upgraded(
     base64: bool,
 ) -> Option<Box<Framed>> {
     let options = &engine.options;
-    let upgraded = patience::timeout(options.upgrade_timeout, upgrade.stream).await;
-    let upgraded = upgraded.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
-    let upgraded = upgraded.ok()?.ok()?;
-    let stream = upgraded::take_apart(upgraded, upgrade.own);
+    let stream = patience::timeout(options.upgrade_timeout, upgrade.stream()).await;
+    let stream = stream.inspect_err(|_| engine.counters.limited(Limit::UpgradeTimeout));
+    let stream = stream.ok()??;
     Some(Box::new(Framed::websocket(stream, options, agreement, base64)))
 }
 

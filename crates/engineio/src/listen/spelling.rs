@@ -9,6 +9,8 @@
 
 use memchr::memrchr_iter;
 
+use crate::http::responses::spell;
+
 /// The head while it is being written, with what follows it.
 #[derive(Debug)]
 pub(crate) struct Respelled {
@@ -65,17 +67,6 @@ impl Respelled {
 
     pub(crate) fn is_written(&self) -> bool {
         self.written == self.bytes.len()
-    }
-}
-
-/// Writes a capital for the first letter of each word.
-fn spell(name: &mut [u8]) {
-    for word in name.split_mut(|byte| *byte == b'-') {
-        if word.eq_ignore_ascii_case(b"websocket") {
-            word.copy_from_slice(b"WebSocket");
-        } else if let Some(first) = word.first_mut() {
-            first.make_ascii_uppercase();
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 #[macro_use]
 mod host;
 
+mod adopt;
 mod closing;
 mod connections;
 mod cors;
