@@ -71,6 +71,14 @@ pub mod adapter {
     pub use crate::cluster::server_event::ServerEvent;
 }
 
+/// For programs that run code of another language: all that happens in one place, arguments as they
+/// came, and packets whose JSON is there already.
+pub mod embed {
+    pub use socketio_parser::{JsonArray, RawArgs};
+
+    pub use crate::events::tap::Tap;
+}
+
 /// Namespaces by rule, and who is in a namespace.
 pub mod namespaces {
     pub use crate::namespace::Connected;

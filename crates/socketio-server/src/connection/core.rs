@@ -15,6 +15,7 @@ use socketio_parser::{Decoder, Encoder, Parser, Revision};
 use super::detached::{Detached, Running};
 use crate::client::Client;
 use crate::events::failures::Failures;
+use crate::events::tap::Tapped;
 use crate::limits::{Limit, Limits};
 use crate::namespace::Shared;
 use crate::namespace::registry::Registry;
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) detached: Arc<Detached>,
     pub(crate) rate_listeners: Mutex<Vec<RateListener>>,
     pub(crate) failures: Failures,
+    pub(crate) tap: Tapped,
     parser: Parser,
     packet_limits: Arc<socketio_parser::Limits>,
     pub(crate) connect_timeout: Duration,
@@ -58,6 +60,7 @@ impl Core {
             counters: Arc::default(),
             rate_listeners: Mutex::default(),
             failures,
+            tap: Tapped::default(),
             parser,
             connect_timeout,
             root_first,

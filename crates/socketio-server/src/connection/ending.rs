@@ -33,6 +33,7 @@ impl Connection {
         if is_saved {
             socket.leave_by_steps(Leaving::Saving);
         }
+        self.tell_tap(|tap, _| tap.disconnecting(socket, reason));
         self.tell(socket, "disconnecting", reason, cx);
         match is_saved {
             true => leave_session(socket),
@@ -66,6 +67,7 @@ impl Connection {
         self.core.counters.disconnected(reason);
         self.unjoined.get_or_insert_default().parted.push(socket.clone());
         socket.leave_by_steps(Leaving::Disconnecting);
+        self.tell_tap(|tap, _| tap.disconnecting(socket, reason));
         self.tell(socket, "disconnecting", reason, cx);
         socket.leave_by_steps(Leaving::Left);
         socket.namespace().remove(socket);

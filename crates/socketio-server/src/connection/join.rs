@@ -173,6 +173,7 @@ impl Connection {
         let Some(nsp) = self.unjoined.as_mut().and_then(|unjoined| unjoined.take(attempt)) else {
             // the client gave up meanwhile
             if let Ok(socket) = result {
+                self.tell_tap(|tap, _| tap.not_connected(&socket));
                 socket.clear();
             }
             return;
@@ -192,6 +193,7 @@ impl Connection {
     fn complete(&mut self, socket: &Socket, cx: &mut Context<'_>) {
         let namespace = socket.namespace();
         if let Err(refusal) = self.admit(socket) {
+            self.tell_tap(|tap, _| tap.not_connected(socket));
             socket.clear();
             return match refusal {
                 Some(refusal) => self.refuse(namespace.name(), &refusal),
@@ -212,6 +214,7 @@ impl Connection {
             self.core.counters.recovery(socket.recovery());
         }
         self.core.shared.observers.tell(|observer| observer.connected(socket));
+        self.tell_tap(|tap, _| tap.connected(socket));
         for event in ["connect", "connection"] {
             let mut context = EventContext::new(socket, event, Cause::Connection);
             self.call_all(namespace.listeners(event), &mut context, cx);
@@ -247,6 +250,7 @@ impl Connection {
                 self.close_for_panic();
             }
         }
+        self.tell_tap(|tap, _| tap.not_connected(socket));
         socket.clear();
     }
 

@@ -32,7 +32,7 @@ use std::time::Instant;
 
 use engineio::{
     Application, CloseDetail, CloseReason, HEADROOM, Limit as EngineLimit, Message, Parting,
-    Violation,
+    TransportKind, Violation,
 };
 use engineio_proto::guard::{self, Panicked};
 use engineio_proto::log;
@@ -48,6 +48,7 @@ use crate::events::handler::{Failed, Outcome, Pending, SharedHandler};
 use crate::events::listeners::Handlers;
 use crate::events::middleware::{IncomingEvent, MiddlewareFuture, run_event};
 use crate::events::observer::ObservedEvent;
+use crate::events::tap::Tap;
 use crate::limits::Limit;
 use crate::reason::DisconnectReason;
 use crate::socket::handshake::Wish;
@@ -143,7 +144,9 @@ impl Connection {
             },
             Decoded::Ack { nsp, id, args } => match self.socket_of(nsp) {
                 Some(socket) => {
-                    if !socket.on_ack(id, &args) {
+                    if self.core.tap.get().is_some() {
+                        self.tell_tap(|tap, _| tap.acknowledged(&socket, id, &args));
+                    } else if !socket.on_ack(id, &args) {
                         self.on_panic(&socket, "acknowledgement");
                     }
                     self.latest = Some(socket);
@@ -152,7 +155,9 @@ impl Connection {
             },
             Decoded::Error { nsp, data } => match (self.revision(), self.socket_of(nsp)) {
                 // Node: an ERROR packet goes through the socket's error path
-                (Revision::V4, Some(socket)) if !socket.listeners("error").is_empty() => {
+                (Revision::V4, Some(socket))
+                    if self.core.tap.get().is_some() || !socket.listeners("error").is_empty() =>
+                {
                     let data = data.and_then(|data| data.into_values().pop()).unwrap_or_default();
                     let text = data.as_str().map_or_else(|| format!("{data:?}"), str::to_owned);
                     self.raise_error(&socket, text.into(), cx);
@@ -227,6 +232,9 @@ impl Connection {
         self.core.shared.observers.tell(|observer| {
             observer.event_in(socket, &ObservedEvent::new(name, &|| args.to_values()));
         });
+        if self.core.tap.get().is_some() {
+            return self.tell_tap(|tap, _| tap.event(socket, name, id, &args));
+        }
         let Some(chain) = socket.middleware() else {
             return self.dispatch(socket, name, id, &args, cx);
         };
@@ -395,6 +403,7 @@ impl Connection {
 
     // Node 2.0: Event 'error'; without a listener it does no harm
     fn raise_error(&mut self, socket: &Socket, error: BoxError, cx: &mut Context<'_>) {
+        self.tell_tap(|tap, _| tap.error(socket, &*error));
         let found = socket.listeners("error");
         if found.is_empty() {
             log!(debug: id = %socket.id(), %error, "error without a listener");
@@ -406,6 +415,13 @@ impl Connection {
         guard::let_go(error);
     }
 
+    /// Tells the tap, if there is one; its panic ends this connection.
+    fn tell_tap(&mut self, tell: impl FnOnce(&dyn Tap, &Client)) {
+        if !self.core.tap.tell(|tap| tell(tap, &self.client)) {
+            self.close_for_panic();
+        }
+    }
+
     fn on_panic(&mut self, socket: &Socket, name: &str) {
         log!(error: id = %socket.id(), event = shortened(name), "a handler panicked");
         self.close_for_panic();
@@ -414,6 +430,7 @@ impl Connection {
 
 impl Application for Connection {
     fn on_open(&mut self, cx: &mut Context<'_>) {
+        self.tell_tap(|tap, client| tap.opened(client));
         match self.revision() {
             // Socket.IO v4: every connection joins `/` by itself
             Revision::V4 => self.on_connect("/", Wish::default(), cx),
@@ -461,6 +478,11 @@ impl Application for Connection {
         let limits = self.core.limits();
         self.running.len() < limits.max_pending_handlers
             && self.pending_bytes < limits.max_pending_bytes
+            && self.core.tap.get().is_none_or(|tap| tap.credit(&self.client))
+    }
+
+    fn on_upgrade(&mut self, transport: TransportKind, _: &mut Context<'_>) {
+        self.tell_tap(|tap, client| tap.upgraded(client, transport));
     }
 
     fn kept_bytes(&self) -> usize {
@@ -526,6 +548,7 @@ impl Application for Connection {
         self.ended = true;
         // what the server disconnected before the end has its own reason
         self.end_gone(cx);
+        let closed = reason;
         let reason = DisconnectReason::engine(reason, detail);
         for socket in self.client.sockets() {
             self.end_socket(&socket, reason, cx);
@@ -536,6 +559,7 @@ impl Application for Connection {
             self.forget(&socket);
             guard::let_go(socket);
         }
+        self.tell_tap(|tap, client| tap.closed(client, closed));
         let running = std::mem::replace(&mut self.running, Futures::new());
         let address = self.client.conn().remote_addr().map(|address| address.ip());
         let counters = Arc::clone(&self.core.counters);

@@ -143,6 +143,22 @@ impl BroadcastOperator {
         Ok(())
     }
 
+    pub(crate) const fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(crate) const fn options(&self) -> &BroadcastOptions {
+        &self.options
+    }
+
+    /// Sends a packet to the receivers of this node.
+    pub(crate) fn send_packet(&self, packet: Outgoing) {
+        let BroadcastOptions { volatile, compress, .. } = self.options;
+        let packet = packet.compress(compress.unwrap_or(true)).volatile(volatile);
+        let packet = packet.when_full(self.when_full);
+        self.namespace.broadcast(&packet, &self.options);
+    }
+
     /// Shows an event to the observers.
     fn show<T: Serialize>(&self, event: &str, args: &T) {
         self.namespace.observers().tell(|observer| {
@@ -248,6 +264,15 @@ impl SocketOperator {
             });
         }
         let packet = self.socket.encode(None, event, &args)?;
+        self.send_packet(packet)
+    }
+
+    pub(crate) const fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Sends a packet with these modifiers.
+    pub(crate) fn send_packet(&self, packet: Outgoing) -> Result<(), EmitError> {
         let packet = packet.compress(self.compress.unwrap_or(true)).volatile(self.volatile);
         self.socket.push(packet.when_full(self.when_full))
     }

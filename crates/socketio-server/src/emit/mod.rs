@@ -1,6 +1,7 @@
 //! What is sent: to whom, how, and who acknowledges it.
 
 pub(crate) mod broadcast;
+pub(crate) mod json;
 pub(crate) mod with_ack;
 
 pub use engineio::{OverflowPolicy, Receipt, ReceiptError, Received};

@@ -12,6 +12,7 @@ pub(crate) mod listeners;
 pub(crate) mod middleware;
 pub(crate) mod observer;
 pub(crate) mod shared;
+pub(crate) mod tap;
 pub(crate) mod ticket;
 
 #[doc(hidden)]

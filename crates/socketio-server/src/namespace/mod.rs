@@ -474,6 +474,10 @@ impl Namespace {
         Ok(outgoing(self.0.shared.encoder.ack(HEADROOM, &self.0.name, id, args)?))
     }
 
+    pub(crate) fn encoder(&self) -> &Encoder {
+        &self.0.shared.encoder
+    }
+
     pub(crate) fn encode_connect(&self, revision: Revision, socket: &Socket) -> Outgoing {
         let sid = (revision == Revision::V5).then(|| socket.id().as_str());
         let session = self.recovering().and_then(|_| socket.session());

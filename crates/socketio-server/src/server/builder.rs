@@ -14,6 +14,7 @@ use socketio_parser::Parser;
 use crate::error::BuildError;
 use crate::events::failures::AckErrors;
 use crate::events::observer::{Observer, Observers};
+use crate::events::tap::{Tap, Tapped};
 use crate::limits::Limits;
 use crate::recovery::{ConnectionStateRecovery, Recovering};
 use crate::server::client_files::{ClientFiles, Files};
@@ -49,6 +50,7 @@ pub struct Builder {
     observers: Observers,
     ack_errors: AckErrors,
     recovery: Option<ConnectionStateRecovery>,
+    tap: Tapped,
 }
 
 impl Default for Builder {
@@ -68,6 +70,7 @@ impl Default for Builder {
             observers: Observers::default(),
             ack_errors: AckErrors::told(),
             recovery: None,
+            tap: Tapped::default(),
         }
     }
 }
@@ -420,6 +423,13 @@ impl Builder {
         self
     }
 
+    /// Gives all events and acknowledgements of all sockets to one place, instead of listeners (none);
+    /// see [`Tap`]. Without one, nothing is spent on it. A second call replaces the first.
+    pub fn tap(mut self, tap: impl Tap) -> Self {
+        self.tap = Tapped::new(tap);
+        self
+    }
+
     /// Lets clients 4.6 and later come back to their sessions when their connections broke: with their
     /// id, rooms and data, and to what they missed (`None`: they do not). See
     /// the [guide](crate::guide::recovery).
@@ -452,6 +462,7 @@ impl Builder {
             observers,
             ack_errors,
             recovery,
+            tap,
         } = self;
         if let Some(recovery) = &recovery {
             recovery.check().map_err(BuildError::Options)?;
@@ -504,6 +515,7 @@ impl Builder {
             observers,
             ack_errors,
             recovery: recovery.map(|options| Recovering { options, counters }),
+            tap,
         }))
     }
 }

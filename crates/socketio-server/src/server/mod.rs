@@ -31,6 +31,7 @@ use crate::connection::core::Core;
 use crate::error::BuildError;
 use crate::events::failures::{AckErrors, Failures, HandlerError};
 use crate::events::observer::Observers;
+use crate::events::tap::Tapped;
 use crate::limits::Limits;
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
@@ -69,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) observers: Observers,
     pub(crate) ack_errors: AckErrors,
     pub(crate) recovery: Option<Recovering>,
+    pub(crate) tap: Tapped,
 }
 
 impl Server {
@@ -85,6 +87,7 @@ impl Server {
             observers,
             ack_errors,
             recovery,
+            tap,
         } = parts;
         let encoder = parser.encoder();
         let recovery = recovery.filter(|_| encoder.has_offsets()).map(Arc::new);
@@ -101,7 +104,7 @@ impl Server {
         let owner = Arc::clone(&shared.owner);
         let registry = Registry::new(Arc::clone(&adapter), shared.clone());
         let root = registry.get_or_make("/");
-        let core = Core::new(
+        let mut core = Core::new(
             engine.clone(),
             registry,
             shared,
@@ -110,6 +113,7 @@ impl Server {
             root_first,
             Failures::new(ack_errors),
         );
+        core.tap = tap;
         let server = Self(Arc::new(Inner {
             bound: Mutex::default(),
             engine,

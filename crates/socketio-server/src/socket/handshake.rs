@@ -259,9 +259,11 @@ impl<'a> Handshake<'a> {
         self.request().issued()
     }
 
-    /// All of it, as nodes of a cluster tell each other.
-    // Node: socket.handshake of the servers of JavaScript
-    pub(crate) fn to_value(self) -> Value {
+    /// All of it as one object, as the servers of JavaScript have it and nodes of a cluster tell each
+    /// other: `headers`, `time`, `address`, `xdomain`, `secure`, `issued`, `url`, `query` and `auth`.
+    // Node: socket.handshake
+    #[must_use]
+    pub fn to_value(self) -> Value {
         let mut headers: IndexMap<String, Value> = IndexMap::new();
         for (name, value) in self.request().headers() {
             let value = String::from_utf8_lossy(value);

@@ -66,6 +66,8 @@ struct Inner {
     sees_events: AtomicBool,
     /// Where an adapter with recovery has it.
     place: AtomicU32,
+    /// The embedder's, see [`Socket::tag`].
+    tag: AtomicU32,
     acks: Mutex<Acks>,
     /// The rooms to be joined when the socket is let in; `None` from then on.
     early_rooms: Mutex<Option<Vec<Room>>>,
@@ -91,6 +93,7 @@ impl Socket {
             leaving: AtomicU8::new(0),
             sees_events: AtomicBool::new(false),
             place: AtomicU32::new(0),
+            tag: AtomicU32::new(0),
             acks: Mutex::default(),
             early_rooms: Mutex::new(Some(Vec::new())),
             extras: OnceLock::new(),
@@ -374,6 +377,18 @@ impl Socket {
     #[must_use]
     pub fn extensions(&self) -> Extensions<'_> {
         Extensions::new(self)
+    }
+
+    /// A number of the embedder's choice, 0 at first: the place of the socket in a table of its own, say,
+    /// which spares it to look for the id.
+    #[must_use]
+    pub fn tag(&self) -> u32 {
+        self.0.tag.load(Ordering::Acquire)
+    }
+
+    /// Sets the number that [`Socket::tag`] gives.
+    pub fn set_tag(&self, tag: u32) {
+        self.0.tag.store(tag, Ordering::Release);
     }
 
     // ---- for the crate ----------------------------------------------------------------------

@@ -44,4 +44,5 @@ mod socket;
 mod spans;
 mod stats;
 mod support;
+mod tap;
 mod told;
