@@ -1,15 +1,17 @@
 'use strict';
 // The fixture server of fixture-spec.md, on the Node reference implementation.
-// SIO_REF = 2.0.4 (default) | 2.5.1 | 4.8.4
+// SIO_REF = 2.0.4 (default) | 2.5.1 | 4.8.4 | socketio-rs, our own core under the API of 2.x (packages/socketio-rs)
 const http = require('http');
 const ref = process.env.SIO_REF || '2.0.4';
-const v4 = ref.startsWith('4');
-const lib = require('sios-' + ref);
-const Server = v4 ? lib.Server : lib;
 
 const arg = (name) => { const i = process.argv.indexOf('--' + name); return i < 0 ? undefined : process.argv[i + 1]; };
 const port = Number(arg('port'));
 const profile = arg('profile') || 'default';
+const rs = ref === 'socketio-rs';
+// what 2.x does not have is tried under the API of 4.x
+const v4 = ref.startsWith('4') || (rs && profile.startsWith('recovery'));
+const lib = require(rs ? '../../packages/socketio-rs/lib/' + (v4 ? 'index.js' : 'v2.js') : 'sios-' + ref);
+const Server = v4 ? lib.Server : lib;
 
 // ---------------------------------------------------------------- profiles
 const base = { pingInterval: 25000, pingTimeout: 60000, cookie: v4 ? { name: 'io' } : 'io' };
@@ -29,7 +31,7 @@ const profiles = {
       return q === '' ? fn(null, false) : fn(q, false);
     },
   },
-  'msgpack': { parser: require(v4 ? 'msgpack-parser-3' : 'msgpack-parser-2') },
+  'msgpack': { parser: rs ? 'msgpack' : require(v4 ? 'msgpack-parser-3' : 'msgpack-parser-2') },
   'recovery': {},
   'recovery-mw': {},
   'recovery-ping': { pingInterval: 300, pingTimeout: 500 },
@@ -50,6 +52,7 @@ const profiles = {
   'closable': {},
   'receipts': {},
   'receipts-ping': { pingInterval: 400, pingTimeout: 600 },
+  ...(rs && { 'short-polls': { maxPacketsPerPoll: 16 } }),
 };
 if (!(profile in profiles)) { console.error('unknown profile ' + profile); process.exit(2); }
 const opts = Object.assign({}, base, profiles[profile]);
@@ -57,7 +60,7 @@ const recovering = profile.startsWith('recovery');
 if (recovering && !v4 || ['recovery-small', 'recovery-identity'].includes(profile)) { console.error('profile not available on ' + ref); process.exit(3); }
 if (recovering) opts.connectionStateRecovery = { maxDisconnectionDuration: 2000, skipMiddlewares: profile !== 'recovery-mw' };
 const receipting = profile.startsWith('receipts');
-if (receipting && !v4) { console.error('profile not available on ' + ref); process.exit(3); }
+if (receipting && !v4 || receipting && rs) { console.error('profile not available on ' + ref); process.exit(3); }
 if (v4 && opts.origins) { console.error('profile not available on ' + ref); process.exit(3); }
 
 const httpServer = http.createServer((req, res) => { res.writeHead(404); res.end('outside'); });

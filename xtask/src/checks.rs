@@ -48,8 +48,8 @@ pub(crate) fn file_lengths() -> Result<()> {
     Err(format!("split, or say in the module doc why it is over 600 lines: {files}").into())
 }
 
-/// Nobody excepts himself from the workspace's rule about unsafe code, and each package has its
-/// rules.
+/// Nobody excepts himself from the workspace's rule about unsafe code but the addon for Node.js, in one
+/// place; and each package has its rules.
 pub(crate) fn no_unsafe() -> Result<()> {
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -57,8 +57,9 @@ pub(crate) fn no_unsafe() -> Result<()> {
         for file in rust_files(&root().join(folder))? {
             count += 1;
             let text = fs::read_to_string(&file)?;
-            if text.lines().any(excepts_from_unsafe_rule) {
-                wrong.push(file.strip_prefix(root())?.display().to_string());
+            let name = file.strip_prefix(root())?.display().to_string();
+            if name != MAY_BE_UNSAFE && text.lines().any(excepts_from_unsafe_rule) {
+                wrong.push(name);
             }
         }
     }
@@ -72,11 +73,15 @@ pub(crate) fn no_unsafe() -> Result<()> {
         wrong.push("Cargo.toml".to_owned());
     }
     if wrong.is_empty() {
-        println!("no unsafe code is allowed in {count} files");
+        println!("no unsafe code is allowed in {count} files but by {MAY_BE_UNSAFE}");
         return Ok(());
     }
     Err(format!("the rule about unsafe code is not kept in {}", wrong.join(", ")).into())
 }
+
+/// The file that allows unsafe code, for the module that speaks to Node.js: its interface is one of C.
+/// Clippy sees to it that each block says why it is sound.
+const MAY_BE_UNSAFE: &str = "crates/socketio-node/src/lib.rs";
 
 /// Whether a line is an attribute that allows unsafe code.
 fn excepts_from_unsafe_rule(line: &str) -> bool {

@@ -28,6 +28,7 @@ mod fuzz;
 mod instructions;
 mod items;
 mod mutants;
+mod node;
 mod proxies;
 mod publish;
 mod report;
@@ -67,6 +68,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "proxies" => proxies::command(rest),
         "webtransport" => webtransport::command(rest),
         "abuse" => abuse::command(rest),
+        "node" => node::command(rest),
         "instructions" => instructions::command(rest),
         "mutants" => mutants::command(rest),
         "autobahn" => autobahn::command(rest),
@@ -107,6 +109,9 @@ cargo xtask COMMAND [ARGUMENTS]
   contract [--seed N] [..] contracts: programs in TypeScript, wrong events of official clients, generated types,
                            AsyncAPI; other arguments go to conformance/contract/run.js (--only TEXT, --verbose)
   clients                  clients of Python (python-socketio 4 and 5) and Rust (rust_socketio)
+  node [--release]         the addon for Node.js: the tests of its JavaScript, and the official clients against
+                           a fixture that is a program for it; --build: builds it alone, and prints the
+                           folder of the npm package; --pack: makes the npm packages
   proxies [ARGUMENTS]      our server behind nginx; the arguments go to conformance/proxies/run.js
                            (--only TEXT, --verbose)
   webtransport [ARGUMENTS] sessions over HTTP/3: raw bytes, the official client on Node and in Chromium;

@@ -9,6 +9,7 @@ use crate::command::{Result, cargo, tally};
 use crate::conformance::conformance;
 use crate::contract::{self, contract};
 use crate::fuzz;
+use crate::node;
 use crate::proxies::proxies;
 use crate::report::Report;
 use crate::setup::{self, Browser};
@@ -27,6 +28,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.tests("cargo test", || tally(cargo().args(["test", "--workspace", "--no-fail-fast"])));
     report.tests("fuzz seeds", fuzz::replay);
     report.tests("conformance", || conformance(&[]));
+    node::test(report, node::Profile::Debug, false);
     report.tests("contract", || contract(contract::SEED, &[]));
     report.tests("clients", clients);
     report.tests("proxies", || proxies(&[]));

@@ -44,5 +44,6 @@ pages! {
     operating: "operating",
     all_limits: "all-limits",
     from_node: "from-node",
+    from_socket_io: "from-socket-io",
     from_socketioxide: "from-socketioxide",
 }

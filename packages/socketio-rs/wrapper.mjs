@@ -1,0 +1,5 @@
+// The package as an ES module.
+
+import io from './lib/index.js';
+
+export const { Server, Namespace, Socket, BroadcastOperator, RemoteSocket } = io;
