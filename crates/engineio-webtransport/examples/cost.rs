@@ -66,9 +66,11 @@ async fn echo(kind: &str, size: usize, in_flight: usize, rounds: usize) -> Resul
     let before = server.cpu()?;
     let tasks: Vec<_> = sessions
         .into_iter()
-        .map(|mut session| {
+        .map(|session| {
             let packet = Arc::clone(&packet);
             tokio::spawn(async move {
+                // all of it: the end of its other streams would be its own
+                let mut session = session;
                 let mut buffer = vec![0; packet.len()];
                 for _ in 0..in_flight {
                     session.send.write_all(&packet).await.unwrap();

@@ -47,3 +47,7 @@ pages! {
     from_socket_io: "from-socket-io",
     from_socketioxide: "from-socketioxide",
 }
+
+#[cfg(feature = "webtransport")]
+#[doc = include_str!("docs/webtransport.md")]
+pub mod webtransport {}
