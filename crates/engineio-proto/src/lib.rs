@@ -23,6 +23,7 @@ mod outgoing;
 mod packet;
 pub mod payload;
 mod session;
+mod tag;
 pub mod websocket;
 pub mod webtransport;
 
@@ -31,3 +32,4 @@ pub use limits::Limits;
 pub use outgoing::{Backlog, Deflated, HEADROOM, Outgoing, OverflowPolicy, Part};
 pub use packet::{Message, Packet, PacketType, Protocol, TransportKind};
 pub use session::{Due, ProbeStep, Receipts, Session, Step, Times};
+pub use tag::{NodeTag, NotATag};

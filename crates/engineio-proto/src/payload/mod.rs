@@ -68,6 +68,20 @@ impl Decoder {
         Self { body, offset: 0, packets_left: max_packets, ended: false }
     }
 
+    /// What was not taken yet, for another decoder; `None` behind the last packet, and behind an error.
+    #[must_use]
+    pub fn into_rest(self) -> Option<(Form, Bytes)> {
+        let Self { body, offset, ended, .. } = self;
+        let (form, body) = match body {
+            Body::V4(text) => (Form::V4, text.into()),
+            Body::V3Text(text) => (Form::V3Text, text.into()),
+            Body::V3Binary(bytes) => (Form::V3Binary, bytes),
+        };
+        // an empty body is an error of the first packet
+        let has_rest = !ended && (offset < body.len() || offset == 0);
+        has_rest.then(|| (form, body.slice(offset..)))
+    }
+
     /// Bytes of the body, which is kept whole up to its last packet.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {

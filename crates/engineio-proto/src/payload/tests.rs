@@ -227,3 +227,21 @@ fn encoding() {
     encoded(V4, false, &[], TextPlain, b"");
     encoded(V3, false, &[], TextPlain, b"0:");
 }
+
+#[test]
+fn the_rest_of_a_payload_goes_on_in_another_decoder() {
+    for (form, body, first, rest) in [
+        (Form::V4, "4a\x1e4b", "a", Some("4b")),
+        (Form::V4, "4a", "a", None),
+        (Form::V3Text, "2:4a2:4b", "a", Some("2:4b")),
+    ] {
+        let decoder = Decoder::new(form, body.into(), 9);
+        assert_eq!(decoder.into_rest(), Some((form, body.into())), "{body:?}");
+        let mut decoder = Decoder::new(form, body.into(), 9);
+        assert_eq!(decoder.next().unwrap().unwrap().data, Message::Text(first));
+        assert_eq!(decoder.into_rest(), rest.map(|rest| (form, rest.into())), "{body:?}");
+    }
+    let mut decoder = Decoder::new(Form::V4, "".into(), 9);
+    assert!(decoder.next().unwrap().is_err());
+    assert_eq!(decoder.into_rest(), None);
+}
