@@ -240,7 +240,7 @@ async fn insert(
     const TRIES: usize = 2;
     for _ in 0..TRIES {
         let id = match &engine.options.generate_id {
-            None => id::random(),
+            None => engine.nodes().map_or_else(id::random, |nodes| nodes.new_id()),
             Some(generate) => call(engine, async { generate.generate(request.clone()).await })
                 .await?
                 .map_err(|error| {

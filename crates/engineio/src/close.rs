@@ -51,6 +51,7 @@ impl Closing {
             for session in engine.begin_closing(&told) {
                 session.part(parting.clone());
             }
+            engine.leave_nodes();
         }
         Self { engines, within: None }
     }

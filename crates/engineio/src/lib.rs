@@ -45,6 +45,7 @@ mod engine;
 mod http;
 mod limits;
 mod listen;
+mod nodes;
 mod options;
 mod outbound;
 mod patience;
@@ -69,8 +70,8 @@ pub use engine::relay::{NodeId, Relay, RequestError};
 pub use engineio_proto::handshake::pairs as query_pairs;
 pub use engineio_proto::payload::{ContentType, Form as PayloadForm};
 pub use engineio_proto::{
-    CloseReason, HEADROOM, HandshakeError, Message, Outgoing, OverflowPolicy, Protocol,
-    TransportKind, Violation,
+    CloseReason, HEADROOM, HandshakeError, Message, NodeTag, NotATag, Outgoing, OverflowPolicy,
+    Protocol, TransportKind, Violation,
 };
 pub use http::adopt::AnswerHeaders;
 pub use http::body::Body;
@@ -85,6 +86,9 @@ pub use limits::named::{LimitCounters, NamedLimit};
 pub use limits::{Limit, LimitCounts};
 pub use listen::accept::Attached;
 pub use listen::{Bind, HttpService, Listener, NotFound};
+pub use nodes::directory::{Directory, Owner};
+pub use nodes::link::{Connect, Link, Plain};
+pub use nodes::options::{NodesOptions, ReplayHeader, Route};
 pub use options::Options;
 pub use options::cookie::{Cookie, SameSite};
 pub use options::cors::Cors;
@@ -118,6 +122,7 @@ pub use spawn::spawn;
 pub use stats::Stats;
 #[cfg(feature = "metrics")]
 pub use stats::metrics::describe_metrics;
+pub use stats::relayed::Relayed;
 pub use transport::polling::PollAnswer;
 
 /// The target of spans; events have that of their module, which begins with it.

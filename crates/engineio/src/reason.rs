@@ -20,6 +20,8 @@ pub enum CloseDetail {
     KeptTooMuch,
     /// Its client came again over another connection, which has what this one had.
     TakenOver,
+    /// Another node passed the client's WebSocket on, and goes away.
+    RelayGone,
     /// The layer above panicked.
     Panic,
     /// The peer broke the WebSocket protocol; the close code that it was told.

@@ -17,11 +17,15 @@ use crate::engine::Engine;
 use crate::engine::elsewhere::Found;
 use crate::engine::relay::{Relay, RequestError};
 use crate::http::adopt;
+use crate::http::from_nodes::FromNodes;
 use crate::http::layer::EngineLayer;
 use crate::http::service::EngineService;
 use crate::listen::accept::{self, Attached};
-use crate::listen::serve::{self, Peer};
+use crate::listen::serve::{self, From, Peer};
 use crate::listen::{self, Bind, HttpService, Listener, NotFound};
+use crate::nodes::Question;
+use crate::nodes::ask::{SHORT, ask};
+use crate::nodes::options::NodesOptions;
 use crate::options::Options;
 use crate::options::error::OptionsError;
 use crate::presence::Presence;
@@ -77,7 +81,7 @@ impl Server {
         L: Listener,
         S: HttpService,
     {
-        accept::attach(&self.0, listener, service)
+        accept::attach(&self.0, listener, service, From::Clients)
     }
 
     /// Serves one connection over any stream, until it ends. For streams that no listener accepts,
@@ -87,7 +91,8 @@ impl Server {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: HttpService,
     {
-        serve::serve_connection(&self.0, io, Peer { addr: peer, is_secure: false }, service).await;
+        let peer = Peer { addr: peer, is_secure: false, from: From::Clients };
+        serve::serve_connection(&self.0, io, peer, service).await;
     }
 
     /// A tower service: requests below the path are the engine's, all others go to `inner`.
@@ -213,6 +218,56 @@ impl Server {
     /// The first call counts. False: it was not the first.
     pub fn relay_by(&self, relay: impl Relay) -> bool {
         self.0.set_relay(relay)
+    }
+
+    /// Says who the other nodes are and how requests get to them, for servers behind a load balancer
+    /// that gives each request to any of them. From then on the ids of this server's sessions begin
+    /// with the tag of its node, unless [`generate_id`](Options::set_generate_id) makes others; the
+    /// requests of sessions that other nodes have are passed on to them, polls, POSTs and WebSockets,
+    /// bodies as they come; and what nodes tell each other in heads is taken off the requests of clients.
+    /// Other nodes reach this one by [`Server::attach_nodes`].
+    ///
+    /// The first call counts. False: it was not the first.
+    ///
+    /// # Errors
+    /// The first option that makes no sense.
+    pub fn relay_to(&self, nodes: NodesOptions) -> Result<bool, OptionsError> {
+        nodes.check()?;
+        Ok(self.0.set_nodes(nodes))
+    }
+
+    /// Serves the other nodes, which pass requests on to this one: for sessions that are here, and with
+    /// the secret of [`Server::relay_to`] only. It goes on until a closing server's last session is
+    /// over. Clients must not reach this listener: what it is told about the address of a client it
+    /// believes.
+    ///
+    /// # Errors
+    /// If the listener does not know its own address, or it is one that others reach and there is no
+    /// secret.
+    pub fn attach_nodes<L: Listener>(&self, listener: L) -> io::Result<Attached> {
+        let has_secret = self.0.nodes().is_some_and(|nodes| nodes.secret().is_some());
+        let addr = listener.local_addr()?;
+        if !has_secret && !addr.ip().to_canonical().is_loopback() {
+            let why = format!("nodes that listen on {addr}, which others reach, need a secret");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        accept::attach(&self.0, listener, FromNodes(Arc::clone(&self.0)), From::Nodes)
+    }
+
+    /// Asks the node at an address who it is: what its [`Directory`](crate::Directory) says
+    /// [about](crate::Directory::about) it. Cancel safe.
+    ///
+    /// # Errors
+    /// There are no nodes, this one cannot be reached, takes longer than 5 s, or has another secret.
+    pub async fn ask_node(&self, address: &str) -> io::Result<Bytes> {
+        let no = |why: &'static str| io::Error::new(io::ErrorKind::NotConnected, why);
+        let nodes = self.0.nodes().ok_or_else(|| no("there are no other nodes"))?;
+        let (pools, secret, nobody) = (&nodes.pools, nodes.secret(), (None, None));
+        match ask(pools, secret, address, Question::Who, nobody, SHORT).await {
+            Ok(told) if told.status == 200 => Ok(told.body),
+            Ok(_) => Err(no("the node has another secret, or is none")),
+            Err(_) => Err(no("the node cannot be reached")),
+        }
     }
 
     /// Where the session with an id is. Of another node, what its [`Relay`] makes of the id.

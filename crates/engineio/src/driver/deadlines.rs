@@ -5,6 +5,7 @@
 //! | --- | --- | --- | --- |
 //! | `Protocol` | not over | as its state machine says | a ping, the parked poll released, the probe refused, or the end: `ping timeout` |
 //! | `Receipt` | open, somebody waits for a receipt and no ping is out for one | at once, or a tenth of a second after the last | a ping |
+//! | `Hold` | open, held back | after `hold`, or a second after the upgrade came | the application is told; if the client has left polling by then, the end: `transport error` |
 //! | `Linger` | lingering | `close_timeout` after the end | the peer is not waited for any more |
 //! | `Parting` | open, the server closes | `leave_timeout` after it began to | all sessions are closed |
 //! | `ReadPause` | open, unread | after `max_read_pause` | the end: `transport error`, `NotRead` |
@@ -33,6 +34,7 @@ use crate::session::receipt::Pending;
 enum Deadline {
     Protocol,
     Receipt,
+    Hold,
     Linger,
     Parting,
     ReadPause,
@@ -43,9 +45,10 @@ enum Deadline {
 }
 
 impl Deadline {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Protocol,
         Self::Receipt,
+        Self::Hold,
         Self::Linger,
         Self::Parting,
         Self::ReadPause,
@@ -80,6 +83,7 @@ impl Driver {
         if let Some(receipts) = &self.receipts {
             say_if(Deadline::Receipt, receipts.deadline(now));
         }
+        say_if(Deadline::Hold, self.held_until());
         let options = &self.engine.options;
         if self.engine.is_closing() {
             say_if(Deadline::Parting, self.engine.parts_by());
@@ -132,6 +136,7 @@ impl Driver {
             // the rest of the turn sees to these
             Deadline::Linger | Deadline::LookAgain | Deadline::Throttle => {}
             _ if self.patient => {}
+            Deadline::Hold => self.on_hold_over(now, cx),
             Deadline::Parting => self.engine.part_in_time(now),
             Deadline::ReadPause => {
                 let detail = Some(CloseDetail::NotRead);

@@ -103,6 +103,8 @@ impl Driver {
         cx: &mut Context<'_>,
     ) {
         let last_word = match detail {
+            // RFC 6455 7.4.1: going away
+            Some(CloseDetail::RelayGone) => (Some(1001), ""),
             Some(CloseDetail::KeptTooMuch) => (Some(1008), Limit::TotalInboundBytes.option()),
             // Node: a close frame without a code
             _ => (None, ""),
@@ -245,7 +247,7 @@ impl Driver {
     /// is waited for.
     pub(super) fn may_upgrade(&self) -> bool {
         match self.stage {
-            Stage::New | Stage::Open => true,
+            Stage::New | Stage::Moved | Stage::Open => true,
             Stage::Linger(linger) => linger.wait,
             Stage::Over => false,
         }

@@ -332,7 +332,11 @@ impl Driver {
                 }
             }
             Probed::Switched => {
+                let was_held = self.is_held();
                 self.install(probe, cx);
+                if was_held && self.stage == Stage::Open {
+                    self.start(now, cx);
+                }
                 let kind = self.socket.transport();
                 self.with_application(now, cx, |application, cx| application.on_upgrade(kind, cx));
                 return false;

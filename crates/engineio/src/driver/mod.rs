@@ -45,6 +45,7 @@ use crate::transport::polling::Polling;
 
 mod deadlines;
 mod end;
+mod held;
 mod input;
 mod polls;
 mod throttle;
@@ -93,6 +94,8 @@ enum Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     New,
+    /// New here, but not to its client: it comes from another node.
+    Moved,
     Open,
     /// The application is told; the peer may still be.
     Linger(Linger),
@@ -104,9 +107,9 @@ impl Driver {
         engine: Arc<Engine>,
         socket: Socket,
         permit: Option<AddressPermit>,
-        base64: bool,
+        (base64, opens_alone): (bool, bool),
     ) -> Self {
-        let polling = Polling::new(socket.protocol(), base64);
+        let polling = Polling::new(socket.protocol(), base64, opens_alone);
         Self::new(engine, socket, permit, Transport::Polling(Box::new(polling)))
     }
 
@@ -123,6 +126,20 @@ impl Driver {
     pub(crate) fn greeted(mut self, greeted: bool) -> Self {
         self.greeted = greeted;
         self
+    }
+
+    /// A session that comes from another node, with the packets that its client has posted.
+    pub(crate) fn moved(
+        engine: Arc<Engine>,
+        socket: Socket,
+        permit: Option<AddressPermit>,
+        framed: Box<Framed>,
+        post: Option<Post>,
+    ) -> Self {
+        let mut driver = Self::framed(engine, socket, permit, framed);
+        driver.stage = Stage::Moved;
+        driver.post = post.map(Box::new);
+        driver
     }
 
     fn new(
@@ -174,7 +191,7 @@ impl Driver {
 
     /// One turn: everything that can be done now. Pending: woken when there is more.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.stage == Stage::New {
+        if matches!(self.stage, Stage::New | Stage::Moved) {
             // Answered at once, with what the application sent when it was told.
             let now = now();
             self.open(now, cx);
@@ -232,10 +249,10 @@ impl Driver {
     // ---- opening ----------------------------------------------------------------------------
 
     fn open(&mut self, now: Instant, cx: &mut Context<'_>) {
-        self.stage = Stage::Open;
+        let is_new = std::mem::replace(&mut self.stage, Stage::Open) == Stage::New;
         if self.greeted {
             self.engine.counters.sent(1);
-        } else {
+        } else if is_new {
             let _ = self.socket.push(open_packet(&self.engine, &self.socket));
         }
         if let Transport::Framed(framed) = &mut self.transport {
@@ -250,6 +267,13 @@ impl Driver {
             transport = self.socket.transport().as_str(),
             "open"
         );
+        if !self.hold(now) {
+            self.start(now, cx);
+        }
+    }
+
+    /// Tells the application of the session.
+    fn start(&mut self, now: Instant, cx: &mut Context<'_>) {
         let (engine, socket) = (Arc::clone(&self.engine), self.socket.clone());
         match guard::call(|| engine.application(&socket)) {
             Ok(application) => self.application = Some(application),
@@ -277,9 +301,15 @@ impl Driver {
                 // It crossed the upgrade, or the end: dropped, which answers it.
                 _ => self.socket.shared().mailbox.poll_answered(),
             },
-            Mail::Post(post) if self.stage == Stage::Open => match &mut self.post {
+            Mail::Post(mut post) if self.stage == Stage::Open => match &mut self.post {
                 Some(before) => before.follow(post),
-                None => self.post = Some(post),
+                None => {
+                    // its client may have to send more before it decides for an upgrade
+                    if self.is_held() {
+                        post.answer(&self.socket.shared().mailbox);
+                    }
+                    self.post = Some(post);
+                }
             },
             Mail::Post(mut post) => post.finish_all(&self.socket.shared().mailbox),
             Mail::Probe(probe) => {
@@ -298,6 +328,14 @@ impl Driver {
                 self.with_application(now, cx, |application, cx| {
                     application.on_server_close(parting, cx);
                 });
+            }
+            Mail::Move(step) => self.on_move(now, step),
+            Mail::Release => {
+                if let (Transport::Polling(polling), Stage::Open) =
+                    (&mut self.transport, self.stage)
+                {
+                    polls::answer_noop(&self.socket, polling);
+                }
             }
             Mail::Receipt(pending) if self.stage == Stage::Open => {
                 self.receipts.get_or_insert_default().ask(pending, Pending::is_wanted);

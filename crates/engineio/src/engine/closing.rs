@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use engineio_proto::CloseReason;
 use engineio_proto::guard::lock;
+use tokio::runtime::Handle;
 
 use crate::engine::Engine;
 use crate::engine::shutdown::Phase;
@@ -32,6 +33,17 @@ impl Engine {
         }
         self.shutdown.notify();
         sessions
+    }
+
+    /// Takes leave of the nodes that have what this one passes on, if there are any.
+    pub(crate) fn leave_nodes(self: &Arc<Self>) {
+        let (Some(nodes), Ok(runtime)) = (self.nodes(), Handle::try_current()) else { return };
+        let engine = Arc::downgrade(self);
+        runtime.spawn(Arc::clone(nodes).leave(move || {
+            let engine = engine.upgrade()?;
+            let phase = engine.shutdown.phase();
+            (phase < Phase::Abort).then_some(phase < Phase::Finish)
+        }));
     }
 
     /// Ends the sessions that requests find.

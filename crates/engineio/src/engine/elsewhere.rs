@@ -1,11 +1,16 @@
 //! Where a session is, and the way to one of another node.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use engineio_proto::payload::Form;
 use engineio_proto::{CloseReason, Protocol, guard};
 
 use crate::engine::Engine;
 use crate::engine::relay::{NodeId, Relay, RequestError};
+use crate::nodes::directory::Owner;
+use crate::nodes::options::NodesOptions;
+use crate::nodes::{Nodes, Whose};
 use crate::options::functions::{self, BoxFuture, Panicked};
 use crate::session::socket::Socket;
 use crate::stats::Counters;
@@ -100,15 +105,56 @@ impl Engine {
         Some(Relayed { engine: self, relay, node, sid })
     }
 
+    /// Says who the other nodes are. False: that was said before.
+    pub(crate) fn set_nodes(&self, options: NodesOptions) -> bool {
+        if let Some(max) = options.max_relayed {
+            self.connections.set_max_relayed(max);
+        }
+        self.nodes.set(Arc::new(Nodes::new(options))).is_ok()
+    }
+
+    pub(crate) fn nodes(&self) -> Option<&Arc<Nodes>> {
+        self.nodes.get()
+    }
+
     /// Where a session is: in the table, else where its id says.
     pub(crate) fn find(&self, sid: &str) -> Found {
-        match (self.session(sid), self.relay.get()) {
-            (Some(socket), _) => Found::Here(socket),
-            (None, Some(relay)) => {
-                let node = guard::call(|| relay.node_of(sid)).ok().flatten();
-                node.map_or(Found::Unknown, Found::Elsewhere)
-            }
-            (None, None) => Found::Unknown,
+        if let Some(socket) = self.session(sid) {
+            return Found::Here(socket);
         }
+        if let Some(Whose::Owner(owner)) = self.nodes().map(|nodes| nodes.whose(sid)) {
+            return Found::Elsewhere(owner.name.clone().into());
+        }
+        self.find_by_relay(sid)
+    }
+
+    /// Where a session that is not here is by the relay's word.
+    pub(crate) fn find_by_relay(&self, sid: &str) -> Found {
+        let Some(relay) = self.relay.get() else { return Found::Unknown };
+        let node = guard::call(|| relay.node_of(sid)).ok().flatten();
+        node.map_or(Found::Unknown, Found::Elsewhere)
+    }
+
+    /// The node that has a session which is not here; what names none is counted. A request that was
+    /// passed on goes on to where its session has moved, and nowhere else.
+    pub(crate) fn owner(&self, sid: &str, relayed: bool) -> Option<(&Arc<Nodes>, Arc<Owner>)> {
+        let nodes = self.nodes()?;
+        let counters = &self.counters.relayed;
+        let counter = match nodes.whose(sid) {
+            Whose::Owner(_) if relayed => return None,
+            Whose::Owner(owner) => return Some((nodes, owner)),
+            Whose::Nobodys => &counters.malformed,
+            Whose::Ours => {
+                let now = tokio::time::Instant::now().into_std();
+                let tag = nodes.hold.and_then(|_| nodes.left.get(now, sid));
+                if let Some(owner) = tag.and_then(|tag| nodes.directory.owner(tag)) {
+                    return Some((nodes, owner));
+                }
+                &counters.gone
+            }
+            Whose::UnknownNode => &counters.unknown_node,
+        };
+        Counters::add(counter);
+        None
     }
 }

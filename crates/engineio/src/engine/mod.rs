@@ -28,6 +28,7 @@ use crate::engine::relay::Relay;
 use crate::engine::shutdown::{Phase, Shutdown};
 use crate::limits::addresses::{Address, AddressTable, PeerPermit};
 use crate::limits::connections::Connections;
+use crate::nodes::Nodes;
 use crate::options::Options;
 use crate::options::error::OptionsError;
 use crate::outbound::bounds::Bounds;
@@ -55,6 +56,8 @@ pub(crate) struct Engine {
     application: OnceLock<Box<dyn IntoApplication>>,
     /// Who carries requests to sessions of other nodes.
     relay: OnceLock<Box<dyn Relay>>,
+    /// The other nodes, and the way to them.
+    nodes: OnceLock<Arc<Nodes>>,
     closing: AtomicBool,
     /// Set once the server closes.
     told: OnceLock<Arc<Told>>,
@@ -99,6 +102,7 @@ impl Engine {
             sessions: Mutex::default(),
             application: OnceLock::new(),
             relay: OnceLock::new(),
+            nodes: OnceLock::new(),
             closing: AtomicBool::new(false),
             told: OnceLock::new(),
             draining: AtomicUsize::new(0),

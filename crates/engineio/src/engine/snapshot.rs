@@ -12,6 +12,7 @@ impl Engine {
         stats.outbound_bytes = self.bounds.backlog.bytes();
         stats.inbound_bytes = self.inbound.bytes();
         stats.connections = self.connections.served();
+        (stats.relayed.open_in, stats.relayed.open_out) = self.connections.relayed();
         stats.open = kinds().map(|(transport, protocol)| (transport, protocol, 0)).collect();
         // handles first: not all queues are to be waited for while nobody can connect
         for session in self.all_sessions() {

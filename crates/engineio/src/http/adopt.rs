@@ -43,7 +43,7 @@ where
     let further: Option<AnswerHeaders> = head.extensions.remove();
     let write_timeout = engine.options.write_timeout;
     let request = Request::from_parts(head, Empty::<Bytes>::new());
-    let mut answer = open::answer_with(engine, request, upgrade).await;
+    let mut answer = open::answer_with(engine, request, upgrade, None).await.collected().await;
     if let Some(AnswerHeaders(further)) = further {
         for (name, value) in &further {
             answer.headers_mut().append(name, value.clone());

@@ -13,6 +13,8 @@ pub(crate) struct RequestContext {
     pub(crate) origin: AllowedOrigin,
     /// An old Internet Explorer asks.
     pub(crate) old_browser: bool,
+    /// Another node passes the request on, for a session of this one.
+    pub(crate) is_relayed: bool,
 }
 
 impl RequestContext {
@@ -23,6 +25,7 @@ impl RequestContext {
             origin: AllowedOrigin::new(options.cors, &options.origins, headers),
             old_browser: agent
                 .is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")),
+            is_relayed: false,
         }
     }
 }

@@ -21,13 +21,17 @@ use crate::admission;
 use crate::driver::{self, Driver};
 use crate::engine::Engine;
 use crate::engine::elsewhere::Found;
+use crate::http::body::Answer;
+use crate::http::claim::claim;
 use crate::http::content_coding::ContentCoding;
 use crate::http::context::RequestContext;
+use crate::http::forward::forward;
 use crate::http::polling;
 use crate::http::refusal::Refusal;
 use crate::http::request_body::RequestBody;
 use crate::http::responses;
 use crate::http::upgrade::{self, Upgrade};
+use crate::limits::connections::ConnectionPermit;
 use crate::request;
 use crate::session::socket::Socket;
 use crate::span::{self, Span};
@@ -41,7 +45,8 @@ use crate::transport::polling::Poll;
 pub(crate) fn answer<B>(
     engine: Arc<Engine>,
     mut request: Request<B>,
-) -> impl Future<Output = Response<Bytes>> + Send
+    relayed: Option<ConnectionPermit>,
+) -> impl Future<Output = Answer> + Send
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -49,15 +54,16 @@ where
     // Node: without the transport an upgrade request is a plain one
     let upgrade =
         engine.allows(TransportKind::WebSocket).then(|| Upgrade::of(&mut request)).flatten();
-    answer_with(engine, request, upgrade)
+    answer_with(engine, request, upgrade, relayed)
 }
 
 /// The same, with the stream that the request is to be upgraded to, if it asks for that.
 pub(crate) fn answer_with<B>(
     engine: Arc<Engine>,
     request: Request<B>,
-    upgrade: Option<Upgrade>,
-) -> impl Future<Output = Response<Bytes>> + Send
+    mut upgrade: Option<Upgrade>,
+    relayed: Option<ConnectionPermit>,
+) -> impl Future<Output = Answer> + Send
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
@@ -72,16 +78,29 @@ where
             sid = Empty,
         )
     });
-    let context = context(&engine, &request);
+    let mut context = context(&engine, &request);
+    context.is_relayed = relayed.is_some();
+    let relayed = match &mut upgrade {
+        Some(upgrade) => {
+            relayed.into_iter().for_each(|relayed| upgrade.relayed(relayed));
+            None
+        }
+        None => relayed,
+    };
     let (mut parts, body) = request.into_parts();
     let mut body = RequestBody::new(body);
     async move {
+        let _relayed = relayed;
         let is_upgrade = upgrade.is_some();
         let answer = {
             let answering = pin!(respond(&engine, &context, &mut parts, &mut body, upgrade));
             span.run(answering).await
         };
-        finish(&engine, &context, is_upgrade, body, answer)
+        match answer {
+            Answer::Own(answer) => Answer::Own(finish(&engine, &context, is_upgrade, body, answer)),
+            // all of it was made by the other node
+            forwarded @ Answer::Forwarded(_) => forwarded,
+        }
     }
 }
 
@@ -134,19 +153,23 @@ where
     if engine.is_finishing() { responses::close_connection(answer) } else { answer }
 }
 
-async fn respond<B: http_body::Body>(
+async fn respond<B>(
     engine: &Arc<Engine>,
     context: &RequestContext,
     request: &mut Parts,
     body: &mut RequestBody<B>,
     upgrade: Option<Upgrade>,
-) -> Response<Bytes> {
+) -> Answer
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
     if request.method == Method::OPTIONS && context.origin.is_preflight(&request.headers) {
-        return responses::preflight(context, &request.headers);
+        return responses::preflight(context, &request.headers).into();
     }
     let is_upgrade = upgrade.is_some();
     let answer = route(engine, context, request, body, upgrade).await;
-    answer.unwrap_or_else(|refusal| refuse(engine, refusal, is_upgrade))
+    answer.unwrap_or_else(|refusal| refuse(engine, refusal, is_upgrade).into())
 }
 
 /// The answer to a request that is refused.
@@ -166,13 +189,17 @@ pub(crate) fn refuse(engine: &Engine, refusal: Refusal, is_upgrade: bool) -> Res
 }
 
 // Node: order of checks and errors
-async fn route<B: http_body::Body>(
+async fn route<B>(
     engine: &Arc<Engine>,
     context: &RequestContext,
     request: &mut Parts,
     body: &mut RequestBody<B>,
     upgrade: Option<Upgrade>,
-) -> Result<Response<Bytes>, Refusal> {
+) -> Result<Answer, Refusal>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
     // RFC 9112 3.2
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return Err(HandshakeError::BadRequest.into());
@@ -188,23 +215,50 @@ async fn route<B: http_body::Body>(
         return Err(HandshakeError::BadRequest.into());
     }
     let Some(sid) = &context.query.sid else {
+        // nodes pass on what has a session
+        if context.is_relayed {
+            return Err(HandshakeError::BadRequest.into());
+        }
         // on the heap: the requests of a session should not have room for it
-        return Box::pin(open(engine, context, request, transport, upgrade)).await;
+        return Box::pin(open(engine, context, request, transport, upgrade)).await.map(Into::into);
     };
     let polls = upgrade.is_none() && transport == TransportKind::Polling;
-    let socket = match engine.find(sid) {
+    let found = match engine.session(sid) {
+        Some(socket) => Found::Here(socket),
+        None => match engine.owner(sid, context.is_relayed) {
+            // one hop, and not another
+            None if context.is_relayed => Found::Unknown,
+            Some((nodes, owner)) => {
+                if upgrade.is_some()
+                    && let Some(claimed) =
+                        claim(engine, nodes, (&owner, sid), context.query.protocol).await
+                    && let Some(upgrade) = upgrade
+                {
+                    let answer = Box::pin(claimed.answer(context, request, upgrade)).await;
+                    return answer.map(Into::into);
+                }
+                let to = (owner, sid.as_str());
+                // on the heap, as above
+                return Box::pin(forward(engine, nodes, to, request, body, upgrade)).await;
+            }
+            None => engine.find_by_relay(sid),
+        },
+    };
+    let socket = match found {
         Found::Here(socket) => socket,
         Found::Elsewhere(node) => {
             let relayed = engine.relayed(node, sid).filter(|_| polls);
             // a probe is refused: its client goes on polling
             let relayed = relayed.ok_or(HandshakeError::BadRequest)?;
-            return Box::pin(polling::relay(engine, relayed, context, request, body)).await;
+            let answer = polling::relay(engine, relayed, context, request, body);
+            return Box::pin(answer).await.map(Into::into);
         }
         Found::Unknown if polls && request.method == Method::GET => {
             let (protocol, text_only) = (context.query.protocol, context.query.b64);
             let answer = engine.last_answer(sid, protocol, text_only);
             let coding = || ContentCoding::preferred(&request.headers);
-            return polling::polled(engine, context, coding, HeaderMap::new(), answer);
+            return polling::polled(engine, context, coding, HeaderMap::new(), answer)
+                .map(Into::into);
         }
         Found::Unknown => return Err(HandshakeError::UnknownSession.into()),
     };
@@ -218,12 +272,13 @@ async fn route<B: http_body::Body>(
             return Err(HandshakeError::BadMethod.into());
         }
         // on the heap: it should not be in each poll's future
-        return Box::pin(probe(engine, &socket, context, request, upgrade)).await;
+        let answer = Box::pin(probe(engine, &socket, context, request, upgrade)).await;
+        return answer.map(Into::into);
     }
     if socket.transport() != transport {
         return Err(HandshakeError::BadRequest.into());
     }
-    polling::answer(engine, &socket, context, request, body).await
+    polling::answer(engine, &socket, context, request, body).await.map(Into::into)
 }
 
 /// Opens a session.
@@ -258,7 +313,8 @@ async fn open(
         let admitted =
             socket.shared().mailbox.admit_poll(Poll { base64: context.query.b64, reply });
         debug_assert!(admitted.is_ok(), "the session is new");
-        Driver::polling(Arc::clone(engine), socket.clone(), permit, context.query.b64).spawn();
+        let form = (context.query.b64, context.query.jsonp.is_some());
+        Driver::polling(Arc::clone(engine), socket.clone(), permit, form).spawn();
         let answer = answer.await.map_err(|_| HandshakeError::UnknownSession)?;
         let threshold = engine.options.http_compression;
         let mut answer =

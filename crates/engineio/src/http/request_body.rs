@@ -89,6 +89,16 @@ impl<B: http_body::Body> RequestBody<B> {
         Ok(if all.is_empty() { first } else { all.freeze() })
     }
 
+    /// The body, for who has another use for it.
+    pub(crate) fn take(&mut self) -> Option<Pin<Box<B>>> {
+        self.body.take()
+    }
+
+    /// What is left of a body that was taken.
+    pub(crate) fn rest(body: Pin<Box<B>>) -> Self {
+        Self { body: Some(body), late: false }
+    }
+
     /// Notes that the time for the body is over.
     pub(crate) fn be_late(&mut self) {
         self.late = true;

@@ -16,9 +16,10 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::engine::Engine;
-use crate::http::body::Body;
+use crate::http::body::{Answer, Body};
 use crate::http::of_session::OfSession;
 use crate::http::open;
+use crate::nodes::header as internal;
 use crate::request::ToldPeer;
 
 /// A service that answers the engine's requests and passes on all others.
@@ -71,6 +72,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if self.engine.nodes().is_some() {
+            // nobody but a node says such things, and not here
+            for name in &internal::ALL {
+                request.headers_mut().remove(name);
+            }
+        }
         let prefix = self.engine.options.prefix();
         let rest =
             request.uri().path().strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
@@ -111,13 +118,15 @@ impl<S> EngineService<S> {
         B: http_body::Body + Send + 'static,
         B::Data: Send,
     {
-        let own = |answer: Response<Bytes>| Ok(answer.map(Body::own));
         match OfSession::take(&self.engine, request) {
-            Ok(request) => Box::pin(Own { answer: request.answer(), own }),
+            Ok(request) => {
+                let own = |answer: Response<Bytes>| Ok(answer.map(Body::own));
+                Box::pin(Own { answer: request.answer(), own })
+            }
             Err(mut request) => {
                 self.tell(&mut request);
-                let answer = open::answer(Arc::clone(&self.engine), request);
-                Box::pin(Own { answer, own })
+                let answer = open::answer(Arc::clone(&self.engine), request, None);
+                Box::pin(Own { answer, own: |answer: Answer| Ok(answer.into_response()) })
             }
         }
     }
@@ -135,8 +144,8 @@ pin_project! {
 
 impl<F, G, T> Future for Own<F, G>
 where
-    F: Future<Output = Response<Bytes>>,
-    G: Fn(Response<Bytes>) -> T,
+    F: Future,
+    G: Fn(F::Output) -> T,
 {
     type Output = T;
 

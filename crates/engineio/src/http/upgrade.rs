@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::http::refusal::Refusal;
 use crate::http::responses;
 use crate::limits::Limit;
+use crate::limits::connections::ConnectionPermit;
 use crate::options::functions::Panicked;
 use crate::patience;
 use crate::request;
@@ -26,7 +27,12 @@ use crate::transport::upgraded::{self, OwnServer};
 /// What a request for an upgrade leads to.
 pub(crate) enum Upgrade {
     /// The stream of an HTTP server, once that lets go of it.
-    Requested { stream: OnUpgrade, own: Option<OwnServer> },
+    Requested {
+        stream: OnUpgrade,
+        own: Option<OwnServer>,
+        /// Another node passes it on.
+        relayed: Option<ConnectionPermit>,
+    },
     /// One that is there already, once the answer is written to it.
     Adopted(oneshot::Receiver<Stream>),
 }
@@ -38,7 +44,7 @@ impl Upgrade {
             return None;
         }
         let own = request.extensions_mut().remove();
-        Some(Self::Requested { stream: hyper::upgrade::on(request), own })
+        Some(Self::Requested { stream: hyper::upgrade::on(request), own, relayed: None })
     }
 
     /// Has a frame follow the answer in one write, if the HTTP server is our own.
@@ -48,10 +54,23 @@ impl Upgrade {
         true
     }
 
+    /// Counts it among those that other nodes pass on, as long as its stream is open.
+    pub(crate) fn relayed(&mut self, permit: ConnectionPermit) {
+        if let Self::Requested { relayed, .. } = self {
+            *relayed = Some(permit);
+        }
+    }
+
     /// The stream, once the HTTP server has let go of it.
-    async fn stream(self) -> Option<Stream> {
+    pub(crate) async fn stream(self) -> Option<Stream> {
         match self {
-            Self::Requested { stream, own } => Some(upgraded::take_apart(stream.await.ok()?, own)),
+            Self::Requested { stream, own, relayed } => {
+                let mut stream = upgraded::take_apart(stream.await.ok()?, own);
+                if let Some(relayed) = relayed {
+                    stream.hold(relayed);
+                }
+                Some(stream)
+            }
             Self::Adopted(stream) => stream.await.ok(),
         }
     }

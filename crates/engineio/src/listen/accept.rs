@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::engine::shutdown::{Phase, ShutdownGuard};
-use crate::listen::serve::{Peer, acquire, serve_in};
+use crate::listen::serve::{From, Peer, acquire, serve_in};
 use crate::listen::{HttpService, Listener};
 use crate::stats::Counters;
 
@@ -49,10 +49,12 @@ impl Attached {
     }
 }
 
+/// Serves what a listener accepts: clients, or other nodes.
 pub(crate) fn attach<L: Listener, S: HttpService>(
     engine: &Arc<Engine>,
     listener: L,
     service: S,
+    from: From,
 ) -> io::Result<Attached> {
     let local_addr = listener.local_addr()?;
     let is_secure = listener.is_secure();
@@ -60,12 +62,16 @@ pub(crate) fn attach<L: Listener, S: HttpService>(
     let accept = Accept {
         listener: Arc::new(Mutex::new(Slot { listener: Some(listener), is_stopped: false })),
         is_secure,
+        from,
         service,
         shutdown: ShutdownGuard::new(&engine.shutdown),
         engine: Arc::clone(engine),
         connection: Arc::new(connection),
     };
-    engine.keep_listener(accept.stop());
+    // other nodes must reach sessions until the last one is gone
+    if from == From::Clients {
+        engine.keep_listener(accept.stop());
+    }
     tokio::spawn(accept.run());
     Ok(Attached { local_addr, engine: Arc::clone(engine), ended })
 }
@@ -74,6 +80,7 @@ struct Accept<L, S> {
     /// Shared with the engine, which drops it when it closes, so that the port is free at once.
     listener: Arc<Mutex<Slot<L>>>,
     is_secure: bool,
+    from: From,
     service: S,
     engine: Arc<Engine>,
     shutdown: ShutdownGuard,
@@ -108,7 +115,7 @@ impl<L: Listener, S: HttpService> Accept<L, S> {
         loop {
             let accepted = tokio::select! {
                 accepted = std::future::poll_fn(|cx| poll_accept(&listener, cx)) => accepted,
-                () = stopped(self.shutdown.phase()) => None,
+                () = stopped(self.shutdown.phase(), self.from) => None,
             };
             match accepted {
                 None => return,
@@ -129,11 +136,11 @@ impl<L: Listener, S: HttpService> Accept<L, S> {
     }
 
     fn serve(&self, io: L::Io, addr: SocketAddr) {
-        let Some(permit) = acquire(&self.engine, addr) else { return };
+        let Some(permit) = acquire(&self.engine, addr, self.from) else { return };
         let connection = Arc::clone(&self.connection);
         let engine = Arc::clone(&self.engine);
         let service = self.service.clone();
-        let peer = Peer { addr, is_secure: self.is_secure };
+        let peer = Peer { addr, is_secure: self.is_secure, from: self.from };
         tokio::spawn(async move {
             serve_in(permit, &engine, io, peer, service).await;
             drop(connection);
@@ -164,6 +171,10 @@ fn is_of_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn stopped(phase: &mut watch::Receiver<Phase>) {
-    let _ = phase.wait_for(|phase| *phase != Phase::Run).await;
+async fn stopped(phase: &mut watch::Receiver<Phase>, from: From) {
+    let last = match from {
+        From::Clients => Phase::Linger,
+        From::Nodes => Phase::Finish,
+    };
+    let _ = phase.wait_for(|phase| *phase >= last).await;
 }

@@ -32,6 +32,7 @@ use crate::listen::heads;
 use crate::listen::last_response::{self, Rest};
 use crate::listen::stream::{self, HttpStream};
 use crate::listen::{HttpService, NotFound};
+use crate::nodes::header as internal;
 use crate::patience;
 use crate::request::ToldPeer;
 use crate::scratch;
@@ -51,7 +52,22 @@ const TURN_AWAY: Duration = Duration::from_secs(1);
 pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
     pub(crate) is_secure: bool,
+    pub(crate) from: From,
 }
+
+/// Who connects to a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    Clients,
+    /// Other nodes, each of which brings the requests of many.
+    Nodes,
+}
+
+/// What nodes add to the head of a request: names, an address, the secret.
+const NODES_ADD: usize = 1024;
+
+/// Longer than other nodes keep a connection that is idle, so that none ends under a request.
+const NODES_IDLE: Duration = Duration::from_secs(90);
 
 /// Serves one connection until it ends, is upgraded, or the server closes; or says that there are
 /// too many.
@@ -60,7 +76,7 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService,
 {
-    let Some(permit) = acquire(engine, peer.addr) else { return };
+    let Some(permit) = acquire(engine, peer.addr, peer.from) else { return };
     serve_in(permit, engine, io, peer, service).await;
 }
 
@@ -73,8 +89,11 @@ pub(super) enum Acquired {
 }
 
 /// A permit for a connection; `None`: it is to be dropped.
-pub(super) fn acquire(engine: &Engine, peer: SocketAddr) -> Option<Acquired> {
-    let address = engine.connection_of(peer);
+pub(super) fn acquire(engine: &Engine, peer: SocketAddr, from: From) -> Option<Acquired> {
+    let address = match from {
+        From::Clients => engine.connection_of(peer),
+        From::Nodes => Ok(None),
+    };
     let permit = engine.connections.acquire(address.is_ok());
     let (limit, message) = match (&permit, address) {
         (Some(_), Ok(address)) if permit.as_ref().is_some_and(ConnectionPermit::is_served) => {
@@ -121,9 +140,20 @@ pub(super) async fn serve_in<Io, S>(
         Ok(_) => return,
         Err(_) => return engine.counters.limited(Limit::HeaderTimeout),
     };
-    let connection = Arc::new(Connection::new(&engine.options, accepted, address));
-    let stream = HttpStream::new(io, first, Arc::clone(&connection), &engine.options, permit);
-    Box::pin(serve_http(engine, shutdown, connection, stream, peer, service)).await;
+    let options = &engine.options;
+    let mut connection = Connection::new(options, accepted, address);
+    let mut max_head = (options.max_header_bytes, options.max_header_fields);
+    if peer.from == From::Nodes {
+        connection.keep_alive_timeout = connection.keep_alive_timeout.max(NODES_IDLE);
+        let secret = engine.nodes().and_then(|nodes| nodes.secret()).map_or(0, str::len);
+        max_head.0 = max_head.0.saturating_add(NODES_ADD + secret);
+        max_head.1 = max_head.1.saturating_add(internal::ALL.len() + 1);
+    }
+    let connection = Arc::new(connection);
+    let write_timeout = options.write_timeout;
+    let stream =
+        HttpStream::new(io, first, Arc::clone(&connection), write_timeout, max_head, permit);
+    Box::pin(serve_http(engine, shutdown, connection, stream, max_head, peer, service)).await;
 }
 
 /// What comes first, by way of the worker thread's buffer.
@@ -143,6 +173,7 @@ async fn serve_http<Io, S>(
     mut shutdown: ShutdownGuard,
     connection: Arc<Connection>,
     io: HttpStream<Io>,
+    (max_bytes, max_fields): (usize, usize),
     peer: Peer,
     service: S,
 ) where
@@ -159,10 +190,10 @@ async fn serve_http<Io, S>(
         .timer(HeadTimer(Arc::clone(&connection)))
         .header_read_timeout(options.header_timeout)
         // more than is let through to it: what is too much is refused before
-        .max_buf_size(options.max_header_bytes.saturating_add(2).max(MIN_BUFFER))
-        .max_header_size(options.max_header_bytes.saturating_add(2));
-    if options.max_header_fields != HYPER_FIELDS {
-        builder.max_headers(options.max_header_fields);
+        .max_buf_size(max_bytes.saturating_add(2).max(MIN_BUFFER))
+        .max_header_size(max_bytes.saturating_add(2));
+    if max_fields != HYPER_FIELDS {
+        builder.max_headers(max_fields);
     }
     let mut serving = builder.serve_connection(TokioIo::new(io), service).with_upgrades();
     let result = loop {

@@ -26,7 +26,6 @@ use crate::limits::connections::ConnectionPermit;
 use crate::listen::connection::Connection;
 use crate::listen::heads::{HeadError, Heads};
 use crate::listen::spelling::Respelled;
-use crate::options::Options;
 use crate::patience::Wait;
 use crate::transport::upgraded::Taken;
 
@@ -54,17 +53,18 @@ impl<Io> HttpStream<Io> {
         io: Io,
         ahead: Vec<u8>,
         connection: Arc<Connection>,
-        options: &Options,
+        timeout: Duration,
+        max_head: (usize, usize),
         permit: ConnectionPermit,
     ) -> Self {
         Self {
             io,
             ahead,
             connection,
-            timeout: options.write_timeout,
+            timeout,
             stalled: None,
             heads: Heads::new(),
-            max_head: (options.max_header_bytes, options.max_header_fields),
+            max_head,
             refused: None,
             respelled: None,
             permit,

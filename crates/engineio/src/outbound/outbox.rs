@@ -298,12 +298,16 @@ impl Outbox {
     /// Takes what waits for the answer to a poll: everything, or as much as one answer may have with
     /// `beside` packets more. True: something is left for the next one.
     pub(crate) fn take(&self, beside: usize) -> (VecDeque<Outgoing>, bool) {
+        self.take_at_most(self.bounds.packets_per_poll.saturating_sub(beside))
+    }
+
+    /// Takes so many packets of what waits for the answer to a poll. True: something is left.
+    pub(crate) fn take_at_most(&self, max: usize) -> (VecDeque<Outgoing>, bool) {
         let mut queue = self.lock();
         queue.listed = false;
         queue.ready = false;
         queue.volatile_first = false;
         queue.counted = 0;
-        let max = self.bounds.packets_per_poll.saturating_sub(beside);
         let (packets, whole) = queue.take_parts(max);
         let is_left = !queue.packets.is_empty();
         // nobody is about to write that

@@ -61,6 +61,33 @@ struct Inner {
     issued: SystemTime,
 }
 
+/// Whom a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) peer: Option<SocketAddr>,
+    /// What a trusted proxy tells.
+    pub(crate) forwarded: Option<SocketAddr>,
+    pub(crate) is_secure: bool,
+}
+
+impl Client {
+    pub(crate) fn of(parts: &Parts, proxies: &TrustedProxies) -> Self {
+        let peer = parts.extensions.get::<RemoteAddr>().map(|addr| addr.0);
+        let forwarded = peer.and_then(|peer| proxies.forwarded(peer, &parts.headers));
+        let is_secure = forwarded.and_then(|said| said.is_secure);
+        Self {
+            peer,
+            forwarded: forwarded.map(|said| said.addr),
+            is_secure: is_secure.unwrap_or_else(|| parts.extensions.get::<Secure>().is_some()),
+        }
+    }
+
+    /// Its address, see [`Request::remote_addr`].
+    pub(crate) fn addr(&self) -> Option<SocketAddr> {
+        self.forwarded.or(self.peer)
+    }
+}
+
 impl Request {
     pub(crate) fn new(parts: &mut Parts, proxies: &TrustedProxies) -> Self {
         let mut head = Vec::with_capacity(512);
@@ -75,10 +102,9 @@ impl Request {
             head.extend_from_slice(value.as_bytes());
             head.push(b'\n');
         }
-        let peer = parts.extensions.remove::<RemoteAddr>().map(|addr| addr.0);
-        let forwarded = peer.and_then(|peer| proxies.forwarded(peer, &parts.headers));
-        let is_secure = forwarded.and_then(|said| said.is_secure);
-        let secure = parts.extensions.remove::<Secure>();
+        let Client { peer, forwarded, is_secure } = Client::of(parts, proxies);
+        parts.extensions.remove::<RemoteAddr>();
+        parts.extensions.remove::<Secure>();
         // the HTTP server's own, which was taken or is of no use
         parts.extensions.remove::<OnUpgrade>();
         let extensions = match std::mem::take(&mut parts.extensions) {
@@ -89,10 +115,32 @@ impl Request {
             head: head.into_boxed_slice(),
             extensions,
             peer_addr: peer,
-            forwarded: forwarded.map(|said| Box::new(said.addr)),
-            is_secure: is_secure.unwrap_or_else(|| secure.is_some()),
+            forwarded: forwarded.map(Box::new),
+            is_secure,
             issued: SystemTime::now(),
         }))
+    }
+
+    /// A request that another node got: its head as [`Request::packed`] has it.
+    pub(crate) fn from_packed(head: Box<[u8]>, client: Client) -> Self {
+        Self(Arc::new(Inner {
+            head,
+            extensions: Extensions::new(),
+            peer_addr: client.peer,
+            forwarded: client.forwarded.map(Box::new),
+            is_secure: client.is_secure,
+            issued: SystemTime::now(),
+        }))
+    }
+
+    /// The head, and whom it comes from, for another node.
+    pub(crate) fn packed(&self) -> (&[u8], Client) {
+        let client = Client {
+            peer: self.0.peer_addr,
+            forwarded: self.0.forwarded.as_deref().copied(),
+            is_secure: self.0.is_secure,
+        };
+        (&self.0.head, client)
     }
 
     /// The method; that of a handshake over HTTP is `GET`.

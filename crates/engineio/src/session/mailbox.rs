@@ -8,12 +8,14 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use engineio_proto::guard::{self, lock};
-use engineio_proto::payload;
+use engineio_proto::payload::{self, Form};
 use engineio_proto::{CloseReason, Violation};
 use tokio::sync::oneshot;
 
 use crate::reason::CloseDetail;
+use crate::session::moved::Moved;
 use crate::session::parting::Parting;
 use crate::session::receipt::{Pending, Receipt, ReceiptError};
 use crate::transport::framed::Framed;
@@ -32,10 +34,27 @@ pub(crate) enum Mail {
     Close(CloseReason, Option<CloseDetail>, Option<Violation>),
     /// The server closes; the end of the session comes when all sessions were told.
     Part(Parting),
+    /// Another node has a WebSocket that the session may move to.
+    Move(Move),
+    /// The parked poll is to be answered: the node that passes it on goes away.
+    Release,
     /// Somebody wants to know when the client has what was sent to it.
     Receipt(Pending),
     /// The session's task is to end at once, whether the peer knows or not.
     CutOff,
+}
+
+/// What becomes of an early upgrade that arrived at another node.
+#[derive(Debug)]
+pub(crate) enum Move {
+    /// It arrived. The answer is whether the application is still held back for it.
+    Claim(oneshot::Sender<bool>),
+    /// The client probes.
+    Probed,
+    /// The client has decided for it. The answer is the session, if it is to move.
+    Take(oneshot::Sender<Moved>),
+    /// It is over.
+    GiveUp,
 }
 
 /// The packets of a POST, to be taken as the application gets ready for them.
@@ -52,6 +71,21 @@ impl Post {
     pub(crate) fn new(packets: payload::Decoder) -> (Box<Self>, oneshot::Receiver<()>) {
         let (done, taken) = oneshot::channel();
         (Box::new(Self { packets, done: Some(done), next: None }), taken)
+    }
+
+    /// Packets that came to another node, whose client was told.
+    pub(crate) fn moved(packets: payload::Decoder, next: Option<Self>) -> Self {
+        Self { packets, done: None, next: next.map(Box::new) }
+    }
+
+    /// What is in it and behind it, for another node.
+    pub(crate) fn into_rest(mut self, mailbox: &Mailbox) -> Vec<(Form, Bytes)> {
+        self.answer(mailbox);
+        let mut all: Vec<_> = self.packets.into_rest().into_iter().collect();
+        if let Some(next) = self.next {
+            all.extend(next.into_rest(mailbox));
+        }
+        all
     }
 
     /// Bytes that it keeps, and those that wait behind it.

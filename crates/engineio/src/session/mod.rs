@@ -4,6 +4,7 @@
 pub(crate) mod id;
 pub(crate) mod kept;
 pub(crate) mod mailbox;
+pub(crate) mod moved;
 pub(crate) mod parting;
 pub(crate) mod receipt;
 pub(crate) mod socket;

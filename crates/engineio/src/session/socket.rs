@@ -20,7 +20,7 @@ use crate::outbound::turn::{self, Turn};
 use crate::reason::CloseDetail;
 use crate::request::Request;
 use crate::session::kept::Kept;
-use crate::session::mailbox::{Mail, Mailbox};
+use crate::session::mailbox::{Mail, Mailbox, Move};
 use crate::session::parting::Parting;
 use crate::session::receipt::{Receipt, ReceiptError, Received};
 use crate::stats::Counters;
@@ -227,6 +227,22 @@ impl Socket {
     fn close_mail(&self, mail: Mail) {
         self.set_closing();
         if self.0.mailbox.put(mail) {
+            self.wake();
+        }
+    }
+
+    /// Tells the session of an early upgrade at another node. False: it is over.
+    pub(crate) fn on_move(&self, step: Move) -> bool {
+        let is_put = self.0.mailbox.put(Mail::Move(step));
+        if is_put {
+            self.wake();
+        }
+        is_put
+    }
+
+    /// Has the parked poll answered with a noop, if there is one.
+    pub(crate) fn release_poll(&self) {
+        if self.0.mailbox.put(Mail::Release) {
             self.wake();
         }
     }

@@ -29,6 +29,21 @@ impl Stats {
         gauge!("engineio_inbound_bytes").set(number(self.inbound_bytes));
         gauge!("engineio_draining").set(f64::from(u8::from(self.draining)));
 
+        for (direction, open) in [("in", self.relayed.open_in), ("out", self.relayed.open_out)] {
+            gauge!("engineio_relayed_connections", "direction" => direction).set(number(open));
+        }
+        for (direction, outcome, count) in self.relayed.by_outcome() {
+            counter!(
+                "engineio_relayed_requests_total",
+                "direction" => direction,
+                "outcome" => outcome
+            )
+            .absolute(count);
+        }
+        for (cause, count) in self.relayed.unknown_by_cause() {
+            counter!("engineio_unknown_sessions_total", "cause" => cause).absolute(count);
+        }
+
         counter!("engineio_sessions_opened_total").absolute(self.opened);
         counter!("engineio_sessions_upgraded_total").absolute(self.upgraded);
         for (reason, count) in &self.closed {
@@ -81,6 +96,7 @@ const GAUGES: &[(&str, Unit, &str)] = &[
     ("engineio_longest_queue_bytes", Unit::Bytes, "Bytes that wait for the slowest client"),
     ("engineio_outbound_bytes", Unit::Bytes, "Bytes that wait for slow clients, each packet once"),
     ("engineio_inbound_bytes", Unit::Bytes, "Bytes kept of what clients sent"),
+    ("engineio_relayed_connections", Unit::Count, "Requests and WebSockets that are passed on"),
     ("engineio_draining", Unit::Count, "1 while new sessions are refused, else 0"),
 ];
 
@@ -97,6 +113,8 @@ const COUNTERS: &[(&str, &str)] = &[
     ("engineio_requests_refused_by_code_total", "Those refused by an error of the protocol"),
     ("engineio_handshakes_unavailable_total", "Handshakes refused with 503"),
     ("engineio_too_large_total", "Bodies and messages refused for their size"),
+    ("engineio_relayed_requests_total", "Requests passed on between nodes, by what became of them"),
+    ("engineio_unknown_sessions_total", "Requests of sessions that were not found, by the cause"),
     ("engineio_panics_total", "Panics of the application"),
     ("engineio_receipts_total", "Pings for receipts that were answered"),
     ("engineio_accept_errors_total", "Failures to accept a connection"),

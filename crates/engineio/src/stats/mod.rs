@@ -13,11 +13,13 @@ use engineio_proto::{CloseReason, HandshakeError, Protocol, TransportKind};
 use crate::limits::named::LimitCounters;
 use crate::limits::{Limit, LimitCounts};
 use crate::reason::CloseDetail;
+use crate::stats::relayed::Relayed;
 
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 #[cfg(feature = "metrics")]
 mod receipts;
+pub(crate) mod relayed;
 
 macro_rules! stats {
     (
@@ -57,6 +59,8 @@ macro_rules! stats {
             pub outbound_bytes: usize,
             /// Bytes that are kept of what clients sent.
             pub inbound_bytes: usize,
+            /// What is passed on between nodes.
+            pub relayed: Relayed,
             /// How often each limit acted.
             pub limits: LimitCounts,
         }
@@ -68,6 +72,7 @@ macro_rules! stats {
             closed: [AtomicU64; REASONS.len()],
             refused_by_code: [AtomicU64; CODES],
             limits: LimitCounters<Limit>,
+            pub(crate) relayed: relayed::Counters,
         }
 
         /// What each message counts, of some threads. Two cache lines, as they are fetched in pairs.
@@ -87,6 +92,7 @@ macro_rules! stats {
                     closed: REASONS.into_iter().zip(self.closed.iter().map(load)).collect(),
                     refused_by_code: (0..).zip(self.refused_by_code.iter().map(load)).collect(),
                     limits: self.limits.counts().collect(),
+                    relayed: self.relayed.snapshot(),
                     ..Stats::default()
                 }
             }
@@ -109,6 +115,7 @@ macro_rules! stats {
                 self.connections += other.connections;
                 self.outbound_bytes += other.outbound_bytes;
                 self.inbound_bytes += other.inbound_bytes;
+                self.relayed += other.relayed;
                 self.limits.add_all(&other.limits);
                 add_by(&mut self.closed, other.closed);
                 add_by(&mut self.refused_by_code, other.refused_by_code);

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::task::Context;
+use std::time::Instant;
 
 use engineio_proto::payload::{self, ContentType};
 use engineio_proto::{Outgoing, PacketType, Protocol};
@@ -42,8 +43,25 @@ pub(crate) struct Polling {
     parked: Option<Poll>,
     /// The handshake asked for text only.
     base64: bool,
+    /// The first answer has the first packet alone, the one that opens the session.
+    // Node: so it is for all; for JSONP, which little else is tried with, here as well
+    opens_alone: bool,
     /// An answer met no request any more: what was in it is lost.
     lost: bool,
+    /// The application is held back.
+    pub(crate) held: Option<Held>,
+}
+
+/// An application that does not know of its session yet, for that may move to the node where an upgrade
+/// arrives.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// Until then.
+    pub(crate) until: Instant,
+    /// Another node has a WebSocket of the client.
+    pub(crate) claimed: bool,
+    /// And the client was answered on it.
+    pub(crate) probed: bool,
 }
 
 /// The answer to the poll that was parked, not sent yet.
@@ -59,13 +77,18 @@ pub(crate) struct Answer {
 }
 
 impl Polling {
-    pub(crate) fn new(protocol: Protocol, base64: bool) -> Self {
-        Self { protocol, parked: None, base64, lost: false }
+    pub(crate) fn new(protocol: Protocol, base64: bool, opens_alone: bool) -> Self {
+        Self { protocol, parked: None, base64, opens_alone, lost: false, held: None }
     }
 
     /// Parks a poll. The mailbox admits one at a time.
     pub(crate) fn park(&mut self, poll: Poll) {
         self.parked = Some(poll);
+    }
+
+    /// Whether it is that of JSONP.
+    pub(crate) fn is_of_scripts(&self) -> bool {
+        self.opens_alone
     }
 
     pub(crate) fn is_parked(&self) -> bool {
@@ -85,7 +108,10 @@ impl Polling {
     /// Answers the parked poll with what waits, if both are there.
     pub(crate) fn flush(&mut self, outbox: &Outbox) -> Option<Answer> {
         if self.is_parked() && !outbox.park() {
-            let (packets, is_full) = outbox.take(0);
+            let (packets, is_full) = match std::mem::take(&mut self.opens_alone) {
+                false => outbox.take(0),
+                true => (outbox.take_at_most(1).0, false),
+            };
             return self.answer(outbox, packets, is_full, None);
         }
         None

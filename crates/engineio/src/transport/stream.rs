@@ -17,7 +17,7 @@ use crate::scratch;
 pub(crate) struct Stream {
     io: Io,
     /// That of a connection of our own listeners; other streams have theirs in them, or none.
-    _permit: Option<ConnectionPermit>,
+    permit: Option<ConnectionPermit>,
     /// What is to be read before anything else.
     read_ahead: Vec<u8>,
     /// What waits to be written before it is a session's transport.
@@ -40,13 +40,23 @@ impl Stream {
     pub(crate) fn tcp(stream: TcpStream, read: &[u8], permit: Option<ConnectionPermit>) -> Self {
         let (read_half, write_half) = stream.into_split();
         let io = Io::Tcp(read_half, Some(write_half));
-        Self { io, _permit: permit, read_ahead: read.to_vec(), out: Vec::new() }
+        Self { io, permit, read_ahead: read.to_vec(), out: Vec::new() }
     }
 
     /// Any other stream.
     pub(crate) fn other(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
         let io = Io::Other(Box::pin(stream));
-        Self { io, _permit: None, read_ahead: Vec::new(), out: Vec::new() }
+        Self { io, permit: None, read_ahead: Vec::new(), out: Vec::new() }
+    }
+
+    /// Has it hold the permit of a WebSocket that another node passes on.
+    pub(crate) fn hold(&mut self, relayed: ConnectionPermit) {
+        let relayed = match &mut self.permit {
+            Some(permit) => permit.join(relayed),
+            None => Some(relayed),
+        };
+        // streams of others have the permit of their connection in them
+        self.permit = self.permit.take().or(relayed);
     }
 
     /// The write half of a plain TCP stream, once.

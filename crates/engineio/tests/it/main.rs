@@ -19,6 +19,7 @@ mod heads;
 mod heartbeat;
 mod inbound;
 mod listen;
+mod nodes;
 mod options;
 mod order;
 mod polling_v3;
