@@ -340,7 +340,28 @@ pub trait AdapterFactory: Send + Sync + Debug + 'static {
 
     /// The kind of adapter, one word, for logs and statistics.
     fn name(&self) -> &'static str;
+
+    /// A channel over the broker of the adapter to which all servers of its cluster listen, for what
+    /// they tell each other of themselves. `None`, the default: there is no broker.
+    fn nodes_channel(&self) -> Option<Arc<dyn NodesChannel>> {
+        None
+    }
 }
+
+/// See [`AdapterFactory::nodes_channel`]. Dropped, it listens no more.
+pub trait NodesChannel: Send + Sync + Debug + 'static {
+    /// Hands a message to the broker; it comes back to who sent it, too. Never waits. False: the queue
+    /// for the broker is full.
+    fn publish(&self, message: String) -> bool;
+
+    /// Listens, once: `receive` gets the messages in their order, and must not block. The future
+    /// resolves when the broker has confirmed it; the subscription is made whether or not it is
+    /// awaited, and made again after each loss of the broker.
+    fn listen(&self, receive: NodesReceiver) -> AdapterFuture<()>;
+}
+
+/// Takes the messages of a [`NodesChannel`].
+pub type NodesReceiver = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 /// What became of a broadcast on this node. Receivers found closed are in neither number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

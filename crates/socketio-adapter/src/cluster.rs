@@ -25,6 +25,8 @@ mod message;
 #[cfg(feature = "cluster")]
 mod node;
 #[cfg(feature = "cluster")]
+pub(crate) mod nodes_channel;
+#[cfg(feature = "cluster")]
 mod own;
 #[cfg(feature = "cluster")]
 mod peers;

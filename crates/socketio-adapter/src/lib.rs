@@ -23,14 +23,15 @@ mod local;
 mod member;
 mod membership;
 mod names;
+mod nodes;
 mod options;
 mod recovery;
 mod rooms;
 mod slab;
 
 pub use adapter::{
-    Adapter, AdapterFactory, Claim, Claimed, Delivered, Place, Prepared, Recovery, Session,
-    SharedLog, Target, Track,
+    Adapter, AdapterFactory, Claim, Claimed, Delivered, NodesChannel, NodesReceiver, Place,
+    Prepared, Recovery, Session, SharedLog, Target, Track,
 };
 pub use answers::Answers;
 #[cfg(feature = "cluster")]
@@ -58,6 +59,7 @@ pub use local::{LocalAdapter, LocalAdapterFactory};
 pub use member::{Delivery, Member};
 pub use membership::Completion;
 pub use names::{Room, SocketId};
+pub use nodes::{NodeRow, NodeState, NodeTable, NodesDue, NotARow};
 pub use options::BroadcastOptions;
 pub use recovery::log::OFFSET_LEN;
 pub use recovery::{Clock, RecoveryCounters, RecoveryOptions};

@@ -22,12 +22,13 @@ use super::formats::message::MessageFormat;
 use super::log::Log;
 use super::message::Sign;
 use super::node::{Core, Counters, Listening, now};
+use super::nodes_channel::OnBus;
 use super::peers::{EMITTER, Heartbeats, Peers, Shown};
 use super::pending::Pending;
 use crate::{
     Adapter, AdapterFuture, BroadcastOptions, Claim, Claimed, Cluster, Completion, Delivered,
-    EnterError, JoinError, LocalAdapter, Member, Node, NotRecovered, Prepared, Recovery, Room,
-    Session, SharedLog, SocketId, Target, Track,
+    EnterError, JoinError, LocalAdapter, Member, Node, NodesChannel, NotRecovered, Prepared,
+    Recovery, Room, Session, SharedLog, SocketId, Target, Track,
 };
 
 /// What the nodes of a cluster over Redis speak.
@@ -212,6 +213,14 @@ impl ClusterNode {
             namespace: namespace.to_owned(),
             uid: uid.to_owned(),
         }
+    }
+
+    /// The channel of this name, one of the whole cluster and of no namespace: what
+    /// [`AdapterFactory::nodes_channel`](crate::AdapterFactory::nodes_channel) of a back end gives. No
+    /// other server may take it for one of its own: behind a prefix, `-nodes#` does.
+    #[must_use]
+    pub fn nodes_channel(&self, name: String) -> Arc<dyn NodesChannel> {
+        Arc::new(OnBus::new(Arc::clone(&self.bus), name))
     }
 
     fn codec(&self, namespace: &str, uid: String) -> Arc<dyn Codec> {
