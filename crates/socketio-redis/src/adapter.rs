@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 use socketio_adapter::{
-    Adapter, AdapterFactory, ClusterNode, Dialect, Emitter, Format, RoomChannels,
+    Adapter, AdapterFactory, ClusterNode, Dialect, Emitter, Format, NodesChannel, RoomChannels,
 };
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -34,6 +34,7 @@ use crate::targets::{Target, Targets};
 #[derive(Clone)]
 pub struct RedisAdapter {
     node: ClusterNode,
+    key: Arc<str>,
     parts: Arc<Parts>,
 }
 
@@ -147,6 +148,11 @@ impl AdapterFactory for RedisAdapter {
 
     fn name(&self) -> &'static str {
         "redis"
+    }
+
+    fn nodes_channel(&self) -> Option<Arc<dyn NodesChannel>> {
+        // no Node server listens to what begins so
+        Some(self.node.nodes_channel(format!("{}-nodes#", self.key)))
     }
 }
 
@@ -304,6 +310,7 @@ impl Builder {
                 None => matches!(self.format, Format::Sharded(_)),
             },
         };
+        let key = self.key.as_str().into();
         self.streams.as_ref().map_or(Ok(()), Streams::check)?;
         let parts = Arc::new(parts(self.place?, &self.settings, &plan, self.streams.as_ref())?);
         let bus = Arc::new(RedisBus { parts: Arc::clone(&parts), sharded: plan.sharded });
@@ -337,7 +344,7 @@ impl Builder {
             plan.counters.changes(),
             Arc::downgrade(&plan.counters),
         ));
-        Ok(RedisAdapter { node, parts })
+        Ok(RedisAdapter { node, key, parts })
     }
 }
 

@@ -181,6 +181,70 @@ pub enum BuildError {
     DuplicatePath(String),
     /// An engine that is to be bound serves something else already.
     EngineInUse,
+    /// The nodes of a cluster do not fit together.
+    Nodes(NodesError),
+}
+
+/// Why nodes of a cluster cannot be, or not listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodesError {
+    /// Two nodes have this name, or names with the same tag.
+    Duplicate {
+        /// The name of the one.
+        name: String,
+        /// The name of the other.
+        other: String,
+    },
+    /// The nodes are known from the start, and this one's name is none of theirs, or not given.
+    NotListed,
+    /// The adapter has no broker over which nodes could tell each other of themselves.
+    NoBroker,
+    /// Others reach this node at this address, and there is no secret.
+    NoSecret(String),
+    /// It listens on all addresses, and nothing says which one the other nodes reach.
+    Unadvertised,
+    /// Name and address are longer than what a node tells of itself may be, 512 bytes.
+    TooLong,
+    /// The nodes were given to a server before.
+    InUse,
+    /// The nodes were not given to a server.
+    NoServer,
+    /// The nodes have no folder of sockets.
+    NoFolder,
+}
+
+impl fmt::Display for NodesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate { name, other } if name == other => {
+                write!(f, "two nodes are called {name:?}")
+            }
+            Self::Duplicate { name, other } => {
+                write!(f, "the nodes {name:?} and {other:?} have one tag: one needs another name")
+            }
+            Self::NotListed => f.write_str("the name of this node is none of those of the nodes"),
+            Self::NoBroker => f.write_str("the adapter has no broker for nodes to meet over"),
+            Self::NoSecret(address) => {
+                write!(f, "nodes that listen on {address}, which others reach, need a secret")
+            }
+            Self::Unadvertised => f.write_str(
+                "a node that listens on all addresses needs one at which others reach it                  (`advertise`)",
+            ),
+            Self::TooLong => f.write_str("name and address of a node are too long"),
+            Self::InUse => f.write_str("the nodes were given to another server"),
+            Self::NoServer => f.write_str("the nodes must be given to a server, by its builder"),
+            Self::NoFolder => f.write_str("the nodes have no folder of sockets"),
+        }
+    }
+}
+
+impl Error for NodesError {}
+
+impl From<NodesError> for BuildError {
+    fn from(error: NodesError) -> Self {
+        Self::Nodes(error)
+    }
 }
 
 impl fmt::Display for BuildError {
@@ -192,6 +256,7 @@ impl fmt::Display for BuildError {
                 write!(f, "the server has an engine under the path {path:?} already")
             }
             Self::EngineInUse => f.write_str("the engine serves something else already"),
+            Self::Nodes(error) => error.fmt(f),
         }
     }
 }
@@ -201,6 +266,7 @@ impl Error for BuildError {
         match self {
             Self::Options(error) => Some(error),
             Self::ClientFiles(error) => Some(error),
+            Self::Nodes(error) => Some(error),
             Self::DuplicatePath(_) | Self::EngineInUse => None,
         }
     }

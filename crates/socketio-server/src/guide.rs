@@ -5,7 +5,8 @@
 // What the pages link to.
 #[cfg(doc)]
 use crate::{
-    adapter::*, emit::*, events::*, namespaces::*, observe::*, options::*, parser::*, serve::*, *,
+    adapter::*, emit::*, events::*, namespaces::*, nodes::*, observe::*, options::*, parser::*,
+    serve::*, *,
 };
 
 macro_rules! pages {
@@ -37,6 +38,7 @@ pages! {
     recovery: "recovery",
     several_nodes: "several-nodes",
     load_balancer: "load-balancer",
+    no_sticky_sessions: "no-sticky-sessions",
     logging: "logging",
     performance: "performance",
     testing: "testing",

@@ -41,6 +41,7 @@ pub mod events;
 mod forward;
 pub mod guide;
 mod limits;
+mod membership;
 mod namespace;
 mod reason;
 mod recovery;
@@ -83,6 +84,16 @@ pub mod embed {
 pub mod namespaces {
     pub use crate::namespace::Connected;
     pub use crate::namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
+}
+
+/// The nodes of a cluster behind a load balancer without sticky sessions.
+pub mod nodes {
+    pub use engineio::{Connect, Link, NodeTag, Plain, Relayed, ReplayHeader, Route};
+    pub use socketio_adapter::NodeState;
+
+    pub use crate::error::NodesError;
+    pub use crate::membership::builder::NodesBuilder;
+    pub use crate::membership::{NodeInfo, Nodes};
 }
 
 /// What can be seen of a running server: counters, limits that acted, why connections ended,

@@ -11,11 +11,12 @@ use engineio_proto::log;
 use socketio_adapter::{AdapterFactory, LocalAdapterFactory};
 use socketio_parser::Parser;
 
-use crate::error::BuildError;
+use crate::error::{BuildError, NodesError};
 use crate::events::failures::AckErrors;
 use crate::events::observer::{Observer, Observers};
 use crate::events::tap::{Tap, Tapped};
 use crate::limits::Limits;
+use crate::membership::Nodes;
 use crate::recovery::{ConnectionStateRecovery, Recovering};
 use crate::server::client_files::{ClientFiles, Files};
 use crate::server::{Parts, Server};
@@ -51,6 +52,7 @@ pub struct Builder {
     ack_errors: AckErrors,
     recovery: Option<ConnectionStateRecovery>,
     tap: Tapped,
+    nodes: Option<Nodes>,
 }
 
 impl Default for Builder {
@@ -71,6 +73,7 @@ impl Default for Builder {
             ack_errors: AckErrors::told(),
             recovery: None,
             tap: Tapped::default(),
+            nodes: None,
         }
     }
 }
@@ -138,6 +141,15 @@ impl Builder {
     // Node 2.0: server.serveClient
     pub fn serve_client(mut self, files: impl Into<ClientFiles>) -> Self {
         self.files = files.into();
+        self
+    }
+
+    /// The nodes of the cluster, behind a load balancer without sticky sessions (none): requests of
+    /// clients whose session another node has are passed on to it. See the
+    /// [guide](crate::guide::no_sticky_sessions). Engines that are [bound](Server::bind) have no
+    /// part in it.
+    pub fn nodes(mut self, nodes: Nodes) -> Self {
+        self.nodes = Some(nodes);
         self
     }
 
@@ -463,6 +475,7 @@ impl Builder {
             ack_errors,
             recovery,
             tap,
+            nodes,
         } = self;
         if let Some(recovery) = &recovery {
             recovery.check().map_err(BuildError::Options)?;
@@ -503,6 +516,12 @@ impl Builder {
         };
         let adapter = adapter.unwrap_or_else(local);
         let engine = engineio::Server::new(engine)?;
+        if let Some(nodes) = &nodes {
+            engine.relay_to(nodes.0.options.clone())?;
+            if !nodes.serve(&engine) {
+                return Err(NodesError::InUse.into());
+            }
+        }
         Ok(Server::from_parts(Parts {
             engine,
             adapter,
@@ -516,6 +535,7 @@ impl Builder {
             ack_errors,
             recovery: recovery.map(|options| Recovering { options, counters }),
             tap,
+            nodes,
         }))
     }
 }

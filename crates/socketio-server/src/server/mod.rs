@@ -33,6 +33,7 @@ use crate::events::failures::{AckErrors, Failures, HandlerError};
 use crate::events::observer::Observers;
 use crate::events::tap::Tapped;
 use crate::limits::Limits;
+use crate::membership::{NodeInfo, Nodes};
 use crate::namespace::registry::Registry;
 use crate::namespace::{Namespace, Shared};
 use crate::recovery::Recovering;
@@ -53,6 +54,7 @@ struct Inner {
     root: Namespace,
     adapter: Arc<dyn AdapterFactory>,
     files: Option<Arc<Files>>,
+    nodes: Option<Nodes>,
     /// What its connections keep of it.
     core: Arc<Core>,
 }
@@ -71,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) ack_errors: AckErrors,
     pub(crate) recovery: Option<Recovering>,
     pub(crate) tap: Tapped,
+    pub(crate) nodes: Option<Nodes>,
 }
 
 impl Server {
@@ -88,6 +91,7 @@ impl Server {
             ack_errors,
             recovery,
             tap,
+            nodes,
         } = parts;
         let encoder = parser.encoder();
         let recovery = recovery.filter(|_| encoder.has_offsets()).map(Arc::new);
@@ -120,6 +124,7 @@ impl Server {
             root,
             adapter,
             files: files.map(Arc::new),
+            nodes,
             core: Arc::new(core),
         }));
         let inner: Arc<dyn Any + Send + Sync> = Arc::clone(&server.0) as _;
@@ -332,6 +337,9 @@ impl Server {
                 .all()
                 .iter()
                 .for_each(|namespace| drop(namespace.adapter().close()));
+            if let Some(nodes) = &server.0.nodes {
+                nodes.leave();
+            }
         })
     }
 
@@ -353,7 +361,11 @@ impl Server {
     /// ```
     pub fn drain(&self, over: Duration) -> Draining {
         let bound = lock(&self.0.bound).clone();
-        bound.iter().fold(self.0.engine.drain(over), |all, engine| all.and(engine.drain(over)))
+        let draining = self.0.engine.drain(over);
+        if let Some(nodes) = &self.0.nodes {
+            nodes.note();
+        }
+        bound.iter().fold(draining, |all, engine| all.and(engine.drain(over)))
     }
 
     /// Whether new connections are refused: [`Server::drain`] was called and not dropped, or
@@ -435,6 +447,13 @@ impl Server {
     #[must_use]
     pub fn origins(&self) -> &Origins {
         &self.0.engine.options().origins
+    }
+
+    /// The nodes of the cluster as this one knows them, itself first; empty without
+    /// [`Builder::nodes`](crate::Builder::nodes).
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        self.0.nodes.as_ref().map(Nodes::list).unwrap_or_default()
     }
 
     /// A snapshot of what the server counts, with all of its engines.

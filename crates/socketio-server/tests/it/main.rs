@@ -27,6 +27,7 @@ mod metrics;
 mod middleware;
 mod mistakes;
 mod namespace;
+mod no_sticky;
 mod nodes;
 mod observer;
 mod order;
