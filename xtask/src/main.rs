@@ -29,6 +29,7 @@ mod instructions;
 mod items;
 mod mutants;
 mod node;
+mod nosticky;
 mod proxies;
 mod publish;
 mod report;
@@ -65,6 +66,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "conformance" => conformance::command(rest),
         "contract" => contract::command(rest),
         "clients" => clients::command(rest),
+        "nosticky" => nosticky::command(rest),
         "proxies" => proxies::command(rest),
         "webtransport" => webtransport::command(rest),
         "abuse" => abuse::command(rest),
@@ -100,8 +102,8 @@ cargo xtask COMMAND [ARGUMENTS]
   demo [ARGUMENTS]         run the chat example; the arguments are the chat's own (--port N,
                            --webtransport: pages may come by HTTP/3)
   typed [ARGUMENTS]        run the whiteboard example, its page in TypeScript included
-  test [--skip-browser]    every test: Rust, conformance, contract, clients, proxies, cluster, WebTransport, browser; ends
-                           with the totals
+  test [--skip-browser]    every test: Rust, conformance, contract, clients, proxies, cluster, WebTransport, nosticky,
+                           browser; ends with the totals
   ci [--skip-browser]      format, lints, docs, dependencies, then `test`: run before handing in
 
   conformance [ARGUMENTS]  official clients and raw traffic against our server; the arguments go
@@ -131,6 +133,9 @@ cargo xtask COMMAND [ARGUMENTS]
                            (--minutes N, --lanes N, --seed N): memory, descriptors, tables are flat
   cluster [ARGUMENTS]      our server in clusters with Node servers 2.x and 4.x, over a real Redis; the
                            arguments go to conformance/cluster/run.js (--only TEXT, --topology NAME, ...)
+  nosticky [ARGUMENTS]     nodes behind a round robin without sticky sessions, and behind nginx and HAProxy, over a
+                           minute; the arguments go to conformance/nosticky/run.js (--only S1/ for the
+                           conformance cases behind it, --verbose)
   browser                  the chat and whiteboard examples in Chromium
   bench [OPTIONS]          what our server costs, beside other servers; bench/README.md says more
   fuzz [TARGET..]          the decoders, the session, the rooms and the server against what a

@@ -39,7 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode> {
 pub(crate) fn everything(browser: Browser) -> Result<()> {
     let mut parts =
         vec![client_files()?, conformance()?, python()?, nginx()?, cluster()?, redis()?];
-    parts.extend([contract()?, whiteboard()?, webtransport()?]);
+    parts.extend([contract()?, whiteboard()?, webtransport()?, nosticky()?, haproxy()?]);
     if browser == Browser::Use {
         parts.push(driver()?);
         parts.push(chromium()?);
@@ -164,9 +164,30 @@ pub(crate) fn nginx() -> Result<Option<String>> {
     debian(&["nginx"], "nginx", "so that `nginx` is on the PATH")
 }
 
-/// Debian's is where the programs of administrators are, which may be on nobody else's path.
+/// The clients of the run without sticky sessions.
+pub(crate) fn nosticky() -> Result<Option<String>> {
+    npm_install(
+        &root().join("conformance/nosticky"),
+        "the clients of the run without sticky sessions",
+    )
+}
+
+/// The other balancer of the run without sticky sessions.
+pub(crate) fn haproxy() -> Result<Option<String>> {
+    if administrators("haproxy").is_some() {
+        return Ok(None);
+    }
+    debian(&["haproxy"], "HAProxy", "so that `haproxy` is on the PATH")
+}
+
 pub(crate) fn nginx_program() -> Option<PathBuf> {
-    find("nginx").or_else(|| Some(PathBuf::from("/usr/sbin/nginx")).filter(|path| path.is_file()))
+    administrators("nginx")
+}
+
+/// Debian's are where the programs of administrators are, which may be on nobody else's path.
+fn administrators(name: &str) -> Option<PathBuf> {
+    let at = Path::new("/usr/sbin").join(name);
+    find(name).or_else(|| Some(at).filter(|path| path.is_file()))
 }
 
 /// Installs packages of Debian, or says what is missing: only root may install.

@@ -10,6 +10,7 @@ use crate::conformance::conformance;
 use crate::contract::{self, contract};
 use crate::fuzz;
 use crate::node;
+use crate::nosticky::nosticky;
 use crate::proxies::proxies;
 use crate::report::Report;
 use crate::setup::{self, Browser};
@@ -34,6 +35,7 @@ pub(crate) fn test(report: &mut Report, with: Browser) {
     report.tests("proxies", || proxies(&[]));
     report.tests("cluster", || cluster(&[]));
     report.tests("webtransport", || webtransport(with, &[]));
+    report.tests("nosticky", || nosticky(&[]));
     if with == Browser::Use {
         report.tests("browser", browser);
     }

@@ -12,6 +12,7 @@ mod cluster;
 mod common;
 mod dedupe;
 mod namespaces;
+mod nosticky;
 mod outside;
 mod profiles;
 mod receipts;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let mut profile = String::from("default");
     let mut cluster = cluster::Options::default();
     let mut certificate = webtransport::Certificate::default();
+    let mut nodes = nosticky::Options::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match (argument.as_str(), arguments.next()) {
@@ -55,6 +57,11 @@ fn main() -> ExitCode {
             ("--stream-count", value @ Some(_)) => cluster.stream_count = value,
             ("--max-len", value @ Some(_)) => cluster.max_len = value,
             ("--recovery", value @ Some(_)) => cluster.recovery = value,
+            ("--nodes-listen", value @ Some(_)) => nodes.listen = value,
+            ("--nodes", value @ Some(_)) => nodes.nodes = value,
+            ("--nodes-secret", value @ Some(_)) => nodes.secret = value,
+            ("--hold", Some(value)) => nodes.hold = value.parse().ok(),
+            ("--max-relayed", Some(value)) => nodes.max_relayed = value.parse().ok(),
             // One of the suites' options that this program does not offer: they skip then.
             (option, Some(_)) if option.starts_with("--") => return ExitCode::from(3),
             _ => return usage(),
@@ -70,19 +77,27 @@ fn main() -> ExitCode {
     if profile == "cluster" || profile == "bench-cluster" {
         return cluster::main(port, &cluster, profile == "bench-cluster");
     }
+    nodes.redis.clone_from(&cluster.redis);
+    nodes.key.clone_from(&cluster.key);
     let chosen = match profiles::choose(&profile) {
         Ok(Chosen::Unavailable) => return ExitCode::from(3),
         Ok(Chosen::Unknown) => {
             eprintln!("unknown profile {profile}");
             return ExitCode::from(2);
         }
+        // sessions to come back to are in the memory of one node, not in Redis
+        Ok(Chosen::Fixture(_)) if nodes.redis.is_some() && profile.starts_with("recovery") => {
+            return ExitCode::from(3);
+        }
+        // without the layer above there are no nodes
+        Ok(Chosen::Engine(_)) if nodes.nodes.is_some() => return ExitCode::from(3),
         Ok(chosen) => chosen,
         Err(error) => {
             eprintln!("profile {profile}: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match run(port, &profile, chosen, &certificate) {
+    match run(port, &profile, chosen, &certificate, &nodes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -102,10 +117,12 @@ async fn run(
     profile: &str,
     chosen: Chosen,
     certificate: &webtransport::Certificate,
+    nodes: &nosticky::Options,
 ) -> Result<(), BoxError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let port = listener.local_addr()?.port();
+    let (chosen, joined) = chosen.join(nodes)?;
     let closing: Box<dyn FnOnce() -> Closing> = match chosen {
         Chosen::Engine(options) => {
             let engine = engineio::Server::new(options)?;
@@ -135,7 +152,14 @@ async fn run(
             if profile.starts_with("receipts") {
                 receipts::add(&io);
             }
-            io.attach_service(listener, io.fallback(Outside))?;
+            if profile == "nosticky" {
+                let tag = joined.tag();
+                nosticky::add(&io, &tag);
+                let routes = nosticky::Routes { io: io.clone(), tag };
+                io.attach_service(listener, io.fallback(routes))?;
+            } else {
+                io.attach_service(listener, io.fallback(Outside))?;
+            }
             Box::new(move || io.close())
         }
         Chosen::Api(builder) => {
@@ -168,6 +192,7 @@ async fn run(
         Chosen::WebTransport => webtransport::serve(profile, listener, certificate).await?,
         Chosen::Unavailable | Chosen::Unknown => unreachable!("main ended for these"),
     };
+    joined.ready().await?;
     println!("listening {port}");
     terminate.recv().await;
     closing().within(Duration::from_secs(3)).await;

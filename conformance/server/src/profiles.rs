@@ -11,6 +11,7 @@ use socketio::parser::Parser;
 use socketio::serve::Request;
 use socketio::{BoxError, Builder, Server};
 
+use crate::nosticky::{self, Joined};
 use crate::{recovery, webtransport};
 
 /// What a profile stands for.
@@ -34,11 +35,32 @@ pub(crate) enum Chosen {
     Unknown,
 }
 
+impl Chosen {
+    /// Gives the server its part in a cluster, if one is asked for.
+    pub(crate) fn join(self, options: &nosticky::Options) -> Result<(Self, Joined), BoxError> {
+        let join = |builder, chosen: fn(Builder) -> Self| {
+            let (builder, joined) = options.join(builder)?;
+            Ok((chosen(builder), joined))
+        };
+        match self {
+            Self::Fixture(builder) => join(builder, Self::Fixture),
+            Self::Api(builder) => join(builder, Self::Api),
+            Self::Bench(builder) => join(builder, Self::Bench),
+            Self::Suite(builder) => join(builder, Self::Suite),
+            Self::Abuse(builder, more) => {
+                let (builder, joined) = options.join(builder)?;
+                Ok((Self::Abuse(builder, more), joined))
+            }
+            other => Ok((other, Joined::default())),
+        }
+    }
+}
+
 pub(crate) fn choose(profile: &str) -> Result<Chosen, BoxError> {
     let ms = Duration::from_millis;
     let base = Server::builder().ping_interval(ms(25_000)).ping_timeout(ms(60_000));
     let builder = match profile {
-        "default" | "root-mw" | "closable" | "receipts" => base,
+        "default" | "root-mw" | "closable" | "receipts" | "nosticky" => base,
         "receipts-ping" => base.ping_interval(ms(400)).ping_timeout(ms(600)),
         "custom-path" => base.path("/my/own/path/"),
         "no-serve-client" => base.serve_client(false),
