@@ -131,8 +131,17 @@ impl Host {
     }
 
     /// The session that was opened last.
+    ///
+    /// Over TCP the client may have its open packet a moment before the application is told.
     pub(crate) fn socket(&self) -> Socket {
-        self.log.0.sockets.lock().unwrap().last().expect("a session was opened").clone()
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            if let Some(socket) = self.log.0.sockets.lock().unwrap().last() {
+                return socket.clone();
+            }
+            assert!(std::time::Instant::now() < deadline, "a session was opened");
+            std::thread::yield_now();
+        }
     }
 
     /// Sends a text to the session that was opened last.
