@@ -134,7 +134,7 @@ impl Host {
     ///
     /// Over TCP the client may have its open packet a moment before the application is told.
     pub(crate) fn socket(&self) -> Socket {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
         loop {
             if let Some(socket) = self.log.0.sockets.lock().unwrap().last() {
                 return socket.clone();
