@@ -1,8 +1,8 @@
 //! The one pass over a packet's payload: validates all of it, notes where the arguments are.
 //!
-//! Nearly all packets begin with plain elements (strings without escapes, placeholders as clients
-//! write them), which are taken in a few steps, and many consist of nothing else. What follows is
-//! for the tokens, whatever it is.
+//! Nearly all packets begin with plain elements (strings without escapes, numbers of digits alone,
+//! placeholders as clients write them), which are taken in a few steps, and many consist of nothing
+//! else. What follows is for the tokens, whatever it is.
 //!
 //! After it the text is known to be JSON within the limits, so that later readers need no depth
 //! limit of their own. Objects are looked at only where they can be placeholders.
@@ -189,6 +189,11 @@ impl<'a> Scan<'a> {
                     self.name = Some(Name::Text(Text { raw, escaped: false }));
                 }
                 position = start + raw.len() + 2;
+            } else if let Some(digits) = plain_number(rest) {
+                if self.count == 0 {
+                    self.name = Some(Name::Number(digits));
+                }
+                position = start + digits.len();
             } else if let Some((num, len)) = plain_placeholder(rest) {
                 let right = placeholders.as_mut().is_some_and(|all| all.name(num).is_ok());
                 if !right {
@@ -231,6 +236,15 @@ fn plain_string(text: &str) -> Option<&str> {
     let contents = text.strip_prefix('"')?;
     let len = plain_len(contents.as_bytes());
     contents.get(..len).filter(|_| contents.as_bytes().get(len) == Some(&b'"'))
+}
+
+/// The number that `text` begins with, if it is digits alone and the element ends with it.
+#[inline]
+fn plain_number(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let len = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
+    let is_one = len == 1 || (len > 1 && bytes[0] != b'0');
+    (is_one && matches!(bytes[len], b',' | b']')).then(|| &text[..len])
 }
 
 /// How deep a placeholder lies at least: in the array of the arguments.

@@ -367,6 +367,8 @@ fn plain_elements_are_what_the_tokens_take() {
         "\"\u{1}\"",
         r#""never ends"#,
         "7",
+        "10",
+        "1.5",
         "01",
         "[\"a\"]",
         "{}",
