@@ -27,8 +27,9 @@ use crate::request::ToldPeer;
 pub struct EngineService<S> {
     engine: Arc<Engine>,
     intercept: Option<Arc<dyn Intercept>>,
-    /// That of the connection, if its requests are not told.
-    peer: Option<ToldPeer>,
+    /// That of the connection, if its requests are not told. Shared, as a connection that has not sent
+    /// anything holds several services.
+    peer: Option<Arc<ToldPeer>>,
     inner: S,
 }
 
@@ -104,11 +105,11 @@ where
 impl<S> EngineService<S> {
     /// Says to whom requests are connected that say nothing of it themselves.
     pub(crate) fn set_peer(&mut self, peer: ToldPeer) {
-        self.peer = Some(peer);
+        self.peer = Some(Arc::new(peer));
     }
 
     fn tell<B>(&self, request: &mut Request<B>) {
-        if let Some(peer) = self.peer {
+        if let Some(peer) = &self.peer {
             peer.tell(request.extensions_mut());
         }
     }
