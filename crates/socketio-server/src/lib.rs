@@ -92,8 +92,9 @@ pub mod nodes {
     pub use socketio_adapter::NodeState;
 
     pub use crate::error::NodesError;
+    pub use crate::membership::Nodes;
     pub use crate::membership::builder::NodesBuilder;
-    pub use crate::membership::{NodeInfo, Nodes};
+    pub use crate::membership::members::NodeInfo;
 }
 
 /// What can be seen of a running server: counters, limits that acted, why connections ended,

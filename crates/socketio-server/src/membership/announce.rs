@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, sleep_until};
 
-use crate::membership::Inner;
+use crate::membership::shared::Inner;
 
 /// Begins to tell of this node and to hear of others. What is resolved when those that are there have
 /// had the time to answer.

@@ -1,4 +1,4 @@
-//! The options of [`Nodes`].
+//! How [`Nodes`] are made, and their options.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,28 +7,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use engineio::{Connect, NodeTag, NodesOptions, Route};
-use socketio_adapter::{NodeRow, NodesChannel};
+use socketio_adapter::{AdapterFactory, NodeRow, NodesChannel};
 
 use crate::error::{BuildError, NodesError};
+use crate::membership::Nodes;
 use crate::membership::members::Members;
-use crate::membership::{Inner, Nodes};
-
-/// How nodes find each other.
-#[derive(Clone, Debug)]
-pub(crate) enum Membership {
-    Channel,
-    Fixed(Vec<(String, String)>),
-    Dns(String),
-    #[cfg(unix)]
-    Folder(std::path::PathBuf),
-}
-
-impl Membership {
-    /// Whether nodes are told the address of each other.
-    pub(crate) const fn tells_address(&self) -> bool {
-        matches!(self, Self::Channel)
-    }
-}
+use crate::membership::shared::{Inner, Membership};
 
 /// The options of [`Nodes`], each with its default.
 #[must_use = "a builder makes nothing before `build`"]
@@ -43,8 +27,50 @@ pub struct NodesBuilder {
 /// Options of the engine's, which are kept until it is known who the nodes are.
 type Change = Box<dyn FnOnce(&mut NodesOptions) + Send>;
 
+impl Nodes {
+    /// Nodes that tell each other of themselves over the broker of an adapter: every 5 s, and when
+    /// something changes. One that was silent for 30 s is gone. A node that does not hear itself has
+    /// lost the broker, and keeps what it knows.
+    ///
+    /// ```no_run
+    /// # fn example(redis: impl socketio::adapter::AdapterFactory) -> Result<(), socketio::options::BuildError> {
+    /// use socketio::nodes::Nodes;
+    ///
+    /// let nodes = Nodes::over(&redis).advertise("10.0.3.7:7946").secret("of the nodes").build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn over(adapter: &impl AdapterFactory) -> NodesBuilder {
+        NodesBuilder::new(Membership::Channel, adapter.nodes_channel())
+    }
+
+    /// Nodes that are known from the start, this one included, by their names: which of them this one
+    /// is, [`NodesBuilder::name`] says.
+    pub fn fixed<N: Into<String>, A: Into<String>>(
+        nodes: impl IntoIterator<Item = (N, A)>,
+    ) -> NodesBuilder {
+        let nodes = nodes.into_iter().map(|(name, address)| (name.into(), address.into()));
+        NodesBuilder::new(Membership::Fixed(nodes.collect()), None)
+    }
+
+    /// Nodes that a name of the DNS has an address for each of, as that of a headless service of
+    /// Kubernetes; `host:port` of their listeners for nodes. All addresses are asked every 10 s which
+    /// node is there; one that has not answered for 30 s is gone.
+    pub fn dns(host: impl Into<String>) -> NodesBuilder {
+        NodesBuilder::new(Membership::Dns(host.into()), None)
+    }
+
+    /// Processes of one machine that listen on unix sockets in one folder, each on that of its tag:
+    /// [`Nodes::listen_unix`]. The folder is looked at every second. Who may write there is a node; no
+    /// secret is needed.
+    #[cfg(unix)]
+    pub fn unix(folder: impl Into<std::path::PathBuf>) -> NodesBuilder {
+        NodesBuilder::new(Membership::Folder(folder.into()), None)
+    }
+}
+
 impl NodesBuilder {
-    pub(crate) fn new(membership: Membership, channel: Option<Arc<dyn NodesChannel>>) -> Self {
+    fn new(membership: Membership, channel: Option<Arc<dyn NodesChannel>>) -> Self {
         Self { membership, channel, name: None, advertise: None, change: Vec::new() }
     }
 

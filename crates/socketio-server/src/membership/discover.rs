@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use crate::membership::Inner;
+use crate::membership::shared::Inner;
 
 /// Asks the addresses of a name again and again.
 pub(crate) fn dns(nodes: Weak<Inner>, host: String) -> (AbortHandle, oneshot::Receiver<()>) {
@@ -81,14 +81,20 @@ mod of_folder {
     use std::io;
     use std::net::{Ipv4Addr, SocketAddr};
     use std::path::{Path, PathBuf};
+    use std::sync::Weak;
     use std::task::{Context, Poll};
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use engineio::{Directory as _, Listener, NodeTag};
+    use engineio_proto::log;
+    use socketio_adapter::NodeRow;
     use tokio::net::{UnixListener, UnixStream};
-    use tokio::time::Instant;
+    use tokio::sync::oneshot;
+    use tokio::task::AbortHandle;
+    use tokio::time::{Instant, sleep};
 
-    use super::{AbortHandle, Duration, Inner, MAX_FOUND, NodeRow, Weak, log, oneshot, sleep};
+    use crate::membership::discover::MAX_FOUND;
+    use crate::membership::shared::Inner;
 
     /// Looks at a folder of sockets again and again.
     pub(crate) fn folder(

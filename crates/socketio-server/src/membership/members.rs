@@ -8,11 +8,28 @@ use std::sync::{Arc, Mutex};
 use engineio::{Directory, NodeTag, Owner};
 use engineio_proto::guard::lock;
 use engineio_proto::log;
-use socketio_adapter::{NodeRow, NodeTable, NodesDue};
+use socketio_adapter::{NodeRow, NodeState, NodeTable, NodesDue};
 use tokio::time::Instant;
 
 use crate::error::NodesError;
-use crate::membership::NodeInfo;
+
+/// A node, as one of them knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeInfo {
+    /// Its name, or its tag if it has none.
+    pub name: String,
+    /// The first four characters of its sessions' ids.
+    pub tag: NodeTag,
+    /// Where its listener for nodes is.
+    pub address: Option<String>,
+    /// How it is, as far as is known.
+    pub state: NodeState,
+    /// Whether it takes no new sessions, as it is drained.
+    pub draining: bool,
+    /// Whether it is this one.
+    pub is_self: bool,
+}
 
 /// The nodes of a cluster.
 pub(crate) struct Members {
@@ -125,7 +142,7 @@ impl Members {
         };
         let mut others: Vec<_> =
             state.table.others(now).map(|(row, how)| info(row, how, false)).collect();
-        let own = info(state.table.own(), socketio_adapter::NodeState::Here, true);
+        let own = info(state.table.own(), NodeState::Here, true);
         drop(state);
         others.sort_by(|a, b| a.name.cmp(&b.name));
         others.insert(0, own);

@@ -5,21 +5,19 @@ pub(crate) mod announce;
 pub(crate) mod builder;
 pub(crate) mod discover;
 pub(crate) mod members;
+pub(crate) mod shared;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
-use engineio::{Attached, Bind, Directory as _, Listener, NodeTag, NodesOptions};
+use engineio::{Attached, Bind, Directory as _, Listener, NodeTag};
 use engineio_proto::guard::lock;
 use engineio_proto::log;
-use socketio_adapter::{AdapterFactory, NodeState, NodesChannel};
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use crate::error::NodesError;
-use crate::membership::builder::{Membership, NodesBuilder};
-use crate::membership::members::Members;
+use crate::membership::members::NodeInfo;
+use crate::membership::shared::{Inner, Membership};
 
 /// The nodes of a cluster whose load balancer gives each request to any of them: each passes on what
 /// is of another's sessions. Made by one of the functions here, given to the server by
@@ -43,78 +41,7 @@ use crate::membership::members::Members;
 #[derive(Clone)]
 pub struct Nodes(pub(crate) Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) members: Arc<Members>,
-    pub(crate) membership: Membership,
-    pub(crate) options: NodesOptions,
-    pub(crate) advertise: Option<String>,
-    pub(crate) engine: OnceLock<engineio::Server>,
-    /// Tells those of others, once it listens.
-    pub(crate) task: Mutex<Option<AbortHandle>>,
-    pub(crate) channel: Option<Arc<dyn NodesChannel>>,
-    /// Something may have to be told at once.
-    pub(crate) news: Arc<Notify>,
-}
-
-/// A node, as one of them knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NodeInfo {
-    /// Its name, or its tag if it has none.
-    pub name: String,
-    /// The first four characters of its sessions' ids.
-    pub tag: NodeTag,
-    /// Where its listener for nodes is.
-    pub address: Option<String>,
-    /// How it is, as far as is known.
-    pub state: NodeState,
-    /// Whether it takes no new sessions, as it is drained.
-    pub draining: bool,
-    /// Whether it is this one.
-    pub is_self: bool,
-}
-
 impl Nodes {
-    /// Nodes that tell each other of themselves over the broker of an adapter: every 5 s, and when
-    /// something changes. One that was silent for 30 s is gone. A node that does not hear itself has
-    /// lost the broker, and keeps what it knows.
-    ///
-    /// ```no_run
-    /// # fn example(redis: impl socketio::adapter::AdapterFactory) -> Result<(), socketio::options::BuildError> {
-    /// use socketio::nodes::Nodes;
-    ///
-    /// let nodes = Nodes::over(&redis).advertise("10.0.3.7:7946").secret("of the nodes").build();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn over(adapter: &impl AdapterFactory) -> NodesBuilder {
-        NodesBuilder::new(Membership::Channel, adapter.nodes_channel())
-    }
-
-    /// Nodes that are known from the start, this one included, by their names: which of them this one
-    /// is, [`NodesBuilder::name`] says.
-    pub fn fixed<N: Into<String>, A: Into<String>>(
-        nodes: impl IntoIterator<Item = (N, A)>,
-    ) -> NodesBuilder {
-        let nodes = nodes.into_iter().map(|(name, address)| (name.into(), address.into()));
-        NodesBuilder::new(Membership::Fixed(nodes.collect()), None)
-    }
-
-    /// Nodes that a name of the DNS has an address for each of, as that of a headless service of
-    /// Kubernetes; `host:port` of their listeners for nodes. All addresses are asked every 10 s which
-    /// node is there; one that has not answered for 30 s is gone.
-    pub fn dns(host: impl Into<String>) -> NodesBuilder {
-        NodesBuilder::new(Membership::Dns(host.into()), None)
-    }
-
-    /// Processes of one machine that listen on unix sockets in one folder, each on that of its tag:
-    /// [`Nodes::listen_unix`]. The folder is looked at every second. Who may write there is a node; no
-    /// secret is needed.
-    #[cfg(unix)]
-    pub fn unix(folder: impl Into<std::path::PathBuf>) -> NodesBuilder {
-        NodesBuilder::new(Membership::Folder(folder.into()), None)
-    }
-
     /// The first four characters of the ids of this node's sessions. With an
     /// [`generate_id`](crate::Builder::generate_id) of one's own the ids are to begin with it, and have
     /// 16 characters of URL-safe base64 more, or other nodes do not know whose they are.
@@ -142,7 +69,7 @@ impl Nodes {
     }
 
     /// [`Nodes::listen`] on what a listener of one's own accepts, as for TLS between nodes; the other
-    /// way is [`NodesBuilder::connect`].
+    /// way is [`NodesBuilder::connect`](crate::nodes::NodesBuilder::connect).
     ///
     /// # Errors
     /// Those of [`Nodes::listen`].
@@ -235,14 +162,6 @@ impl Nodes {
             if let Some(channel) = &self.0.channel {
                 channel.publish(self.0.members.bye());
             }
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(task) = lock(&self.task).take() {
-            task.abort();
         }
     }
 }
