@@ -28,12 +28,10 @@ async function packed(w, event, value) {
 // event, its answers to: a text, bytes, bytes that are UTF-8, bytes of nothing, a text of nothing, null, a number
 const VALUES = ['hello', Buffer.from([255, 1]), Buffer.from('hello'), Buffer.alloc(0), '', null, 7];
 const WRONG = 'invalid at /0';
-// serde reads an untagged enum from a buffer of its own, which knows no place.
-const WRONG_SOMEWHERE = 'invalid at ';
 const ANSWERS = {
   text: ['delivered', WRONG, WRONG, WRONG, 'delivered', WRONG, WRONG],
   binary: [WRONG, 'delivered', 'delivered', 'delivered', WRONG, WRONG, WRONG],
-  'binary-first': ['text:5', 'binary:2', 'binary:5', 'binary:0', 'text:0', WRONG_SOMEWHERE, WRONG_SOMEWHERE],
+  'binary-first': ['text:5', 'binary:2', 'binary:5', 'binary:0', 'text:0', WRONG, WRONG],
 };
 
 const told = (ask) => async (t, w) => {
