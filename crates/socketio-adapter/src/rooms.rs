@@ -261,15 +261,18 @@ impl<M> Rooms<M> {
                 visited.insert(slot);
             }
         }
-        let mut visit = |slot: u32| {
-            if Some(slot) != sender && (!select || visited.insert(slot)) {
-                f(&self.slots[slot]);
-            }
-        };
+        let mut is_target = |slot: u32| Some(slot) != sender && (!select || visited.insert(slot));
         if rooms.is_empty() {
-            self.slots.indices().for_each(visit);
+            let targets = self.slots.iter().filter(|&(slot, _)| is_target(slot));
+            targets.for_each(|(_, slot)| f(slot));
         } else {
-            rooms.iter().for_each(|room| self.members(room).for_each(&mut visit));
+            rooms.iter().for_each(|room| {
+                self.members(room).for_each(|slot| {
+                    if is_target(slot) {
+                        f(&self.slots[slot]);
+                    }
+                });
+            });
         }
         self.visited = visited;
     }

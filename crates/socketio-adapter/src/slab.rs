@@ -72,11 +72,12 @@ impl<T> Slab<T> {
         self.entries.len()
     }
 
-    /// The indices of taken entries, ascending.
-    pub(crate) fn indices(&self) -> impl Iterator<Item = u32> {
-        (0u32..)
-            .zip(&self.entries)
-            .filter_map(|(index, entry)| matches!(entry, Entry::Taken(_)).then_some(index))
+    /// The taken entries, by ascending indices.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0u32..).zip(&self.entries).filter_map(|(index, entry)| match entry {
+            Entry::Taken(value) => Some((index, value)),
+            Entry::Free { .. } => None,
+        })
     }
 }
 

@@ -213,7 +213,7 @@ impl Rooms<u64> {
     /// Each node is where the other says, and nothing is left over.
     fn check(&self) {
         let mut nodes = 0;
-        for slot in self.slots.indices() {
+        for (slot, _) in self.slots.iter() {
             let Slot { id, joined, .. } = &self.slots[slot];
             assert_eq!(self.ids[id], slot);
             for (place, joined) in joined.iter().enumerate() {
@@ -224,14 +224,14 @@ impl Rooms<u64> {
                 nodes += 1;
             }
         }
-        assert_eq!(self.ids.len(), self.slots.indices().count());
-        for room in self.rooms.indices() {
+        assert_eq!(self.ids.len(), self.slots.iter().count());
+        for (room, _) in self.rooms.iter() {
             let RoomEntry { name, members } = &self.rooms[room];
             assert_eq!(self.names[name], room);
             assert!(!members.is_empty());
             nodes -= members.len();
         }
-        assert_eq!(self.names.len(), self.rooms.indices().count());
+        assert_eq!(self.names.len(), self.rooms.iter().count());
         assert_eq!(nodes, 0, "each room's node has its counterpart");
     }
 }
