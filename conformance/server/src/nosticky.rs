@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::json;
-use socketio::nodes::Nodes;
+use socketio::serve::nodes::Nodes;
 use socketio::{Ack, BoxError, Builder, Data, Server, Socket, Value};
 use socketio_redis::RedisAdapter;
 use tower_service::Service;

@@ -10,8 +10,8 @@ use engineio_proto::log;
 use serde_json::Value as Json;
 use socketio::ConnectError;
 use socketio::adapter::Room;
-use socketio::embed::JsonArray;
 use socketio::emit::{BroadcastOperator, EmitError};
+use socketio::events::embed::JsonArray;
 
 use crate::instance::Instance;
 use crate::json;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use engineio::{CloseReason, TransportKind};
-use socketio::embed::{RawArgs, Tap};
 use socketio::events::DisconnectReason;
+use socketio::events::embed::{RawArgs, Tap};
 use socketio::{Client, Socket};
 use socketio_parser::{Encoded, Parser};
 

@@ -72,29 +72,10 @@ pub mod adapter {
     pub use crate::cluster::server_event::ServerEvent;
 }
 
-/// For programs that run code of another language: all that happens in one place, arguments as they
-/// came, and packets whose JSON is there already.
-pub mod embed {
-    pub use socketio_parser::{JsonArray, RawArgs};
-
-    pub use crate::events::tap::Tap;
-}
-
 /// Namespaces by rule, and who is in a namespace.
 pub mod namespaces {
     pub use crate::namespace::Connected;
     pub use crate::namespace::dynamic::{Candidate, NamespaceRule, ParentNamespace};
-}
-
-/// The nodes of a cluster behind a load balancer without sticky sessions.
-pub mod nodes {
-    pub use engineio::{Connect, Link, NodeTag, Plain, Relayed, ReplayHeader, Route};
-    pub use socketio_adapter::NodeState;
-
-    pub use crate::error::NodesError;
-    pub use crate::membership::Nodes;
-    pub use crate::membership::builder::NodesBuilder;
-    pub use crate::membership::members::NodeInfo;
 }
 
 /// What can be seen of a running server: counters, limits that acted, why connections ended,
@@ -152,6 +133,17 @@ pub mod serve {
         pub use engineio_webtransport::{
             Attached, Options, Stats, Tls, TlsError, attach, listen, rustls,
         };
+    }
+
+    /// The nodes of a cluster behind a load balancer without sticky sessions.
+    pub mod nodes {
+        pub use engineio::{Connect, Link, NodeTag, Plain, Relayed, ReplayHeader, Route};
+        pub use socketio_adapter::NodeState;
+
+        pub use crate::error::NodesError;
+        pub use crate::membership::Nodes;
+        pub use crate::membership::builder::NodesBuilder;
+        pub use crate::membership::members::NodeInfo;
     }
 }
 

@@ -10,7 +10,7 @@ use crate::socket::{Socket, outgoing};
 
 impl Socket {
     /// Sends an event whose name and arguments are JSON already. With an id the client is asked for an
-    /// acknowledgement, which the server's [tap](crate::embed::Tap) is told of; ids are the caller's.
+    /// acknowledgement, which the server's [tap](crate::events::embed::Tap) is told of; ids are the caller's.
     ///
     /// # Errors
     /// Those of [`Socket::emit`].
@@ -78,7 +78,7 @@ impl BroadcastOperator {
     /// more if there are other nodes.
     ///
     /// With an id each receiver of this node is asked for an acknowledgement, which the server's
-    /// [tap](crate::embed::Tap) is told of; other nodes do not get it.
+    /// [tap](crate::events::embed::Tap) is told of; other nodes do not get it.
     ///
     /// # Errors
     /// Those of [`BroadcastOperator::emit`].

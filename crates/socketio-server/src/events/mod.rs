@@ -37,3 +37,11 @@ pub use crate::reason::DisconnectReason;
 pub use crate::recovery::Recovery;
 pub use crate::socket::Extensions;
 pub use crate::socket::handshake::Handshake;
+
+/// For programs that run code of another language: all that happens in one place, arguments as they
+/// came, and packets whose JSON is there already.
+pub mod embed {
+    pub use socketio_parser::{JsonArray, RawArgs};
+
+    pub use crate::events::tap::Tap;
+}

@@ -25,7 +25,7 @@ use crate::socket::Socket;
 /// happened; what blocks holds it up. A panic ends that connection alone.
 ///
 /// ```
-/// use socketio::embed::{JsonArray, RawArgs, Tap};
+/// use socketio::events::embed::{JsonArray, RawArgs, Tap};
 /// use socketio::{Server, Socket};
 ///
 /// /// Answers with what it gets, as text that nobody looks into.

@@ -34,7 +34,7 @@ impl Nodes {
     ///
     /// ```no_run
     /// # fn example(redis: impl socketio::adapter::AdapterFactory) -> Result<(), socketio::options::BuildError> {
-    /// use socketio::nodes::Nodes;
+    /// use socketio::serve::nodes::Nodes;
     ///
     /// let nodes = Nodes::over(&redis).advertise("10.0.3.7:7946").secret("of the nodes").build();
     /// # Ok(())

@@ -26,7 +26,7 @@ use crate::membership::shared::{Inner, Membership};
 ///
 /// ```no_run
 /// use socketio::Server;
-/// use socketio::nodes::Nodes;
+/// use socketio::serve::nodes::Nodes;
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let list = [("a", "10.0.0.1:7946"), ("b", "10.0.0.2:7946")];
@@ -69,7 +69,7 @@ impl Nodes {
     }
 
     /// [`Nodes::listen`] on what a listener of one's own accepts, as for TLS between nodes; the other
-    /// way is [`NodesBuilder::connect`](crate::nodes::NodesBuilder::connect).
+    /// way is [`NodesBuilder::connect`](crate::serve::nodes::NodesBuilder::connect).
     ///
     /// # Errors
     /// Those of [`Nodes::listen`].

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use socketio::Server;
 use socketio::adapter::{Adapter, AdapterFactory, LocalAdapterFactory};
-use socketio::nodes::{Nodes, NodesBuilder, NodesError};
 use socketio::options::BuildError;
+use socketio::serve::nodes::{Nodes, NodesBuilder, NodesError};
 use socketio_adapter::{AdapterFuture, NodesChannel, NodesReceiver};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

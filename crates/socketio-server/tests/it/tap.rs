@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engineio::{CloseReason, TransportKind};
-use socketio::embed::{JsonArray, RawArgs, Tap};
 use socketio::events::DisconnectReason;
+use socketio::events::embed::{JsonArray, RawArgs, Tap};
 use socketio::{Client, ConnectError, Server, Socket};
 use testkit::{Eio, settle};
 
