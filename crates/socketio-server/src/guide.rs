@@ -5,8 +5,8 @@
 // What the pages link to.
 #[cfg(doc)]
 use crate::{
-    adapter::*, emit::*, events::*, namespaces::*, nodes::*, observe::*, options::*, parser::*,
-    serve::*, *,
+    adapter::*, emit::*, events::*, namespaces::*, observe::*, options::*, parser::*,
+    serve::nodes::*, serve::*, *,
 };
 
 macro_rules! pages {
